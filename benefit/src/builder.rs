@@ -1,0 +1,432 @@
+//! Problems by hand.
+
+use crate::cells::{Cell, LayerCost};
+use crate::error::ProblemError;
+use crate::problem::{Group, OperatorCost, Problem, reachable};
+use crate::sweep::{Axis, Knot, Sweep};
+use crate::ticks::MOST_NS;
+use crate::value::{ValueCurve, ValueKind};
+use netspec::{GroupId, Part, Provenance, Width};
+
+/// Whatever can stand for a channel count: a group, several groups side by side, a fixed number, a [`Width`].
+///
+/// ```
+/// use benefit::IntoWidth;
+/// use netspec::GroupId;
+/// assert_eq!(3.into_width().fixed, 3);
+/// assert_eq!([GroupId(0), GroupId(1)].into_width().at(|_| 8), 16);
+/// ```
+pub trait IntoWidth {
+    /// The width.
+    fn into_width(self) -> Width;
+}
+
+impl IntoWidth for Width {
+    fn into_width(self) -> Width {
+        self
+    }
+}
+
+impl IntoWidth for usize {
+    fn into_width(self) -> Width {
+        Width { fixed: self, parts: Vec::new() }
+    }
+}
+
+impl IntoWidth for GroupId {
+    fn into_width(self) -> Width {
+        [self].into_width()
+    }
+}
+
+impl IntoWidth for &[GroupId] {
+    fn into_width(self) -> Width {
+        Width { fixed: 0, parts: self.iter().map(|&group| Part { group, repeat: 1 }).collect() }
+    }
+}
+
+impl<const N: usize> IntoWidth for [GroupId; N] {
+    fn into_width(self) -> Width {
+        self.as_slice().into_width()
+    }
+}
+
+impl IntoWidth for Vec<GroupId> {
+    fn into_width(self) -> Width {
+        self.as_slice().into_width()
+    }
+}
+
+/// Where a group's values come from until its levels are known.
+#[derive(Clone, Debug)]
+enum Values {
+    PerLevel(Vec<f64>),
+    Curve(ValueCurve),
+}
+
+#[derive(Clone, Debug)]
+struct DraftGroup {
+    name: String,
+    channels: usize,
+    levels: Vec<usize>,
+    values: Values,
+    floor: usize,
+}
+
+/// Collects groups, layers and operators; [`build`](ProblemBuilder::build) tells the first thing that was wrong.
+///
+/// ```
+/// use benefit::{Budget, Planner, Problem, TwoStage};
+/// let mut problem = Problem::builder();
+/// let a = problem.group("conv1", 64).levels(&[16, 32, 48, 64]).value(&[-3.0, -1.0, -0.25, 0.0]);
+/// let b = problem.group("conv2", 128).every(32).value(&[-3.0, -1.0, -0.25, 0.0]);
+/// let tiles = |channels: usize| channels.div_ceil(32) as f64;
+/// problem.layer("conv1", 3, a, |_, c_out| 100.0 * tiles(c_out));
+/// problem.layer("conv2", [a], b, |c_in, c_out| 50.0 * tiles(c_in) * tiles(c_out));
+/// problem.layer("classifier", b, 10, |c_in, _| 10.0 * tiles(c_in));
+/// let problem = problem.build()?;
+/// let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6))?;
+/// assert_eq!(solution.widths, [32, 128]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ProblemBuilder {
+    groups: Vec<DraftGroup>,
+    layers: Vec<LayerCost>,
+    operators: Vec<OperatorCost>,
+    fixed_ns: f64,
+    ns_per_element: f64,
+    value_kind: ValueKind,
+    error: Option<ProblemError>,
+}
+
+impl Default for ProblemBuilder {
+    fn default() -> ProblemBuilder {
+        ProblemBuilder {
+            groups: Vec::new(),
+            layers: Vec::new(),
+            operators: Vec::new(),
+            fixed_ns: 0.0,
+            ns_per_element: 0.0,
+            value_kind: ValueKind::File,
+            error: None,
+        }
+    }
+}
+
+/// Says which widths a new group may take and what they are worth.
+#[derive(Debug)]
+#[must_use = "a group has no values until one of `value`, `curve` and `frozen` ends its description"]
+pub struct GroupBuilder<'a> {
+    builder: &'a mut ProblemBuilder,
+    id: GroupId,
+}
+
+impl GroupBuilder<'_> {
+    /// The widths that the group may take, ascending, the full width last.
+    pub fn levels(self, levels: &[usize]) -> Self {
+        self.builder.groups[self.id.0].levels = levels.to_vec();
+        self
+    }
+
+    /// Every multiple of `step`, and the full width.
+    pub fn every(self, step: usize) -> Self {
+        let channels = self.builder.groups[self.id.0].channels;
+        let mut levels: Vec<usize> = (step..channels).step_by(step.max(1)).filter(|&level| level > 0).collect();
+        levels.push(channels);
+        self.levels(&levels)
+    }
+
+    /// The value of each level, in the order of the levels: at most 0, the full width's being 0.
+    pub fn value(self, values: &[f64]) -> GroupId {
+        self.builder.groups[self.id.0].values = Values::PerLevel(values.to_vec());
+        self.id
+    }
+
+    /// A value for every number of removed channels; those of the levels are taken from it.
+    pub fn curve(self, curve: &ValueCurve) -> GroupId {
+        self.builder.groups[self.id.0].values = Values::Curve(curve.clone());
+        self.id
+    }
+
+    /// Only the full width.
+    pub fn frozen(self) -> GroupId {
+        let channels = self.builder.groups[self.id.0].channels;
+        self.levels(&[channels]).value(&[0.0])
+    }
+}
+
+impl ProblemBuilder {
+    /// Adds a group, at first with its full width only.
+    pub fn group(&mut self, name: &str, channels: usize) -> GroupBuilder<'_> {
+        let id = GroupId(self.groups.len());
+        self.groups.push(DraftGroup {
+            name: name.to_owned(),
+            channels,
+            levels: vec![channels],
+            values: Values::PerLevel(vec![0.0]),
+            floor: 1,
+        });
+        GroupBuilder { builder: self, id }
+    }
+
+    /// Adds a layer and asks `ns` for its cost in nanoseconds at every pair (c_in, c_out) that levels can reach.
+    /// The groups' levels must be known by then. Returns the layer's index.
+    pub fn layer(
+        &mut self,
+        name: &str,
+        inputs: impl IntoWidth,
+        outputs: impl IntoWidth,
+        ns: impl FnMut(usize, usize) -> f64,
+    ) -> usize {
+        let layer = self.bare_layer(name, inputs, outputs, false);
+        self.fill(layer, ns);
+        layer
+    }
+
+    /// Adds a depthwise layer: both of its sides follow one group. `ns` tells the cost per channel count.
+    pub fn depthwise(&mut self, name: &str, group: GroupId, mut ns: impl FnMut(usize) -> f64) -> usize {
+        let layer = self.bare_layer(name, group, group, true);
+        self.fill(layer, |_, channels| ns(channels));
+        layer
+    }
+
+    /// Adds a layer without costs, to be given by [`sweep`](Self::sweep) or [`fill`](Self::fill).
+    /// `coupled` says that it is depthwise or grouped: c_in moves with c_out.
+    pub fn bare_layer(&mut self, name: &str, inputs: impl IntoWidth, outputs: impl IntoWidth, coupled: bool) -> usize {
+        self.layers.push(LayerCost::new(name.to_owned(), inputs.into_width(), outputs.into_width(), coupled));
+        self.layers.len() - 1
+    }
+
+    /// Gives a layer the staircase of one axis, the other axis at its full width (in a coupled layer: c_out,
+    /// with c_in following). Together the two axes price every cell.
+    pub fn sweep(&mut self, layer: usize, axis: Axis, knots: Vec<Knot>) -> &mut Self {
+        let Some(cost) = self.known_layer(layer) else { return self };
+        match Sweep::new(knots) {
+            Ok(sweep) => *(if axis == Axis::CIn { &mut cost.by_in } else { &mut cost.by_out }) = Some(sweep),
+            Err(reason) => {
+                let layer = cost.name.clone();
+                self.fail(ProblemError::Sweep { layer, axis, reason });
+            }
+        }
+        self
+    }
+
+    /// Asks `ns` for the cost of every cell of a layer that the levels, as they are now, can reach.
+    pub fn fill(&mut self, layer: usize, mut ns: impl FnMut(usize, usize) -> f64) -> &mut Self {
+        let groups: Vec<Group> = self.groups.iter().map(DraftGroup::sketch).collect();
+        let Some(cost) = self.known_layer(layer) else { return self };
+        let mut result = Ok(());
+        for (c_in, c_out) in reachable(&groups, cost) {
+            let cell = Cell { ns: ns(c_in, c_out), provenance: Provenance::Recorded };
+            result = result.and(cost.set_exact(c_in, c_out, cell));
+        }
+        if let Err(error) = result {
+            self.fail(error);
+        }
+        self
+    }
+
+    /// Adds an operator that moves `elements_per_channel` elements per channel, for the whole batch.
+    pub fn operator(&mut self, name: &str, width: impl IntoWidth, elements_per_channel: f64) -> &mut Self {
+        self.operators.push(OperatorCost { name: name.to_owned(), width: width.into_width(), elements_per_channel });
+        self
+    }
+
+    /// What costs the same at all widths, in nanoseconds.
+    pub fn fixed_ns(&mut self, ns: f64) -> &mut Self {
+        self.fixed_ns = ns;
+        self
+    }
+
+    /// What operators pay per element that they move, in nanoseconds.
+    pub fn ns_per_element(&mut self, ns: f64) -> &mut Self {
+        self.ns_per_element = ns;
+        self
+    }
+
+    /// What the values mean; `File` unless said otherwise.
+    pub fn value_kind(&mut self, kind: ValueKind) -> &mut Self {
+        self.value_kind = kind;
+        self
+    }
+
+    /// Checks everything and makes the problem.
+    pub fn build(self) -> Result<Problem, ProblemError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let groups = self.groups.into_iter().map(DraftGroup::finish).collect::<Result<_, _>>()?;
+        let ProblemBuilder { layers, operators, fixed_ns, ns_per_element, value_kind, .. } = self;
+        Problem { groups, layers, operators, fixed_ns, conv_scale: 1.0, ns_per_element, value_kind }.checked()
+    }
+
+    /// The narrowest level that [`set_levels`](Self::set_levels) lets a group have: its full width if it is frozen.
+    pub fn floor(&self, group: GroupId) -> Option<usize> {
+        self.groups.get(group.0).map(|draft| draft.floor)
+    }
+
+    /// Sets a group's levels where its values come from a curve: ascending, without those below its floor, the
+    /// full width added.
+    pub fn set_levels(&mut self, group: GroupId, levels: &[usize]) -> &mut Self {
+        let groups = self.groups.len();
+        let Some(draft) = self.groups.get_mut(group.0) else {
+            self.fail(ProblemError::UnknownGroup { name: "set_levels".to_owned(), group: group.0, groups });
+            return self;
+        };
+        draft.levels = levels.iter().copied().filter(|&level| level >= draft.floor).collect();
+        draft.levels.push(draft.channels);
+        draft.levels.sort_unstable();
+        draft.levels.dedup();
+        self
+    }
+
+    pub(crate) fn draft_group(&mut self, name: &str, channels: usize, curve: Option<ValueCurve>, floor: usize) {
+        let values = curve.map_or(Values::PerLevel(vec![0.0]), Values::Curve);
+        self.groups.push(DraftGroup { name: name.to_owned(), channels, levels: vec![channels], values, floor });
+    }
+
+    pub(crate) fn layers(&self) -> &[LayerCost] {
+        &self.layers
+    }
+
+    pub(crate) fn group_channels(&self) -> Vec<usize> {
+        self.groups.iter().map(|draft| draft.channels).collect()
+    }
+
+    fn known_layer(&mut self, index: usize) -> Option<&mut LayerCost> {
+        let layers = self.layers.len();
+        if index >= layers {
+            self.fail(ProblemError::UnknownLayer { index, layers });
+        }
+        self.layers.get_mut(index)
+    }
+
+    /// The first error is the one that `build` returns: later ones are often its consequences.
+    fn fail(&mut self, error: ProblemError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+impl DraftGroup {
+    /// The group's levels, before anybody has checked them.
+    fn sketch(&self) -> Group {
+        let DraftGroup { name, channels, levels, .. } = self.clone();
+        Group { name, channels, levels, value: Vec::new() }
+    }
+
+    fn finish(self) -> Result<Group, ProblemError> {
+        let sketch = self.sketch();
+        let value = match self.values {
+            Values::PerLevel(values) => values,
+            Values::Curve(curve) if curve.channels() != self.channels => {
+                let (expected, found) = (self.channels + 1, curve.channels() + 1);
+                return Err(ProblemError::ValueLength { group: self.name, expected, found });
+            }
+            Values::Curve(curve) => self.levels.iter().map(|&level| curve.value(level)).collect(),
+        };
+        Ok(Group { value, ..sketch })
+    }
+}
+
+impl Problem {
+    /// Checks all that planners rely on; whatever makes a problem goes through here.
+    pub(crate) fn checked(mut self) -> Result<Problem, ProblemError> {
+        if self.groups.is_empty() || self.layers.is_empty() {
+            return Err(ProblemError::Empty { groups: self.groups.len(), layers: self.layers.len() });
+        }
+        self.groups.iter().try_for_each(check_group)?;
+        self.check_coefficients()?;
+        for operator in &self.operators {
+            check_width(&self.groups, &operator.name, &operator.width)?;
+            let what = format!("elements per channel of operator `{}`", operator.name);
+            check_number(&what, operator.elements_per_channel, MOST_NS)?;
+        }
+        for layer in &mut self.layers {
+            check_layer(&self.groups, layer)?;
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn check_coefficients(&self) -> Result<(), ProblemError> {
+        check_number("fixed_ns", self.fixed_ns, MOST_NS)?;
+        check_number("conv_scale", self.conv_scale, MOST_NS)?;
+        check_number("ns_per_element", self.ns_per_element, MOST_NS)
+    }
+}
+
+/// Widths are multiplied and added; below this bound they cannot overflow.
+const MOST_CHANNELS: f64 = 268_435_456.0;
+
+fn check_number(what: &str, value: f64, high: f64) -> Result<(), ProblemError> {
+    let low = 0.0;
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    Err(ProblemError::Number { what: what.to_owned(), value, low, high })
+}
+
+fn check_width(groups: &[Group], name: &str, width: &Width) -> Result<(), ProblemError> {
+    for number in width.parts.iter().map(|part| part.repeat).chain([width.fixed, width.parts.len()]) {
+        check_number(&format!("a number in the width of `{name}`"), number as f64, MOST_CHANNELS)?;
+    }
+    match width.parts.iter().find(|part| part.group.0 >= groups.len()) {
+        None => Ok(()),
+        Some(part) => {
+            Err(ProblemError::UnknownGroup { name: name.to_owned(), group: part.group.0, groups: groups.len() })
+        }
+    }
+}
+
+fn check_group(group: &Group) -> Result<(), ProblemError> {
+    let Group { channels, levels, value, .. } = group;
+    let (name, channels) = (group.name.clone(), *channels);
+    let Some(&last) = levels.last() else { return Err(ProblemError::NoLevels { group: name, channels }) };
+    check_number(&format!("the channel count of group `{name}`"), channels as f64, MOST_CHANNELS)?;
+    if levels.contains(&0) {
+        return Err(ProblemError::ZeroLevel { group: name });
+    }
+    if let Some(&level) = levels.iter().find(|&&level| level > channels) {
+        return Err(ProblemError::LevelAbove { group: name, level, channels });
+    }
+    if let Some(pair) = levels.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(ProblemError::LevelOrder { group: name, before: pair[0], after: pair[1] });
+    }
+    if last != channels {
+        return Err(ProblemError::NoFullWidth { group: name, channels });
+    }
+    if value.len() != levels.len() {
+        return Err(ProblemError::ValueLength { group: name, expected: levels.len(), found: value.len() });
+    }
+    let is_loss = |width: usize, value: f64| value.is_finite() && value <= 0.0 && (width < channels || value == 0.0);
+    match levels.iter().zip(value).find(|&(&width, &value)| !is_loss(width, value)) {
+        None => Ok(()),
+        Some((&width, &value)) => Err(ProblemError::Value { group: name, width, value }),
+    }
+}
+
+fn check_layer(groups: &[Group], layer: &mut LayerCost) -> Result<(), ProblemError> {
+    check_width(groups, &layer.name, &layer.inputs)?;
+    check_width(groups, &layer.name, &layer.outputs)?;
+    let full = |width: &Width| width.at(|group| groups[group.0].channels);
+    layer.full = [full(&layer.inputs), full(&layer.outputs)];
+    for (axis, width) in [(Axis::CIn, layer.full[0]), (Axis::COut, layer.full[1])] {
+        if width == 0 {
+            return Err(ProblemError::NoChannels { layer: layer.name.clone(), axis });
+        }
+    }
+    for (&(c_in, c_out), cell) in &layer.exact {
+        if !(cell.ns >= 0.0 && cell.ns <= MOST_NS) {
+            return Err(ProblemError::Cost { layer: layer.name.clone(), c_in, c_out, ns: cell.ns });
+        }
+    }
+    layer.check_sweeps()?;
+    let moves = |width: &Width| width.parts.iter().any(|part| groups[part.group.0].is_free());
+    if layer.is_swept(moves(&layer.inputs), moves(&layer.outputs)) {
+        return Ok(());
+    }
+    match reachable(groups, layer).into_iter().find(|&(c_in, c_out)| layer.cell(c_in, c_out).is_none()) {
+        None => Ok(()),
+        Some((c_in, c_out)) => Err(ProblemError::MissingCell { layer: layer.name.clone(), c_in, c_out }),
+    }
+}

@@ -1,0 +1,122 @@
+//! What a layer costs at every pair of widths.
+
+use crate::error::ProblemError;
+use crate::sweep::{Axis, Sweep};
+use crate::ticks::MOST_NS;
+use netspec::{Provenance, Width};
+use std::collections::BTreeMap;
+
+/// The cost of a layer at one pair of widths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Cell {
+    /// Latency in nanoseconds.
+    pub ns: f64,
+    /// Where it comes from; `Interpolated` marks an estimate.
+    pub provenance: Provenance,
+}
+
+/// A layer whose cost depends on how wide it reads and writes.
+///
+/// A cell T(c_in, c_out) is looked up in this order:
+/// 1. the cell itself, if it was given;
+/// 2. a sweep's knot, where the other side is at full width;
+/// 3. the estimate T(c_in, C_out) * T(C_in, c_out) / T(C_in, C_out) from the two sweeps, marked `interpolated`.
+///
+/// The product is exact where the work is (tiles of c_in) x (tiles of c_out) and nothing else costs time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerCost {
+    pub(crate) name: String,
+    pub(crate) inputs: Width,
+    pub(crate) outputs: Width,
+    pub(crate) coupled: bool,
+    pub(crate) full: [usize; 2],
+    pub(crate) exact: BTreeMap<(usize, usize), Cell>,
+    pub(crate) by_in: Option<Sweep>,
+    pub(crate) by_out: Option<Sweep>,
+}
+
+impl LayerCost {
+    pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
+        LayerCost { name, inputs, outputs, coupled, full: [0, 0], exact: BTreeMap::new(), by_in: None, by_out: None }
+    }
+
+    /// The layer's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its input channels follow.
+    pub fn inputs(&self) -> &Width {
+        &self.inputs
+    }
+
+    /// What its output channels follow.
+    pub fn outputs(&self) -> &Width {
+        &self.outputs
+    }
+
+    /// Whether it is depthwise or grouped, so that c_in moves with c_out and there is one axis only.
+    pub fn is_coupled(&self) -> bool {
+        self.coupled
+    }
+
+    /// The cost at a pair of widths, or nothing where neither a cell nor the sweeps tell.
+    pub fn cell(&self, c_in: usize, c_out: usize) -> Option<Cell> {
+        if let Some(&cell) = self.exact.get(&(c_in, c_out)) {
+            return Some(cell);
+        }
+        let (is_full_in, is_full_out) = (c_in == self.full[0], c_out == self.full[1]);
+        let knot = |sweep: &Option<Sweep>, width| sweep.as_ref()?.knot(width).copied();
+        let swept = match (is_full_in || self.coupled, is_full_out) {
+            (true, _) => knot(&self.by_out, c_out).or_else(|| knot(&self.by_in, c_in).filter(|_| is_full_out)),
+            (false, true) => knot(&self.by_in, c_in),
+            (false, false) => None,
+        };
+        if let Some(knot) = swept {
+            return Some(Cell { ns: knot.ns, provenance: knot.provenance });
+        }
+        let estimate = |ns| Some(Cell { ns, provenance: Provenance::Interpolated });
+        if self.coupled || is_full_in {
+            return estimate(self.by_out.as_ref()?.price(c_out));
+        }
+        let by_in = self.by_in.as_ref()?;
+        if is_full_out {
+            return estimate(by_in.price(c_in));
+        }
+        // The input axis enters as a ratio within its own sweep, so that drift between the sweeps cancels.
+        estimate(self.by_out.as_ref()?.price(c_out) * (by_in.price(c_in) / by_in.price(self.full[0])))
+    }
+
+    /// Whether the sweeps alone price every pair of widths that differs from the full one where `moves` says so.
+    pub(crate) fn is_swept(&self, moves_in: bool, moves_out: bool) -> bool {
+        match (self.coupled, moves_in, moves_out) {
+            (true, ..) => self.by_out.is_some(),
+            (false, false, false) => self.by_in.is_some() || self.by_out.is_some(),
+            (false, moves_in, moves_out) => {
+                (!moves_in || self.by_in.is_some()) && (!moves_out || self.by_out.is_some())
+            }
+        }
+    }
+
+    pub(crate) fn set_exact(&mut self, c_in: usize, c_out: usize, cell: Cell) -> Result<(), ProblemError> {
+        if !(cell.ns >= 0.0 && cell.ns <= MOST_NS) {
+            return Err(ProblemError::Cost { layer: self.name.clone(), c_in, c_out, ns: cell.ns });
+        }
+        self.exact.insert((c_in, c_out), cell);
+        Ok(())
+    }
+
+    pub(crate) fn check_sweeps(&self) -> Result<(), ProblemError> {
+        use crate::error::SweepError::{Coupled, NoFullWidth};
+        let fail = |axis, reason| Err(ProblemError::Sweep { layer: self.name.clone(), axis, reason });
+        for (axis, sweep, full) in [(Axis::CIn, &self.by_in, self.full[0]), (Axis::COut, &self.by_out, self.full[1])] {
+            match sweep {
+                Some(_) if self.coupled && axis == Axis::CIn => return fail(axis, Coupled),
+                Some(sweep) if sweep.knot(full).is_none() => return fail(axis, NoFullWidth { full }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Problems from networks.
+
+use crate::builder::ProblemBuilder;
+use crate::error::ProblemError;
+use crate::levels::{LevelRule, levels_from};
+use crate::sweep::Sweep;
+use crate::value::Value;
+use netspec::{GroupId, Network, Width};
+
+/// How far a network may be pruned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The share of its channels that every group keeps at least, in (0, 1]. A quarter: without calibration
+    /// images nothing tells when a group is about to break.
+    pub min_share: f64,
+    /// Whether groups on a residual stream may lose channels. Off: every block reads and writes the stream, and
+    /// taking an eighth of one stage's costs more accuracy than taking an eighth of all inner groups'.
+    pub prune_residual: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { min_share: 0.25, prune_residual: false }
+    }
+}
+
+impl Limits {
+    /// Every group keeps at least this share of its channels, and at least one channel.
+    pub fn min_share(self, min_share: f64) -> Limits {
+        Limits { min_share, ..self }
+    }
+    /// Whether groups on a residual stream may lose channels.
+    pub fn prune_residual(self, prune_residual: bool) -> Limits {
+        Limits { prune_residual, ..self }
+    }
+}
+
+impl ProblemBuilder {
+    /// The skeleton of a network's problem: group i and layer i are those of the network, with no costs and no
+    /// levels but the full widths yet. Frozen groups, and residual streams unless the limits allow them, stay so.
+    ///
+    /// Then, in this order:
+    /// 1. [`sweep`](Self::sweep) every layer on the axes that move, with what was measured;
+    /// 2. [`levels_from_sweeps`](Self::levels_from_sweeps), or [`set_levels`](Self::set_levels) per group;
+    /// 3. [`build`](Self::build), then plan;
+    /// 4. measure [`Problem::unmeasured_cells`](crate::Problem::unmeasured_cells) of the plan, give them to
+    ///    [`Problem::set_cell`](crate::Problem::set_cell), plan again, until there are none;
+    /// 5. [`calibrate`](crate::calibrate) with runs of the whole model, and plan once more.
+    pub fn from_network(network: &Network, limits: &Limits, value: &dyn Value) -> Result<ProblemBuilder, ProblemError> {
+        if !(limits.min_share > 0.0 && limits.min_share <= 1.0) {
+            let (what, value) = ("the minimum share".to_owned(), limits.min_share);
+            return Err(ProblemError::Number { what, value, low: f64::MIN_POSITIVE, high: 1.0 });
+        }
+        let mut builder = ProblemBuilder::default();
+        builder.value_kind(value.kind());
+        for group in &network.groups {
+            let is_frozen = group.frozen.is_some() || (group.residual && !limits.prune_residual);
+            if is_frozen {
+                builder.draft_group(&group.name, group.channels, None, group.channels);
+                continue;
+            }
+            let curve =
+                value.curve(group.id).map_err(|source| ProblemError::Curve { group: group.name.clone(), source })?;
+            let floor = (limits.min_share * group.channels as f64).ceil() as usize;
+            builder.draft_group(&group.name, group.channels, Some(curve), floor.max(1));
+        }
+        for layer in &network.layers {
+            builder.bare_layer(&layer.name, layer.inputs.clone(), layer.outputs.clone(), layer.spec.groups > 1);
+        }
+        // A network's layers share one batch size; operators move that many images' elements.
+        let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
+        for operator in &network.operators {
+            let elements = operator.elements_per_channel as f64 * batch as f64;
+            builder.operator(&operator.name, operator.width.clone(), elements);
+        }
+        Ok(builder)
+    }
+
+    /// Chooses every unfrozen group's levels by [`levels_from`] from the sweeps given so far; the rule's floor is
+    /// raised to the group's own. A member without a sweep, and a concat's consumer, let no width be dominated.
+    pub fn levels_from_sweeps(&mut self, rule: &LevelRule) -> &mut Self {
+        for (g, channels) in self.group_channels().into_iter().enumerate() {
+            let group = GroupId(g);
+            let floor = self.floor(group).unwrap_or(channels);
+            if floor >= channels {
+                continue;
+            }
+            let mut rule = rule.clone().floor(floor.max(rule.floor));
+            let mut members = Vec::new();
+            for layer in self.layers() {
+                let sides = [(&layer.outputs, &layer.by_out), (&layer.inputs, &layer.by_in)];
+                // The input side of a grouped layer moves with its output side and has no sweep of its own.
+                for (width, sweep) in &sides[..if layer.coupled { 1 } else { 2 }] {
+                    match staircase(width, group, sweep.as_ref()) {
+                        Some(Some(sweep)) => members.push(sweep),
+                        Some(None) => rule.sliding = true,
+                        None => {}
+                    }
+                }
+            }
+            self.set_levels(group, &levels_from(channels, &members, &rule));
+        }
+        self
+    }
+}
+
+/// A side's staircase over a group's channels: nothing where the side does not follow the group, `Some(None)`
+/// where it does and its staircase cannot be told from one sweep.
+fn staircase(width: &Width, group: GroupId, sweep: Option<&Sweep>) -> Option<Option<Sweep>> {
+    let part = width.parts.iter().find(|part| part.group == group)?;
+    let is_alone = width.parts.len() == 1 && part.repeat > 0;
+    Some(if is_alone { sweep.and_then(|sweep| sweep.over_group(width.fixed, part.repeat)) } else { None })
+}

@@ -1,0 +1,109 @@
+//! The cheapest choice, and an upper bound on the value that any choice within a budget can have.
+//!
+//! For any price p >= 0 of a nanosecond, let D(p) be the largest value(x) + p (limit - cost(x)) over *all*
+//! choices x. A choice within the limit adds p (limit - cost(x)) >= 0 to its value, so value(x) <= D(p):
+//! every D(p) bounds them all, whatever p is. D(p) itself is found exactly by eliminating variables, for value
+//! and cost are sums of small tables. The code looks for the p with the smallest D(p).
+
+use crate::eliminate::{Factor, maximize, order};
+use crate::ledger::Ledger;
+use crate::ticks::{Ticks, nanoseconds};
+
+/// The largest number of prices that are tried; the search mostly ends after about ten.
+const PRICES: usize = 40;
+
+/// A problem whose tables are small enough to be searched exactly.
+pub(crate) struct Exact<'l, 'p> {
+    ledger: &'l Ledger<'p>,
+    sizes: Vec<usize>,
+    order: Vec<usize>,
+}
+
+/// A choice as a line over the price: D(p) >= value + p (limit - cost).
+#[derive(Clone, Copy)]
+struct Line {
+    value: f64,
+    cost: Ticks,
+}
+
+impl<'l, 'p> Exact<'l, 'p> {
+    /// Nothing where a concat joins too many groups.
+    pub(crate) fn new(ledger: &'l Ledger<'p>) -> Option<Exact<'l, 'p>> {
+        if ledger.terms.iter().any(|term| term.table.is_none()) {
+            return None;
+        }
+        let sizes: Vec<usize> = ledger.unary.iter().map(Vec::len).collect();
+        let order = order(&sizes, ledger.terms.iter().map(|term| term.groups.as_slice()))?;
+        Some(Exact { ledger, sizes, order })
+    }
+
+    /// The choice that costs least; of equally cheap ones one with wide levels.
+    pub(crate) fn cheapest(&self) -> Vec<usize> {
+        self.best(|_, _, cost| -cost, |cost| -cost)
+    }
+
+    /// An upper bound on the value of every choice that costs at most `limit`, or nothing if there is none.
+    pub(crate) fn bound(&self, limit: Ticks) -> Option<f64> {
+        let dense = self.ledger.problem.dense();
+        let mut over = self.line(&dense);
+        // No value is above 0.
+        if over.cost <= limit {
+            return Some(0.0);
+        }
+        let mut within = self.line(&self.cheapest());
+        if within.cost > limit {
+            return None;
+        }
+        let mut bound = 0.0_f64;
+        for _ in 0..PRICES {
+            // The two lines cross where neither choice is better; if nothing lies above, D is smallest there.
+            let price = (over.value - within.value) / nanoseconds(over.cost - within.cost);
+            if !(price.is_finite() && price > 0.0) {
+                break;
+            }
+            let choice = self.best(
+                |g, level, cost| self.ledger.problem.groups()[g].value[level] - price * nanoseconds(cost),
+                |cost| -price * nanoseconds(cost),
+            );
+            let line = self.line(&choice);
+            let height = |line: Line| line.value + price * nanoseconds(limit - line.cost);
+            bound = bound.min(height(line) + self.rounding(price, line));
+            if line.cost == over.cost || line.cost == within.cost || height(line) <= height(over) {
+                break;
+            }
+            if line.cost <= limit { within = line } else { over = line }
+        }
+        Some(bound)
+    }
+
+    fn line(&self, levels: &[usize]) -> Line {
+        Line { value: self.ledger.problem.value(levels), cost: self.ledger.total(levels) }
+    }
+
+    /// More than the rounding errors of the elimination can sum up to: each of its sums has one error of at most
+    /// 2^-53 of a partial sum, and no partial sum is larger than the parts' absolute sum.
+    fn rounding(&self, price: f64, line: Line) -> f64 {
+        let worst_value: f64 =
+            self.ledger.problem.groups().iter().map(|group| -group.value.iter().copied().fold(0.0, f64::min)).sum();
+        let worst_cost: Ticks =
+            self.ledger.unary.iter().map(|costs| costs.iter().copied().max().unwrap_or(0)).sum::<Ticks>()
+                + self.ledger.terms.iter().filter_map(|term| term.table.as_ref()?.iter().copied().max()).sum::<Ticks>();
+        let sums = (self.ledger.terms.len() + 2 * self.sizes.len() + 16) as f64;
+        (worst_value + price * nanoseconds(worst_cost.max(line.cost))) * sums * f64::EPSILON
+    }
+
+    fn best<T>(&self, own: impl Fn(usize, usize, Ticks) -> T, shared: impl Fn(Ticks) -> T) -> Vec<usize>
+    where
+        T: Copy + PartialOrd + std::ops::Add<Output = T>,
+    {
+        let own = self.ledger.unary.iter().enumerate().map(|(g, costs)| Factor {
+            scope: vec![g],
+            table: costs.iter().enumerate().map(|(level, &cost)| own(g, level, cost)).collect(),
+        });
+        let shared = self.ledger.terms.iter().map(|term| Factor {
+            scope: term.groups.clone(),
+            table: term.table.iter().flatten().map(|&cost| shared(cost)).collect(),
+        });
+        maximize(&self.sizes, own.chain(shared).collect(), &self.order)
+    }
+}

@@ -1,0 +1,74 @@
+//! Chooses how many channels every group of a network keeps under a latency budget.
+//!
+//! A [`Problem`] is plain data: groups with the widths that they may take and what each is worth, layers whose
+//! cost T(c_in, c_out) is looked up and never computed, operators that pay per element. It can be written by hand,
+//! made from a [`netspec::Network`], or read from a file; nothing here measures anything or knows ONNX.
+//! Costs are stairs, so no planner assumes that they are smooth, monotone or separable. The price of that is that
+//! cells are needed: two sweeps per layer estimate them all, and those that a plan uses are to be measured.
+//!
+//! ```
+//! use benefit::{Budget, Planner, Problem, TwoStage};
+//!
+//! let mut problem = Problem::builder();
+//! let a = problem.group("conv1", 64).levels(&[16, 32, 48, 64]).value(&[-3.0, -1.0, -0.3, 0.0]);
+//! let b = problem.group("conv2", 128).every(32).value(&[-2.0, -0.8, -0.2, 0.0]);
+//! // One step every 16 output channels, and one every 32 input channels.
+//! let ns = |c_in: usize, c_out: usize| 100.0 * c_out.div_ceil(16) as f64 * c_in.div_ceil(32) as f64;
+//! problem.layer("conv1", 3, a, ns);
+//! problem.layer("conv2", [a], b, ns);
+//! problem.layer("conv3", [b], 32, ns);
+//! let problem = problem.build()?;
+//!
+//! let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6))?;
+//! assert!(solution.predicted_ns <= 0.6 * problem.dense_ns());
+//! assert!(solution.gap().is_some_and(|gap| gap <= 0.5));
+//! println!("{:?}: {:.2}x", solution.widths, solution.ratio());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Swap the value by implementing [`Value`], the solver by implementing [`Planner`].
+//! Feature `serde` (off by default) derives serialization for the problem and the solution.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod budget;
+mod builder;
+mod calibrate;
+mod cells;
+mod eliminate;
+mod error;
+mod from_network;
+mod lagrange;
+mod ledger;
+mod levels;
+mod magnitude;
+mod plan;
+mod problem;
+mod refine;
+mod solution;
+mod stage_one;
+mod state;
+mod sweep;
+mod ticks;
+mod two_stage;
+mod uniform;
+mod value;
+#[cfg(feature = "serde")]
+mod wire;
+
+pub use budget::{Budget, BudgetError};
+pub use builder::{GroupBuilder, IntoWidth, ProblemBuilder};
+pub use calibrate::{CalibrateError, Calibration, Reading, calibrate};
+pub use cells::{Cell, LayerCost};
+pub use error::{ProblemError, SweepError};
+pub use from_network::Limits;
+pub use levels::{LevelRule, levels_from};
+pub use magnitude::{Magnitude, Norm, Scope};
+pub use plan::{Holder, Infeasible, Planner};
+pub use problem::{CellUse, Cost, Group, OperatorCost, Problem};
+pub use solution::{Solution, Stages, Step, StepKind};
+pub use stage_one::{Offer, StageOne, stage_one};
+pub use sweep::{Axis, Knot, Sweep};
+pub use two_stage::TwoStage;
+pub use uniform::Uniform;
+pub use value::{Value, ValueCurve, ValueError, ValueKind};

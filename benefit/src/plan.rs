@@ -1,0 +1,147 @@
+//! The seam between a problem and whoever solves it.
+
+use crate::budget::Budget;
+use crate::ledger::Ledger;
+use crate::problem::Problem;
+use crate::solution::Solution;
+use crate::ticks::nanoseconds;
+use netspec::GroupId;
+use std::fmt;
+
+/// Chooses a level for every group.
+///
+/// # Contract
+/// - A solution's predicted latency, as [`Problem::cost`] tells it, is at most the budget's.
+/// - [`Infeasible`] carries the lowest latency that this planner knows how to reach; its
+///   [`is_proven`](Infeasible::is_proven) says whether any choice at all could be lower.
+/// - The order of the problem's layers does not matter.
+///
+/// # A second, silly implementation
+/// ```
+/// use benefit::{Budget, Infeasible, Planner, Problem, Solution};
+///
+/// /// All or nothing: the full widths if they fit, else the narrowest ones.
+/// struct AllOrNothing;
+/// impl Planner for AllOrNothing {
+///     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+///         let limit_ns = budget.limit_ns(problem.dense_ns());
+///         let narrowest = vec![0; problem.groups().len()];
+///         for levels in [problem.dense(), narrowest.clone()] {
+///             if problem.cost(&levels).ns <= limit_ns {
+///                 return Ok(Solution::new(problem, "all-or-nothing", levels));
+///             }
+///         }
+///         Err(Infeasible::new(problem, "all-or-nothing", budget, &narrowest))
+///     }
+/// }
+/// # let mut problem = Problem::builder();
+/// # let a = problem.group("a", 8).levels(&[2, 8]).value(&[-1.0, 0.0]);
+/// # problem.layer("conv", 3, a, |_, c_out| c_out as f64);
+/// # let problem = problem.build()?;
+/// assert_eq!(AllOrNothing.plan(&problem, Budget::ratio(0.5))?.widths, [2]);
+/// assert_eq!(AllOrNothing.plan(&problem, Budget::ratio(0.1)).unwrap_err().best_ratio, 0.25);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Planner {
+    /// The best plan that it finds within the budget.
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible>;
+}
+
+impl<T: Planner + ?Sized> Planner for &T {
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+        (**self).plan(problem, budget)
+    }
+}
+
+impl<T: Planner + ?Sized> Planner for Box<T> {
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+        (**self).plan(problem, budget)
+    }
+}
+
+/// Something that takes time in a plan.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Holder {
+    /// A layer's or an operator's name, or `the fixed part`.
+    pub name: String,
+    /// Its time in nanoseconds.
+    pub ns: f64,
+}
+
+/// No plan within the budget was found.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Infeasible {
+    /// The planner that looked.
+    pub planner: String,
+    /// The budget in nanoseconds.
+    pub limit_ns: f64,
+    /// The lowest latency that it reached, in nanoseconds.
+    pub best_ns: f64,
+    /// The same as a share of the dense network's latency.
+    pub best_ratio: f64,
+    /// Whether it is certain that no choice of levels costs less than `best_ns`.
+    pub is_proven: bool,
+    /// What takes most of the time there, most first.
+    pub holders: Vec<Holder>,
+}
+
+/// How many holders an infeasible budget names.
+const HOLDERS: usize = 3;
+
+impl Infeasible {
+    /// The answer where `levels` is the fastest plan that a planner knows; it does not count as proven.
+    pub fn new(problem: &Problem, planner: &str, budget: Budget, levels: &[usize]) -> Infeasible {
+        let (dense_ns, best_ns) = (problem.dense_ns(), problem.cost(levels).ns);
+        let layers = (0..problem.layers().len())
+            .map(|layer| (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels))));
+        let operators = problem.operators().iter().map(|operator| {
+            let channels = operator.width.at(|group: GroupId| problem.width_of(levels, group));
+            (operator.name.as_str(), problem.ns_per_element * operator.elements_per_channel * channels as f64)
+        });
+        let fixed = std::iter::once(("the fixed part", problem.fixed_ns));
+        let mut holders: Vec<Holder> =
+            layers.chain(operators).chain(fixed).map(|(name, ns)| Holder { name: name.to_owned(), ns }).collect();
+        holders.retain(|holder| holder.ns > 0.0);
+        holders.sort_by(|a, b| b.ns.total_cmp(&a.ns).then_with(|| a.name.cmp(&b.name)));
+        holders.truncate(HOLDERS);
+        Infeasible {
+            planner: planner.to_owned(),
+            limit_ns: budget.limit_ns(dense_ns),
+            best_ns,
+            best_ratio: if dense_ns > 0.0 { best_ns / dense_ns } else { 1.0 },
+            is_proven: false,
+            holders,
+        }
+    }
+
+    pub(crate) fn proven(self, is_proven: bool) -> Infeasible {
+        Infeasible { is_proven, ..self }
+    }
+}
+
+impl fmt::Display for Infeasible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded up, so that the ratio that is named can be reached.
+        let ratio = (self.best_ratio * 1000.0).ceil() / 1000.0;
+        let (limit_ms, best_ms) = (self.limit_ns / 1e6, self.best_ns / 1e6);
+        write!(f, "no plan takes at most {limit_ms:.4} ms; the best that {} reaches is {ratio:.3}x", self.planner)?;
+        write!(f, " ({best_ms:.4} ms), held by ")?;
+        for (i, Holder { name, ns }) in self.holders.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}`{name}` ({:.4} ms)", ns / 1e6)?;
+        }
+        write!(f, "; ask for a higher latency, or allow narrower levels")
+    }
+}
+
+impl std::error::Error for Infeasible {}
+
+/// The costs that a planner works on, and the budget in ticks.
+pub(crate) fn opened<'p>(problem: &'p Problem, budget: Budget) -> (Ledger<'p>, crate::ticks::Ticks) {
+    let ledger = Ledger::new(problem);
+    let limit = crate::ticks::limit_ticks(budget.limit_ns(problem.dense_ns()));
+    (ledger, limit)
+}

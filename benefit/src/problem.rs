@@ -1,0 +1,254 @@
+//! The pruning problem as plain data.
+
+use crate::builder::ProblemBuilder;
+use crate::cells::{Cell, LayerCost};
+use crate::error::ProblemError;
+use crate::ticks::{Ticks, nanoseconds, ticks};
+use crate::value::ValueKind;
+use netspec::{GroupId, Provenance, Width};
+use std::collections::BTreeSet;
+
+/// A channel group with the widths that it may take.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Group {
+    /// Its name, for people.
+    pub name: String,
+    /// Channels before pruning.
+    pub channels: usize,
+    /// Widths that it may take, ascending; the last one is `channels`.
+    pub levels: Vec<usize>,
+    /// The value at each level: minus the predicted damage, 0 at full width.
+    pub value: Vec<f64>,
+}
+
+impl Group {
+    /// The index of the full width among the levels.
+    pub fn full(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// Whether there is a choice.
+    pub fn is_free(&self) -> bool {
+        self.levels.len() > 1
+    }
+}
+
+/// An operator between layers: its cost is affine in the elements that it moves.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OperatorCost {
+    /// Its name, for people.
+    pub name: String,
+    /// What its channels follow.
+    pub width: Width,
+    /// Elements read and written per channel, for the whole batch.
+    pub elements_per_channel: f64,
+}
+
+/// What a choice of levels costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cost {
+    /// Predicted latency in nanoseconds.
+    pub ns: f64,
+    /// How many of its cells are estimates.
+    pub estimated: usize,
+}
+
+/// A cell that a choice of levels uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CellUse {
+    /// The layer's index.
+    pub layer: usize,
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// What it costs.
+    pub cell: Cell,
+}
+
+/// Groups that may be narrowed, what narrowing loses, and what every layer costs at every width.
+///
+/// The predicted latency of a choice is
+/// `fixed_ns + conv_scale * (sum of cells) + ns_per_element * (elements that operators move)`;
+/// [`calibrate`](crate::calibrate) sets the three coefficients from runs of the whole model.
+/// Costs are summed in whole units of 2^-32 ns, so that neither the order of the layers nor the order of the
+/// moves changes a sum.
+///
+/// A choice is a slice with one *level index* per group: `levels[g]` selects `groups()[g].levels[levels[g]]`.
+/// Where the index is past the end, or the slice too short, the group is at its full width.
+///
+/// With feature `serde` a problem is written with everything it rests on, and checked when it is read.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::wire::Wire", into = "crate::wire::Wire"))]
+pub struct Problem {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) layers: Vec<LayerCost>,
+    pub(crate) operators: Vec<OperatorCost>,
+    pub(crate) fixed_ns: f64,
+    pub(crate) conv_scale: f64,
+    pub(crate) ns_per_element: f64,
+    pub(crate) value_kind: ValueKind,
+}
+
+impl Problem {
+    /// Starts a problem by hand.
+    pub fn builder() -> ProblemBuilder {
+        ProblemBuilder::default()
+    }
+
+    /// The groups; a group's id is its index.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The layers.
+    pub fn layers(&self) -> &[LayerCost] {
+        &self.layers
+    }
+
+    /// The operators between the layers.
+    pub fn operators(&self) -> &[OperatorCost] {
+        &self.operators
+    }
+
+    /// What the values mean.
+    pub fn value_kind(&self) -> ValueKind {
+        self.value_kind
+    }
+
+    /// The level indices of the dense network.
+    pub fn dense(&self) -> Vec<usize> {
+        self.groups.iter().map(Group::full).collect()
+    }
+
+    /// Channels of every group at these levels.
+    pub fn widths(&self, levels: &[usize]) -> Vec<usize> {
+        (0..self.groups.len()).map(|g| self.width_of(levels, GroupId(g))).collect()
+    }
+
+    /// The levels of these widths, or nothing where a width is no level of its group.
+    pub fn levels_of(&self, widths: &[usize]) -> Option<Vec<usize>> {
+        let indices = self.groups.iter().zip(widths).map(|(group, width)| group.levels.binary_search(width).ok());
+        if widths.len() == self.groups.len() { indices.collect() } else { None }
+    }
+
+    /// The summed value of these levels: 0 for the dense network, negative otherwise.
+    pub fn value(&self, levels: &[usize]) -> f64 {
+        // Groups at full width add 0.
+        self.groups.iter().zip(levels).filter_map(|(group, &level)| group.value.get(level)).sum()
+    }
+
+    /// What these levels cost.
+    pub fn cost(&self, levels: &[usize]) -> Cost {
+        let mut total = self.constant_ticks();
+        for g in 0..self.groups.len() {
+            total += self.operator_ticks(GroupId(g), self.width_of(levels, GroupId(g)));
+        }
+        let mut estimated = 0;
+        for layer in 0..self.layers.len() {
+            let cell = self.cell_use(layer, levels).cell;
+            total += self.scaled(cell);
+            estimated += usize::from(cell.provenance == Provenance::Interpolated);
+        }
+        Cost { ns: nanoseconds(total), estimated }
+    }
+
+    /// What the dense network costs, in nanoseconds.
+    pub fn dense_ns(&self) -> f64 {
+        self.cost(&self.dense()).ns
+    }
+
+    /// The cells that these levels use, one per layer.
+    pub fn cells(&self, levels: &[usize]) -> Vec<CellUse> {
+        (0..self.layers.len()).map(|layer| self.cell_use(layer, levels)).collect()
+    }
+
+    /// The cells that these levels use and that are estimates: measure them, [`Problem::set_cell`], solve again.
+    pub fn unmeasured_cells(&self, levels: &[usize]) -> Vec<CellUse> {
+        let mut cells = self.cells(levels);
+        cells.retain(|used| used.cell.provenance == Provenance::Interpolated);
+        cells
+    }
+
+    /// Replaces the price of one cell by a better one.
+    pub fn set_cell(
+        &mut self,
+        layer: usize,
+        c_in: usize,
+        c_out: usize,
+        ns: f64,
+        provenance: Provenance,
+    ) -> Result<(), ProblemError> {
+        let layers = self.layers.len();
+        let layer = self.layers.get_mut(layer).ok_or(ProblemError::UnknownLayer { index: layer, layers })?;
+        layer.set_exact(c_in, c_out, Cell { ns, provenance })
+    }
+
+    /// All pairs of widths (c_in, c_out) that a layer can come to.
+    pub fn reachable(&self, layer: usize) -> BTreeSet<(usize, usize)> {
+        self.layers.get(layer).map(|layer| reachable(&self.groups, layer)).unwrap_or_default()
+    }
+
+    pub(crate) fn width_of(&self, levels: &[usize], group: GroupId) -> usize {
+        let choice = &self.groups[group.0];
+        levels.get(group.0).and_then(|&level| choice.levels.get(level)).copied().unwrap_or(choice.channels)
+    }
+
+    pub(crate) fn cell_use(&self, layer: usize, levels: &[usize]) -> CellUse {
+        let cost = &self.layers[layer];
+        let c_in = cost.inputs.at(|g| self.width_of(levels, g));
+        let c_out = cost.outputs.at(|g| self.width_of(levels, g));
+        let cell = cost.cell(c_in, c_out).expect("a problem is checked to price every cell that levels can reach");
+        CellUse { layer, c_in, c_out, cell }
+    }
+
+    pub(crate) fn layer_ticks(&self, layer: usize, levels: &[usize]) -> Ticks {
+        self.scaled(self.cell_use(layer, levels).cell)
+    }
+
+    fn scaled(&self, cell: Cell) -> Ticks {
+        ticks(self.conv_scale * cell.ns)
+    }
+
+    /// What costs the same at all levels, layers aside.
+    pub(crate) fn constant_ticks(&self) -> Ticks {
+        let fixed = |operator: &OperatorCost| self.element_ticks(operator, operator.width.fixed);
+        ticks(self.fixed_ns) + self.operators.iter().map(fixed).sum::<Ticks>()
+    }
+
+    /// What all operators cost for one group at a width.
+    pub(crate) fn operator_ticks(&self, group: GroupId, width: usize) -> Ticks {
+        let parts = self.operators.iter().flat_map(|op| op.width.parts.iter().map(move |part| (op, part)));
+        parts
+            .filter(|(_, part)| part.group == group)
+            .map(|(operator, part)| self.element_ticks(operator, part.repeat * width))
+            .sum()
+    }
+
+    fn element_ticks(&self, operator: &OperatorCost, channels: usize) -> Ticks {
+        ticks(self.ns_per_element * operator.elements_per_channel * channels as f64)
+    }
+}
+
+/// All pairs of widths that a layer can come to: one group after another, in all its levels.
+pub(crate) fn reachable(groups: &[Group], layer: &LayerCost) -> BTreeSet<(usize, usize)> {
+    let parts = layer.inputs.parts.iter().chain(&layer.outputs.parts);
+    let follows: BTreeSet<usize> = parts.map(|part| part.group.0).filter(|&g| g < groups.len()).collect();
+    let mut pairs = BTreeSet::from([(layer.inputs.fixed, layer.outputs.fixed)]);
+    for g in follows {
+        let repeat =
+            |width: &Width| width.parts.iter().filter(|part| part.group.0 == g).map(|part| part.repeat).sum::<usize>();
+        let (r_in, r_out) = (repeat(&layer.inputs), repeat(&layer.outputs));
+        let levels = &groups[g].levels;
+        pairs = pairs
+            .iter()
+            .flat_map(|&(i, o)| levels.iter().map(move |level| (i + r_in * level, o + r_out * level)))
+            .collect();
+    }
+    pairs
+}

@@ -1,0 +1,143 @@
+//! What a planner answers.
+
+use crate::problem::Problem;
+use crate::stage_one::StageOne;
+use crate::value::{Value, ValueError, ValueKind};
+use netspec::{GroupId, GroupPlan, Network, PrunePlan};
+
+/// Why a step was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum StepKind {
+    /// It saved most time per value lost.
+    Benefit,
+    /// No group saved anything alone; two neighbors did together.
+    Together,
+    /// The fastest plan of all, where no step saved anything.
+    Fastest,
+    /// The budget left room for a better level, or a level was free.
+    Refine,
+    /// One group gave up time that another used better.
+    Swap,
+}
+
+/// One change of one group.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Step {
+    /// Why.
+    pub kind: StepKind,
+    /// The group.
+    pub group: GroupId,
+    /// Its channels before.
+    pub from: usize,
+    /// Its channels after.
+    pub to: usize,
+    /// Time saved in the whole network in nanoseconds; negative where time was given back.
+    pub saved_ns: f64,
+    /// Value lost; negative where value was won back.
+    pub lost: f64,
+}
+
+/// How a plan came about.
+#[derive(Clone, Debug, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Stages {
+    /// What each group offered when it was judged alone.
+    pub one: Vec<StageOne>,
+    /// What was done when everything that depends on it was counted, in order.
+    pub two: Vec<Step>,
+}
+
+/// A level for every group, and what is known about the choice.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Solution {
+    /// The planner that found it.
+    pub planner: String,
+    /// The chosen level index of every group.
+    pub levels: Vec<usize>,
+    /// Channels of every group.
+    pub widths: Vec<usize>,
+    /// Predicted latency in nanoseconds.
+    pub predicted_ns: f64,
+    /// The dense network's predicted latency in nanoseconds.
+    pub dense_ns: f64,
+    /// How many of the cells that it uses are estimates.
+    pub estimated: usize,
+    /// Its value.
+    pub value: f64,
+    /// The dense network's value: 0.
+    pub dense_value: f64,
+    /// A proven upper bound on the value of every plan within the budget, over the same levels and cells.
+    pub bound: Option<f64>,
+    /// What the values mean.
+    pub value_kind: ValueKind,
+    /// How it came about.
+    pub stages: Stages,
+}
+
+impl Solution {
+    /// The solution that takes these level indices, one per group; without a bound or a history.
+    pub fn new(problem: &Problem, planner: &str, levels: Vec<usize>) -> Solution {
+        let cost = problem.cost(&levels);
+        Solution {
+            planner: planner.to_owned(),
+            widths: problem.widths(&levels),
+            predicted_ns: cost.ns,
+            dense_ns: problem.dense_ns(),
+            estimated: cost.estimated,
+            value: problem.value(&levels),
+            dense_value: 0.0,
+            bound: None,
+            value_kind: problem.value_kind(),
+            stages: Stages::default(),
+            levels,
+        }
+    }
+
+    /// Adds a proven bound.
+    pub fn with_bound(self, bound: Option<f64>) -> Solution {
+        Solution { bound, ..self }
+    }
+
+    /// Adds how it came about.
+    pub fn with_stages(self, stages: Stages) -> Solution {
+        Solution { stages, ..self }
+    }
+
+    /// Predicted latency as a share of the dense network's.
+    pub fn ratio(&self) -> f64 {
+        if self.dense_ns > 0.0 { self.predicted_ns / self.dense_ns } else { 1.0 }
+    }
+
+    /// The share of the loss that a perfect plan could still save: (bound - value) / (dense value - value).
+    /// 0 where nothing is lost; nothing where no bound was proven.
+    pub fn gap(&self) -> Option<f64> {
+        let loss = self.dense_value - self.value;
+        self.bound.map(|bound| if loss > 0.0 { ((bound - self.value) / loss).max(0.0) } else { 0.0 })
+    }
+
+    /// The channels that each narrowed group keeps: those that the value's curve removes last.
+    ///
+    /// `network` and `value` are those of the problem; a group with other channels is an error.
+    pub fn to_plan(&self, network: &Network, value: &dyn Value) -> Result<PrunePlan, ValueError> {
+        if self.widths.len() != network.groups.len() {
+            return Err(ValueError::UnknownGroup { group: self.widths.len(), groups: network.groups.len() });
+        }
+        let mut plan = PrunePlan::default();
+        for (group, &width) in network.groups.iter().zip(&self.widths).filter(|(group, width)| **width < group.channels)
+        {
+            let curve = value.curve(group.id)?;
+            if curve.channels() != group.channels {
+                let (expected, found) = (group.channels, curve.channels());
+                return Err(ValueError::Channels { group: group.name.clone(), expected, found });
+            }
+            plan.groups.push(GroupPlan::new(group, curve.keep(width)));
+        }
+        Ok(plan)
+    }
+}

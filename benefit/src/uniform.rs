@@ -1,0 +1,65 @@
+//! The uniform baseline.
+
+use crate::budget::Budget;
+use crate::plan::{Infeasible, Planner, opened};
+use crate::problem::Problem;
+use crate::solution::Solution;
+
+/// Keeps the same share of channels everywhere: the largest share that fits.
+///
+/// Every group takes its widest level that is at most that share of its channels, or its narrowest level where
+/// there is none. The share runs through all values at which some group changes, so the result is the best that
+/// one common share can do; yet it moves in coarse jumps, since groups of equal size all change at once.
+/// Compare other plans with it at the latency that it reaches, not at the budget.
+///
+/// ```
+/// use benefit::{Budget, Planner, Problem, Uniform};
+/// let mut problem = Problem::builder();
+/// let a = problem.group("a", 64).every(16).value(&[-3.0, -2.0, -1.0, 0.0]);
+/// let b = problem.group("b", 32).every(16).value(&[-1.0, 0.0]);
+/// problem.layer("conv1", 3, a, |_, c_out| c_out as f64);
+/// problem.layer("conv2", a, b, |c_in, c_out| (c_in + c_out) as f64);
+/// let solution = Uniform.plan(&problem.build()?, Budget::ratio(0.6))?;
+/// assert_eq!(solution.widths, [32, 16]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uniform;
+
+const NAME: &str = "uniform";
+
+impl Planner for Uniform {
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+        let (ledger, limit) = opened(problem, budget);
+        let share = |g: usize, level: usize| {
+            let group = &problem.groups()[g];
+            group.levels[level] as f64 / group.channels as f64
+        };
+        // All points at which lowering the share takes a group from one level to the next narrower one.
+        let mut drops: Vec<(f64, usize)> = Vec::new();
+        for (g, group) in problem.groups().iter().enumerate() {
+            drops.extend((1..group.levels.len()).map(|level| (share(g, level), g)));
+        }
+        drops.sort_by(|a, b| b.0.total_cmp(&a.0));
+
+        let mut levels = problem.dense();
+        let mut fastest = (ledger.total(&levels), levels.clone());
+        let mut drops = drops.into_iter().peekable();
+        loop {
+            let cost = ledger.total(&levels);
+            if cost <= limit {
+                return Ok(Solution::new(problem, NAME, levels));
+            }
+            if cost < fastest.0 {
+                fastest = (cost, levels.clone());
+            }
+            let Some((next, g)) = drops.next() else {
+                return Err(Infeasible::new(problem, NAME, budget, &fastest.1));
+            };
+            levels[g] -= 1;
+            while let Some((_, g)) = drops.next_if(|&(share, _)| share == next) {
+                levels[g] -= 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A problem as it is written: plain fields in a fixed order, checked when they are read.
+
+use crate::cells::{Cell, LayerCost};
+use crate::error::ProblemError;
+use crate::problem::{Group, OperatorCost, Problem};
+use crate::sweep::{Axis, Knot, Sweep};
+use crate::value::ValueKind;
+use netspec::{Provenance, Width};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Wire {
+    groups: Vec<Group>,
+    layers: Vec<WireLayer>,
+    operators: Vec<OperatorCost>,
+    fixed_ns: f64,
+    conv_scale: f64,
+    ns_per_element: f64,
+    value_kind: ValueKind,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireLayer {
+    name: String,
+    inputs: Width,
+    outputs: Width,
+    coupled: bool,
+    cells: Vec<WireCell>,
+    by_in: Vec<Knot>,
+    by_out: Vec<Knot>,
+}
+
+/// JSON has no map with pairs as keys.
+#[derive(Serialize, Deserialize)]
+struct WireCell {
+    c_in: usize,
+    c_out: usize,
+    ns: f64,
+    provenance: Provenance,
+}
+
+impl From<Problem> for Wire {
+    fn from(problem: Problem) -> Wire {
+        let Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind } = problem;
+        let layers = layers.into_iter().map(WireLayer::from).collect();
+        Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind }
+    }
+}
+
+impl From<LayerCost> for WireLayer {
+    fn from(layer: LayerCost) -> WireLayer {
+        let LayerCost { name, inputs, outputs, coupled, exact, by_in, by_out, full: _ } = layer;
+        let cell =
+            |((c_in, c_out), cell): (_, Cell)| WireCell { c_in, c_out, ns: cell.ns, provenance: cell.provenance };
+        let knots = |sweep: Option<Sweep>| sweep.map(|sweep| sweep.knots().to_vec()).unwrap_or_default();
+        let (by_in, by_out) = (knots(by_in), knots(by_out));
+        WireLayer { name, inputs, outputs, coupled, cells: exact.into_iter().map(cell).collect(), by_in, by_out }
+    }
+}
+
+impl TryFrom<Wire> for Problem {
+    type Error = ProblemError;
+    fn try_from(wire: Wire) -> Result<Problem, ProblemError> {
+        let Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind } = wire;
+        let layers = layers.into_iter().map(LayerCost::try_from).collect::<Result<_, _>>()?;
+        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind }.checked()
+    }
+}
+
+impl TryFrom<WireLayer> for LayerCost {
+    type Error = ProblemError;
+    fn try_from(wire: WireLayer) -> Result<LayerCost, ProblemError> {
+        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out } = wire;
+        let sweep = |axis, knots: Vec<Knot>| match knots.is_empty() {
+            true => Ok(None),
+            false => match Sweep::new(knots) {
+                Ok(sweep) => Ok(Some(sweep)),
+                Err(reason) => Err(ProblemError::Sweep { layer: name.clone(), axis, reason }),
+            },
+        };
+        let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
+        let mut layer = LayerCost::new(name, inputs, outputs, coupled);
+        (layer.by_in, layer.by_out) = (by_in, by_out);
+        for WireCell { c_in, c_out, ns, provenance } in cells {
+            layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
+        }
+        Ok(layer)
+    }
+}

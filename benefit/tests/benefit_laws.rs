@@ -1,0 +1,372 @@
+//! Laws of problems and planners, held against brute force on small random networks.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use benefit::*;
+use netspec::{GroupId, Part, Provenance, Width};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+/// SplitMix64: a few lines, and the same numbers everywhere.
+#[derive(Clone)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+    /// In [0, 1), in steps that sums and decimal numbers hold exactly.
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 54) as f64 / 1024.0
+    }
+}
+
+/// A layer as the test knows it: its own copy of topology and costs.
+#[derive(Clone)]
+struct Plain {
+    inputs: Width,
+    outputs: Width,
+    coupled: bool,
+    cells: HashMap<(usize, usize), f64>,
+}
+
+#[derive(Clone)]
+struct Case {
+    groups: Vec<(usize, Vec<usize>, Vec<f64>)>,
+    layers: Vec<Plain>,
+    operators: Vec<(Width, f64)>,
+    fixed: f64,
+    per_element: f64,
+}
+
+fn of(groups: &[usize]) -> Width {
+    Width { fixed: 0, parts: groups.iter().map(|&g| Part { group: GroupId(g), repeat: 1 }).collect() }
+}
+
+fn fixed(channels: usize) -> Width {
+    Width { fixed: channels, parts: Vec::new() }
+}
+
+impl Case {
+    /// A network of 2 to 5 groups: a chain, with a residual stream, a depthwise layer or a concat now and then, over
+    /// stairs with bumps, so that fewer channels may be slower.
+    fn random(seed: u64) -> Case {
+        let mut random = Random(seed);
+        let n = 2 + random.below(4);
+        let groups: Vec<_> = (0..n).map(|_| random_group(&mut random)).collect();
+        let mut shapes = vec![(fixed(3), of(&[0]), false)];
+        for g in 1..n {
+            let input = match random.below(4) {
+                0 if g >= 2 => of(&[g - 1, g - 2]),
+                1 if g >= 2 => Width { fixed: 0, parts: vec![Part { group: GroupId(g - 1), repeat: 2 }] },
+                _ => of(&[g - 1]),
+            };
+            shapes.push((input, of(&[g]), false));
+            match random.below(5) {
+                0 => shapes.push((of(&[g]), of(&[g]), true)),
+                // A block on a residual stream: back into the group that fed it, or straight round.
+                1 => shapes.push((of(&[g]), of(&[g - 1]), false)),
+                2 => shapes.push((of(&[g]), of(&[g]), false)),
+                _ => {}
+            }
+        }
+        shapes.push((of(&[n - 1]), fixed(10), false));
+        let operators = (0..random.below(3)).map(|_| (of(&[random.below(n)]), (random.below(9) * 10) as f64)).collect();
+        let (fixed, per_element) = (random.below(200) as f64, random.unit() / 10.0);
+        let mut case = Case { groups, layers: Vec::new(), operators, fixed, per_element };
+        for (inputs, outputs, coupled) in shapes {
+            let cells = case.random_cells(&inputs, &outputs, &mut random);
+            case.layers.push(Plain { inputs, outputs, coupled, cells });
+        }
+        case
+    }
+
+    fn random_cells(&self, inputs: &Width, outputs: &Width, random: &mut Random) -> HashMap<(usize, usize), f64> {
+        let (step_in, step_out, unit) = (4 << random.below(3), 4 << random.below(3), 5.0 + 20.0 * random.unit());
+        let mut cells = HashMap::new();
+        for choice in self.choices() {
+            let at = (inputs.at(|g| self.width(&choice, g)), outputs.at(|g| self.width(&choice, g)));
+            let bump = if random.below(8) == 0 { 1.6 } else { 1.0 };
+            let tiles = at.0.div_ceil(step_in) * at.1.div_ceil(step_out);
+            cells.entry(at).or_insert(unit * tiles as f64 * bump);
+        }
+        cells
+    }
+
+    fn width(&self, choice: &[usize], g: GroupId) -> usize {
+        self.groups[g.0].1[choice[g.0]]
+    }
+
+    /// Every choice of levels.
+    fn choices(&self) -> Vec<Vec<usize>> {
+        let mut choices = vec![Vec::new()];
+        for (_, levels, _) in &self.groups {
+            let longer = |choice: &Vec<usize>| {
+                let choice = choice.clone();
+                (0..levels.len()).map(move |level| choice.iter().copied().chain([level]).collect())
+            };
+            choices = choices.iter().flat_map(longer).collect();
+        }
+        choices
+    }
+
+    fn ns(&self, choice: &[usize]) -> f64 {
+        let width = |g: GroupId| self.width(choice, g);
+        let cells = self.layers.iter().map(|layer| layer.cells[&(layer.inputs.at(width), layer.outputs.at(width))]);
+        let operators = self.operators.iter().map(|(w, elements)| w.at(width) as f64 * elements * self.per_element);
+        self.fixed + cells.sum::<f64>() + operators.sum::<f64>()
+    }
+
+    fn value(&self, choice: &[usize]) -> f64 {
+        self.groups.iter().zip(choice).map(|((_, _, value), &level)| value[level]).sum()
+    }
+
+    fn problem(&self) -> Problem {
+        let mut builder = Problem::builder();
+        for (channels, levels, value) in &self.groups {
+            builder.group("group", *channels).levels(levels).value(value);
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            let name = format!("layer{i}");
+            let index = builder.bare_layer(&name, layer.inputs.clone(), layer.outputs.clone(), layer.coupled);
+            builder.fill(index, |c_in, c_out| layer.cells[&(c_in, c_out)]);
+        }
+        for (width, elements) in &self.operators {
+            builder.operator("operator", width.clone(), *elements);
+        }
+        builder.fixed_ns(self.fixed).ns_per_element(self.per_element);
+        builder.build().unwrap()
+    }
+}
+
+fn random_group(random: &mut Random) -> (usize, Vec<usize>, Vec<f64>) {
+    let count = 1 + random.below(5);
+    let mut levels: Vec<usize> = (0..count).map(|_| 1 + random.below(32)).collect();
+    levels.sort_unstable();
+    levels.dedup();
+    let channels = *levels.last().unwrap();
+    let weight = 0.2 + 3.0 * random.unit();
+    let value = |&level: &usize| {
+        let share = 1.0 - level as f64 / channels as f64;
+        let value = -weight * (share * share + 0.1 * random.unit());
+        if share > 0.0 { (value * 1024.0).round() / 1024.0 } else { 0.0 }
+    };
+    let value = levels.iter().map(value).collect();
+    (channels, levels, value)
+}
+
+/// A budget between nothing and everything, now and then exactly a reachable cost.
+fn random_budget(case: &Case, seed: u64) -> Budget {
+    let mut random = Random(seed ^ 0xB0D6);
+    let choices = case.choices();
+    if random.below(4) == 0 {
+        return Budget::ns(case.problem().cost(&choices[random.below(choices.len())]).ns);
+    }
+    Budget::ratio(0.2 + 0.85 * random.unit())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_cost_is_the_sum_of_its_parts(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        for choice in case.choices() {
+            let cost = problem.cost(&choice);
+            prop_assert!((cost.ns - case.ns(&choice)).abs() < 1e-6, "{} and {}", cost.ns, case.ns(&choice));
+            prop_assert_eq!(cost.estimated, 0);
+            prop_assert!((problem.value(&choice) - case.value(&choice)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn two_stage_keeps_the_budget_and_its_bound_holds(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let costs: Vec<(Vec<usize>, f64)> =
+            case.choices().into_iter().map(|c| (c.clone(), problem.cost(&c).ns)).collect();
+        let fitting = costs.iter().filter(|(_, ns)| *ns <= limit).map(|(c, _)| case.value(c));
+        let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
+        match TwoStage::default().plan(&problem, budget) {
+            Ok(solution) => {
+                prop_assert!(solution.predicted_ns <= limit, "over the budget");
+                prop_assert!((solution.predicted_ns - case.ns(&solution.levels)).abs() < 1e-6);
+                prop_assert!(solution.value <= optimum + 1e-9, "better than the best there is");
+                let bound = solution.bound.expect("five groups can be joined");
+                prop_assert!(bound >= optimum - 1e-9, "the bound {} is below the optimum {}", bound, optimum);
+                prop_assert!(solution.gap().is_some_and(|gap| (0.0..=1.0).contains(&gap)));
+            }
+            Err(infeasible) => {
+                prop_assert_eq!(optimum, f64::NEG_INFINITY, "a plan fits and was not found");
+                prop_assert!(infeasible.is_proven);
+                let least = costs.iter().map(|(_, ns)| *ns).fold(f64::INFINITY, f64::min);
+                prop_assert_eq!(infeasible.best_ns, least);
+                prop_assert!(!infeasible.holders.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn steps_lead_from_dense_to_the_plan(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        if let Ok(solution) = TwoStage::default().plan(&problem, random_budget(&case, seed)) {
+            let (mut widths, mut ns, mut value) = (problem.widths(&problem.dense()), problem.dense_ns(), 0.0);
+            for step in &solution.stages.two {
+                prop_assert_eq!(widths[step.group.0], step.from);
+                widths[step.group.0] = step.to;
+                ns -= step.saved_ns;
+                value -= step.lost;
+            }
+            prop_assert_eq!(&widths, &solution.widths);
+            prop_assert!((ns - solution.predicted_ns).abs() < 1e-6 && (value - solution.value).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn uniform_keeps_the_budget_with_one_share_for_all(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let at = |share: f64| -> Vec<usize> {
+            let level = |(c, levels, _): &(usize, Vec<usize>, Vec<f64>)| {
+                levels.iter().rposition(|&l| l as f64 / *c as f64 <= share).unwrap_or(0)
+            };
+            case.groups.iter().map(level).collect()
+        };
+        let mut shares: Vec<f64> =
+            case.groups.iter().flat_map(|(c, levels, _)| levels.iter().map(|&l| l as f64 / *c as f64)).collect();
+        shares.push(0.0);
+        shares.sort_by(|a, b| b.total_cmp(a));
+        let expect = shares.into_iter().map(at).find(|levels| problem.cost(levels).ns <= limit);
+        prop_assert_eq!(Uniform.plan(&problem, budget).ok().map(|solution| solution.levels), expect);
+    }
+
+    #[test]
+    fn the_order_of_layers_does_not_matter(seed in any::<u64>(), shift in 1usize..9) {
+        let case = Case::random(seed);
+        let mut other = case.clone();
+        let n = other.layers.len();
+        other.layers.rotate_left(shift % n);
+        other.layers.swap(0, n - 1);
+        let budget = random_budget(&case, seed);
+        let planners: [&dyn Planner; 2] = [&TwoStage::default(), &Uniform];
+        for planner in planners {
+            let (a, b) = (planner.plan(&case.problem(), budget), planner.plan(&other.problem(), budget));
+            prop_assert_eq!(a.clone().map(|s| (s.levels, s.predicted_ns)).map_err(|e| e.best_ns),
+                b.map(|s| (s.levels, s.predicted_ns)).map_err(|e| e.best_ns));
+        }
+    }
+
+    #[test]
+    fn stage_one_is_a_hull(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        for stage in stage_one(&case.problem()) {
+            prop_assert_eq!((stage.hull[0].saved_ns, stage.hull[0].value), (0.0, 0.0));
+            for pair in stage.hull.windows(2) {
+                prop_assert!(pair[0].saved_ns < pair[1].saved_ns);
+            }
+            let price = |a: &Offer, b: &Offer| (a.value - b.value) / (b.saved_ns - a.saved_ns);
+            for three in stage.hull.windows(3) {
+                prop_assert!(price(&three[0], &three[1]) <= price(&three[1], &three[2]));
+            }
+        }
+    }
+
+    #[test]
+    fn dropped_levels_are_dominated_and_kept_ones_are_not(seed in any::<u64>(), lattice in 0usize..5, floor in 1usize..20) {
+        let mut random = Random(seed);
+        let members: Vec<Sweep> = (0..1 + random.below(3)).map(|_| random_sweep(&mut random, 40)).collect();
+        let rule = LevelRule::default().lattice(lattice).floor(floor);
+        let levels = levels_from(40, &members, &rule);
+        let is_no_dearer = |wide: usize, narrow: usize| members.iter().all(|m| m.price(wide) <= m.price(narrow));
+        prop_assert_eq!(levels.last(), Some(&40));
+        let candidates = members.iter().flat_map(|m| m.knots()).map(|knot| knot.channels)
+            .chain((1..40).filter(|w| lattice > 0 && w % lattice == 0));
+        for width in candidates.filter(|&w| w >= floor) {
+            let is_dominated = (width + 1..=40).any(|wide| levels.contains(&wide) && is_no_dearer(wide, width));
+            prop_assert_eq!(levels.contains(&width), !is_dominated, "width {}", width);
+        }
+    }
+
+    #[test]
+    fn thinned_levels_keep_both_ends(seed in any::<u64>(), most in 2usize..12) {
+        let mut random = Random(seed);
+        let members = [random_sweep(&mut random, 200)];
+        let sliding = LevelRule::default().lattice(1).sliding(true);
+        let all = levels_from(200, &members, &sliding);
+        let some = levels_from(200, &members, &sliding.clone().most(most));
+        prop_assert!(some.len() <= most && some.iter().all(|level| all.contains(level)));
+        prop_assert_eq!((some.first(), some.last()), (all.first(), all.last()));
+    }
+
+    #[test]
+    fn a_calibration_predicts_what_it_saw(seed in any::<u64>(), count in 1usize..6) {
+        let case = Case::random(seed);
+        let mut problem = case.problem();
+        let mut random = Random(seed ^ 1);
+        let choices = case.choices();
+        let readings: Vec<Reading> = (0..count).map(|_| {
+            let levels = choices[random.below(choices.len())].clone();
+            let noise = 0.995 + 0.01 * random.unit();
+            let ns = (500.0 + 0.9 * problem.cost(&levels).ns) * noise;
+            Reading { levels, ns }
+        }).collect();
+        let calibration = calibrate(&problem, &readings).unwrap();
+        prop_assert!(calibration.fixed_ns >= 0.0 && calibration.conv_scale >= 0.0 && calibration.ns_per_element >= 0.0);
+        prop_assert!(calibration.residual < 0.02, "residual {}", calibration.residual);
+        problem.apply(&calibration).unwrap();
+        for reading in &readings {
+            prop_assert!((problem.cost(&reading.levels).ns / reading.ns - 1.0).abs() < 0.05);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "serde")]
+    fn json_round_trips(seed in any::<u64>()) {
+        let problem = Case::random(seed).problem();
+        let json = serde_json::to_string(&problem).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Problem>(&json).unwrap(), problem);
+    }
+}
+
+fn random_sweep(random: &mut Random, full: usize) -> Sweep {
+    let mut widths: Vec<usize> = (0..1 + random.below(12)).map(|_| 1 + random.below(full)).collect();
+    widths.push(full);
+    widths.sort_unstable();
+    widths.dedup();
+    let knot = |channels| Knot { channels, ns: (1 + random.below(6)) as f64, provenance: Provenance::Measured };
+    Sweep::new(widths.into_iter().map(knot).collect()).unwrap()
+}
+
+/// How good greed with local search is on these cases: figures to notice a regression by.
+#[test]
+fn two_stage_mostly_finds_the_optimum() {
+    let (mut solved, mut optimal, mut lost, mut loss, mut gap) = (0, 0, 0.0, 0.0, 0.0);
+    for seed in 0..600 {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let Ok(solution) = TwoStage::default().plan(&problem, budget) else { continue };
+        let fitting = case.choices().into_iter().filter(|c| problem.cost(c).ns <= limit).map(|c| case.value(&c));
+        let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
+        solved += 1;
+        optimal += usize::from(solution.value >= optimum - 1e-9);
+        lost += optimum - solution.value;
+        loss -= optimum;
+        gap += solution.gap().unwrap();
+    }
+    let (share, worse, gap) = (optimal as f64 / solved as f64, lost / loss, gap / solved as f64);
+    let figures = format!("{solved} solved, {share:.3} optimal, {worse:.4} of the loss avoidable, mean gap {gap:.3}");
+    assert!(solved > 300 && share > 0.95 && worse < 0.02, "{figures}");
+}

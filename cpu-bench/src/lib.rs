@@ -1,0 +1,43 @@
+//! The embedded engine: times convolutions and whole models with tract, in process.
+//!
+//! tract is compiled in, so pruning works on any machine that Rust compiles for, with nothing to install.
+//! The price is minutes of build time and one thread: tract runs a convolution on several threads only when it is
+//! built for that, which this crate leaves out.
+//! A convolution is wired with its epilogue, as tract finds it in a network, because tract fuses bias, addition and
+//! activation into the product's last step.
+//!
+//! ```
+//! use cpu_bench::Tract;
+//! use timing::{Backend, Policy, measure, stop};
+//!
+//! let tract = Tract::new();
+//! println!("{}", tract.check()?);
+//! let mut conv = tract.prepare(&"16>32 14x14 k3 p1 bias relu".parse()?)?;
+//! let latency = measure(&mut conv, &mut stop::Relative::new(0.05).max_samples(50), &Policy::warm())?;
+//! assert!(latency.median_ns > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Cache states
+//!
+//! | state | what happens before each run, untimed |
+//! |---|---|
+//! | warm | nothing: the last run's data are where it left them |
+//! | cold | a buffer of twice the last-level cache is written |
+//! | network | a buffer of twice the level-2 cache is written, then the inputs are read: weights come from the last-level cache or from memory, inputs from as near as they fit |
+//!
+//! For whole models *network* is *warm*: a model's own layers push each other's weights out.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod caches;
+mod conv;
+mod fill;
+mod machine;
+mod model;
+mod plan;
+mod tensors;
+mod tract;
+
+pub use conv::TractConv;
+pub use tract::{METHOD, Tract};

@@ -1,0 +1,211 @@
+//! Flags and subcommands: help, man page and completions come from here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Make a convolutional network faster on the device it will run on.
+///
+/// LOCP measures how latency moves with channel counts on this device, finds the widths that pay,
+/// removes channels from the ONNX model under a latency budget, and proves that the result is faster.
+#[derive(Debug, Parser)]
+#[command(name = "locp", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Form of the result on stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
+    #[arg(long, global = true, default_value = "auto")]
+    pub(crate) engine: String,
+    /// Images per run.
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: u16,
+    /// Threads that the engine may use.
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+    /// The latency table; by default in the user's cache folder.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) table: Option<PathBuf>,
+    /// Whether to show progress on stderr.
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    /// Print the result only.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Tell more on stderr.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Seed of every random choice.
+    #[arg(long, global = true, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    Auto,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the engines here, or why they cannot run and where was looked.
+    Doctor,
+    /// Show layers, channel groups, and what cannot be pruned and why.
+    Inspect {
+        /// The ONNX model.
+        model: PathBuf,
+    },
+    /// Fill the latency table with what a plan may need.
+    Measure {
+        /// The ONNX model.
+        model: PathBuf,
+    },
+    /// Show the latency staircases: lattice, edges, dominated widths.
+    Steps {
+        /// The ONNX model.
+        model: PathBuf,
+        /// Only the layer of this name.
+        #[arg(long, value_name = "NAME")]
+        layer: Option<String>,
+        /// How widths are searched.
+        #[arg(long, value_enum, default_value_t = Search::ThreePoint)]
+        search: Search,
+        /// Draw the staircases into this SVG file.
+        #[arg(long, value_name = "FILE")]
+        plot: Option<PathBuf>,
+    },
+    /// Decide what every group keeps under a latency budget.
+    Plan {
+        /// The ONNX model.
+        model: PathBuf,
+        #[command(flatten)]
+        planning: Planning,
+        /// Where to write the plan.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Steps, plan, surgery and verification: a faster model, or the reason why not.
+    Prune {
+        /// The ONNX model.
+        model: PathBuf,
+        #[command(flatten)]
+        planning: Planning,
+        /// Where to write the pruned model.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Also write the plan.
+        #[arg(long, value_name = "FILE")]
+        plan_out: Option<PathBuf>,
+        /// Images (.npy) to report top-1 before and after; they never calibrate.
+        #[arg(long, value_name = "FILE", requires = "labels")]
+        images: Option<PathBuf>,
+        /// Labels (.npy) of the images.
+        #[arg(long, value_name = "FILE", requires = "images")]
+        labels: Option<PathBuf>,
+    },
+    /// Apply a plan: surgery alone.
+    Apply {
+        /// The ONNX model that the plan was made for.
+        model: PathBuf,
+        /// The plan.
+        #[arg(long, value_name = "FILE")]
+        plan: PathBuf,
+        /// Where to write the pruned model.
+        #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
+        output: Option<PathBuf>,
+        /// Show what would change and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Time two models next to each other; exit 1 if the second is not faster.
+    Verify {
+        /// The model before.
+        dense: PathBuf,
+        /// The model after.
+        pruned: PathBuf,
+        /// The line that the ratio's interval must stay below.
+        #[arg(long, value_name = "RATIO", default_value_t = 1.0, value_parser = ratio)]
+        at_most: f64,
+    },
+    /// Share of right answers on labelled images.
+    Accuracy {
+        /// The ONNX model.
+        model: PathBuf,
+        /// Images (.npy), N x channels x height x width.
+        #[arg(long, value_name = "FILE")]
+        images: PathBuf,
+        /// Labels (.npy), one class index per image.
+        #[arg(long, value_name = "FILE")]
+        labels: PathBuf,
+    },
+    /// Write the manual page or shell completions to stdout.
+    Generate {
+        #[command(subcommand)]
+        what: Generate,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Planning {
+    /// The budget for the whole network: 0.6x of today's latency, or 12ms.
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) latency: String,
+    /// How the plan is made.
+    #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
+    pub(crate) planner: Planner,
+    /// Prune residual streams too; without calibration this costs much accuracy.
+    #[arg(long)]
+    pub(crate) prune_residual: bool,
+    /// Least share of its channels that a group keeps.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share)]
+    pub(crate) min_share: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Planner {
+    TwoStage,
+    Uniform,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Search {
+    ThreePoint,
+    Grid,
+    Exhaustive,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generate {
+    /// The manual page, in roff.
+    Man,
+    /// Completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn number(text: &str, allowed: fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|&value| allowed(value)).ok_or_else(|| format!("expected {expected}"))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, |v| v > 0.0 && v <= 1.0, "a share above 0 and at most 1")
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    number(text, |v| v > 0.0 && v.is_finite(), "a ratio above 0, for example 0.66")
+}

@@ -1,0 +1,201 @@
+//! One function per subcommand: flags in, report out.
+
+use crate::args::{Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Search};
+use crate::progress::Bars;
+use crate::{human, output};
+use anyhow::Result;
+use clap::CommandFactory;
+use locp::report::Accuracy;
+use locp::{Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What every command needs.
+struct Run<'a> {
+    global: &'a Global,
+    bars: Bars,
+    cancel: &'a Cancel,
+}
+
+/// Runs the command; its exit code, or why there is no result.
+pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
+    let global = &cli.global;
+    let is_drawn = global.progress == ProgressFlag::Auto && !global.quiet;
+    let run = Run { global, bars: Bars::new(is_drawn, !global.quiet), cancel };
+    match &cli.command {
+        Command::Doctor => run.doctor(),
+        Command::Inspect { model } => run.inspect(model),
+        Command::Measure { model } => run.measure(model),
+        Command::Steps { model, layer, search, plot } => run.steps(model, layer.as_deref(), *search, plot.as_deref()),
+        Command::Plan { model, planning, output } => run.plan(model, planning, output),
+        Command::Prune { model, planning, output, plan_out, images, labels } => {
+            let labelled = images.as_deref().zip(labels.as_deref());
+            run.prune(model, planning, output, plan_out.as_deref(), labelled)
+        }
+        Command::Apply { model, plan, output, dry_run } => {
+            run.apply(model, plan, output.as_deref().filter(|_| !dry_run))
+        }
+        Command::Verify { dense, pruned, at_most } => run.verify(dense, pruned, *at_most),
+        Command::Accuracy { model, images, labels } => run.accuracy(model, images, labels),
+        Command::Generate { what } => generate(what),
+    }
+}
+
+impl Run<'_> {
+    /// Prints a result in the form that was asked for.
+    fn show<R: Serialize>(&self, report: &R, human: fn(&R) -> String) -> Result<ExitCode> {
+        match self.global.format {
+            Format::Json => output::json(report)?,
+            Format::Human => output::text(&human(report))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn engine(&self) -> Result<Engine, Error> {
+        Engine::named(&self.global.engine, self.global.threads.into(), self.global.seed)
+    }
+
+    fn open(&self, model: &Path) -> Result<Model, Error> {
+        Model::open(model, self.global.batch.into())
+    }
+
+    fn table(&self) -> PathBuf {
+        self.global.table.clone().unwrap_or_else(locp::default_path)
+    }
+
+    fn measurer<'e>(&self, engine: &'e Engine) -> Result<Measurer<'e>, Error> {
+        Measurer::new(engine, locp::open(&self.table(), engine)?, self.cancel, self.global.seed)
+    }
+
+    fn doctor(&self) -> Result<ExitCode> {
+        self.show(&locp::doctor(self.global.threads.into(), &self.table()), human::doctor)
+    }
+
+    fn inspect(&self, model: &Path) -> Result<ExitCode> {
+        self.show(&locp::inspect(&self.open(model)?), human::inspect)
+    }
+
+    fn measure(&self, model: &Path) -> Result<ExitCode> {
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let options = SweepOptions::default();
+        let report = locp::steps(&model, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
+        self.show(&report, human::measure)
+    }
+
+    fn steps(&self, model: &Path, layer: Option<&str>, search: Search, plot: Option<&Path>) -> Result<ExitCode> {
+        if let Some(plot) = plot {
+            locp::check_output(plot, &[model])?;
+        }
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let mut options = SweepOptions::default();
+        options.layer = layer.map(str::to_owned);
+        options.seed = self.global.seed;
+        options.search = match search {
+            Search::ThreePoint => SearchKind::ThreePoint,
+            Search::Grid => SearchKind::Grid,
+            Search::Exhaustive => SearchKind::Exhaustive,
+        };
+        let report = locp::steps(&model, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
+        if let Some(plot) = plot {
+            let svg = locp::plot::svg(&report.layers, &human::engine_line(&report.header));
+            locp::write_bytes(plot, svg.as_bytes())?;
+        }
+        self.show(&report, human::steps)
+    }
+
+    fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
+        let budget: Budget = planning.latency.parse().map_err(Error::from)?;
+        locp::check_output(output, &[model])?;
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let planned = self.pipeline(&engine, planning)?.plan(&model, budget)?;
+        locp::write_json(output, &planned.report)?;
+        self.show(&planned.report, human::plan)
+    }
+
+    fn prune(
+        &self,
+        model: &Path,
+        planning: &Planning,
+        output: &Path,
+        plan_out: Option<&Path>,
+        labelled: Option<(&Path, &Path)>,
+    ) -> Result<ExitCode> {
+        let budget: Budget = planning.latency.parse().map_err(Error::from)?;
+        let inputs: Vec<&Path> = [model].into_iter().chain(labelled.iter().flat_map(|(i, l)| [*i, *l])).collect();
+        for output in [output].into_iter().chain(plan_out) {
+            locp::check_output(output, &inputs)?;
+        }
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
+        let mut pipeline = self.pipeline(&engine, planning)?;
+        let pruned = pipeline.run(&model, budget)?;
+        let accuracies = match &labelled {
+            Some(labelled) => Some(self.accuracies(labelled, &engine, [model.path(), pruned.path()])?),
+            None => None,
+        };
+        let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
+        pruned.write(output)?;
+        if let Some(plan_out) = plan_out {
+            locp::write_json(plan_out, &report.plan)?;
+        }
+        self.show(&report, human::prune)
+    }
+
+    fn accuracies(&self, labelled: &Labelled, engine: &Engine, models: [&Path; 2]) -> Result<[Accuracy; 2], Error> {
+        let [dense, pruned] = models.map(|onnx| labelled.accuracy(engine, onnx, &self.bars, self.cancel));
+        Ok([dense?, pruned?])
+    }
+
+    fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>) -> Result<ExitCode> {
+        if let Some(output) = output {
+            locp::check_output(output, &[model, plan])?;
+        }
+        let model = self.open(model)?;
+        let plan = locp::read_plan(plan, &model)?;
+        self.show(&locp::apply(&model, &plan, output)?, human::apply)
+    }
+
+    fn verify(&self, dense: &Path, pruned: &Path, at_most: f64) -> Result<ExitCode> {
+        let (dense, pruned, engine) = (self.open(dense)?, self.open(pruned)?, self.engine()?);
+        let mut measurer = self.measurer(&engine)?;
+        let models = [&dense, &pruned];
+        let report = locp::verify(&engine, &mut measurer, models, at_most, &self.bars, self.cancel)?;
+        self.show(&report, human::verify)?;
+        Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let labelled = Labelled::read(images, labels, &model)?;
+        let accuracy = labelled.accuracy(&engine, model.path(), &self.bars, self.cancel)?;
+        let header = engine.header("locp.accuracy/1");
+        self.show(&locp::report::AccuracyReport { header, model: model.report(), accuracy }, human::accuracy)
+    }
+
+    fn pipeline<'e>(&'e self, engine: &'e Engine, planning: &Planning) -> Result<Pipeline<'e>, Error> {
+        let mut options = Options::default();
+        options.seed = self.global.seed;
+        options.limits = Limits::default().min_share(planning.min_share).prune_residual(planning.prune_residual);
+        options.sweeps.seed = self.global.seed;
+        options.sweeps.min_share = planning.min_share;
+        options.sweeps.residual = planning.prune_residual;
+        let table = locp::open(&self.table(), engine)?;
+        let pipeline = Pipeline::with(engine, table, options, &self.bars, self.cancel.clone())?;
+        Ok(match planning.planner {
+            Planner::TwoStage => pipeline,
+            Planner::Uniform => pipeline.planner(locp::Uniform::default()),
+        })
+    }
+}
+
+fn generate(what: &Generate) -> Result<ExitCode> {
+    let mut command = Cli::command();
+    let mut text = Vec::new();
+    match what {
+        Generate::Man => clap_mangen::Man::new(command).render(&mut text)?,
+        Generate::Completions { shell } => clap_complete::generate(*shell, &mut command, "locp", &mut text),
+    }
+    output::bytes(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,310 @@
+//! Results for people: short tables, one figure with its interval at a time.
+
+use locp::netspec::GroupId;
+use locp::report::*;
+use std::fmt::Write;
+
+// Writing to a String cannot fail, so the results of `writeln!` are dropped throughout.
+
+/// Columns aligned on two spaces; `right` says which are numbers.
+fn table(right: &[bool], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..right.len())
+        .map(|c| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).zip(right).map(|((cell, &width), &is_right)| match is_right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    out
+}
+
+fn ms(value: f64) -> String {
+    match value {
+        v if v >= 100.0 => format!("{v:.1} ms"),
+        v if v >= 10.0 => format!("{v:.2} ms"),
+        v => format!("{v:.3} ms"),
+    }
+}
+
+fn interval([low, high]: Interval) -> String {
+    format!("[{low:.3}, {high:.3}]")
+}
+
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn percent(accuracy: Option<&Accuracy>) -> String {
+    accuracy.map_or_else(
+        || "not asked for".to_owned(),
+        |a| format!("{:.2} % [{:.2}, {:.2}]", 100.0 * a.top1, 100.0 * a.top1_interval[0], 100.0 * a.top1_interval[1]),
+    )
+}
+
+/// What the times are true for, with the words that no reader may miss.
+pub(crate) fn engine_line(header: &Header) -> String {
+    let machine = &header.machine.machine;
+    let threads = match machine.threads {
+        0 => String::new(),
+        1 => ", 1 thread".to_owned(),
+        n => format!(", {n} threads"),
+    };
+    let compute = if machine.compute.is_empty() { String::new() } else { format!(" ({})", machine.compute) };
+    let label = match (header.simulated, header.recorded) {
+        (true, _) => "  SIMULATED, not measured on a device",
+        (_, true) => "  RECORDED elsewhere, not measured here",
+        _ => "",
+    };
+    format!("{} on {}{compute}{threads}{label}", machine.library, machine.device)
+}
+
+fn covers(covers: Covers) -> &'static str {
+    match covers {
+        Covers::WholeModel => "whole model, end to end",
+        Covers::Convolutions => "convolutions and fully connected layers only",
+    }
+}
+
+pub(crate) fn doctor(report: &DoctorReport) -> String {
+    let mut out = String::new();
+    for engine in &report.engines {
+        let _ = match &engine.machine {
+            Some(machine) => {
+                let m = &machine.machine;
+                writeln!(out, "{:16} ready: {} on {} ({})", engine.engine, m.library, m.device, m.compute)
+            }
+            None => writeln!(out, "{:16} not here: {}", engine.engine, engine.reason.as_deref().unwrap_or("unknown")),
+        };
+        for place in &engine.looked_for {
+            let _ = writeln!(out, "{:16}   looked for {place}", "");
+        }
+        if let Some(remedy) = &engine.remedy {
+            let _ = writeln!(out, "{:16}   {remedy}", "");
+        }
+    }
+    let _ = writeln!(out, "{:16} {}", "latency table", report.table);
+    out
+}
+
+pub(crate) fn inspect(report: &InspectReport) -> String {
+    let mut out = format!(
+        "{}: {} layers ({} distinct), {} parameters, {:.1} M multiply-accumulates at batch {}\n\n",
+        report.model.path,
+        report.layers.len(),
+        report.distinct_specs,
+        thousands(report.parameters),
+        report.macs as f64 / 1e6,
+        report.batch
+    );
+    let mut rows = vec![["layer", "convolution", "reads", "makes"].map(str::to_owned).to_vec()];
+    let ids = |ids: &[GroupId]| ids.iter().map(|g| format!("g{}", g.0)).collect::<Vec<_>>().join("+");
+    for layer in &report.layers {
+        rows.push(vec![layer.name.clone(), layer.spec.clone(), ids(&layer.inputs), ids(&layer.outputs)]);
+    }
+    out.push_str(&table(&[false; 4], &rows));
+    let mut rows = vec![["group", "channels", "axes", "kind", "first producer"].map(str::to_owned).to_vec()];
+    for group in &report.groups {
+        let kind = match (&group.frozen, group.residual) {
+            (Some(reason), _) => format!("frozen: {reason}"),
+            (None, true) => "residual stream".to_owned(),
+            (None, false) => "inner".to_owned(),
+        };
+        rows.push(vec![
+            format!("g{}", group.id.0),
+            group.channels.to_string(),
+            group.members.len().to_string(),
+            kind,
+            group.name.clone(),
+        ]);
+    }
+    out.push('\n');
+    out.push_str(&table(&[false, true, true, false, false], &rows));
+    if !report.frozen.is_empty() {
+        out.push_str("\ncannot be pruned:\n");
+        for frozen in &report.frozen {
+            let _ = writeln!(out, "  {} ({}): {}", frozen.node, frozen.op, frozen.reason);
+        }
+    }
+    out
+}
+
+fn spent(measured: u64, shared: u64, seconds: f64) -> String {
+    format!("{measured} measured, {shared} shared, {seconds:.1} s of engine time")
+}
+
+pub(crate) fn measure(report: &StepsReport) -> String {
+    let widths: usize = report.layers.iter().map(|s| s.points.len()).sum();
+    format!(
+        "engine      {}\nstaircases  {} with {widths} widths\nreadings    {}\n",
+        engine_line(&report.header),
+        report.layers.len(),
+        spent(report.measured, report.shared, report.device_seconds)
+    )
+}
+
+pub(crate) fn steps(report: &StepsReport) -> String {
+    let mut out = format!("engine  {}\n", engine_line(&report.header));
+    for stair in &report.layers {
+        let axis = match stair.axis {
+            Axis::CIn => "input channels",
+            Axis::COut => "output channels",
+        };
+        let _ = writeln!(
+            out,
+            "\n{}  {}\n  {axis} up to {}, lattice {}, {} widths timed",
+            stair.name, stair.spec, stair.channels, stair.lattice, stair.measured
+        );
+        let mut rows = vec![["  edge", "latency", "one step more"].map(str::to_owned).to_vec()];
+        for edge in &stair.edges {
+            let jump = if edge.channels == stair.channels { String::new() } else { format!("{:+.4} ms", edge.jump_ms) };
+            rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump]);
+        }
+        out.push_str(&table(&[true; 3], &rows));
+    }
+    let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
+    out
+}
+
+pub(crate) fn plan(report: &PlanReport) -> String {
+    let mut out = format!("engine      {}\n", engine_line(&report.header));
+    let kept: Vec<_> = report.groups.iter().filter(|g| g.keep.len() < g.channels).collect();
+    let _ = writeln!(
+        out,
+        "plan        {}: {} of {} groups narrowed, predicted {} of {} ({:.3}x; {})",
+        report.planner,
+        kept.len(),
+        report.groups.len(),
+        ms(report.predicted_ms),
+        ms(report.dense_ms),
+        report.predicted_ms / report.dense_ms,
+        covers(report.covers)
+    );
+    if report.cells_estimated > 0 {
+        let _ = writeln!(out, "            {} of its cells are estimated, not measured", report.cells_estimated);
+    }
+    let _ = writeln!(out, "value       {} ({})", report.value_kind, value_note(&report.value_kind));
+    let mut rows = vec![["group", "channels", "kept", "first producer"].map(str::to_owned).to_vec()];
+    for group in &report.groups {
+        rows.push(vec![
+            format!("g{}", group.id.0),
+            group.channels.to_string(),
+            group.keep.len().to_string(),
+            group.name.clone(),
+        ]);
+    }
+    out.push_str(&table(&[false, true, true, false], &rows));
+    out
+}
+
+fn value_note(kind: &str) -> &'static str {
+    match kind {
+        "magnitude" => "a proxy from the weights alone: it says little about accuracy",
+        _ => "predicted damage to the outputs",
+    }
+}
+
+pub(crate) fn prune(report: &PruneReport) -> String {
+    let plan = &report.plan;
+    let ratio = format!("{:.3}x {}", report.ratio, interval(report.ratio_interval));
+    let latency = |value: f64, range| format!("{} {}", ms(value), interval(range));
+    let change = |before: usize, after: usize| format!("{:.3}x", after as f64 / before.max(1) as f64);
+    let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+    let top1 = |a: Option<&Accuracy>| percent(a);
+    let points = match (&report.accuracy_before, &report.accuracy_after) {
+        (Some(before), Some(after)) => format!("{:+.2} points", 100.0 * (after.top1 - before.top1)),
+        _ => String::new(),
+    };
+    let rows = vec![
+        row(["", "dense", "pruned", "ratio"]),
+        row([
+            "latency",
+            &latency(report.measured_dense_ms, report.measured_dense_interval_ms),
+            &latency(report.measured_pruned_ms, report.measured_pruned_interval_ms),
+            &ratio,
+        ]),
+        row(["predicted", "", &ms(plan.predicted_ms), &format!("{:.3}x", plan.predicted_ms / plan.dense_ms)]),
+        row([
+            "channels",
+            &thousands(report.channels_before),
+            &thousands(report.channels_after),
+            &change(report.channels_before, report.channels_after),
+        ]),
+        row([
+            "parameters",
+            &thousands(report.params_before),
+            &thousands(report.params_after),
+            &change(report.params_before, report.params_after),
+        ]),
+        row(["top-1", &top1(report.accuracy_before.as_ref()), &top1(report.accuracy_after.as_ref()), &points]),
+    ];
+    let mut out = format!("engine        {}\n", engine_line(&plan.header));
+    let narrowed = plan.groups.iter().filter(|g| g.keep.len() < g.channels).count();
+    let _ = writeln!(
+        out,
+        "plan          {}, {narrowed} of {} groups narrowed, budget {}, value: {} ({})",
+        plan.planner,
+        plan.groups.len(),
+        ms(plan.budget.ms),
+        plan.value_kind,
+        value_note(&plan.value_kind)
+    );
+    let _ = writeln!(out, "covers        {}", covers(plan.covers));
+    let asked = report.measurements_new + report.measurements_shared;
+    let _ = writeln!(
+        out,
+        "measurements  {asked} asked: {}\n",
+        spent(report.measurements_new, report.measurements_shared, report.device_seconds)
+    );
+    out.push_str(&table(&[false; 4], &rows));
+    let _ = writeln!(out, "\nwrote         {}", report.output);
+    out
+}
+
+pub(crate) fn verify(report: &VerifyReport) -> String {
+    format!(
+        "engine  {}\ndense   {} {}\npruned  {} {}\nratio   {:.3}x {} from {} interleaved pairs ({})\n{}\n",
+        engine_line(&report.header),
+        ms(report.dense_ms),
+        interval(report.dense_interval_ms),
+        ms(report.pruned_ms),
+        interval(report.pruned_interval_ms),
+        report.ratio,
+        interval(report.ratio_interval),
+        report.samples,
+        covers(report.covers),
+        match report.passed {
+            true => format!("yes: the interval ends below {}x", report.at_most),
+            false => format!("no: the interval reaches {}x or more", report.at_most),
+        }
+    )
+}
+
+pub(crate) fn accuracy(report: &AccuracyReport) -> String {
+    let a = &report.accuracy;
+    format!("top-1  {}\ntop-5  {:.2} %\n{} images\n", percent(Some(a)), 100.0 * a.top5, thousands(a.n))
+}
+
+pub(crate) fn apply(report: &ApplyReport) -> String {
+    let end = match &report.output {
+        Some(output) => format!("wrote {output}"),
+        None => "dry run: nothing was written".to_owned(),
+    };
+    format!(
+        "{}\nparameters {} -> {}\n{end}\n",
+        report.diff.trim_end(),
+        thousands(report.params_before),
+        thousands(report.params_after)
+    )
+}

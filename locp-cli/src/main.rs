@@ -1,0 +1,70 @@
+//! The `locp` command: flags, tables, progress and exit codes; everything else is in the `locp` crate.
+//!
+//! Exit 0: done. 1: it ran, and the answer is no. 2: an error, or bad usage. A broken pipe is 0.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod human;
+mod output;
+mod progress;
+
+use anyhow::Context;
+use args::{Cli, Format};
+use clap::Parser;
+use locp::Cancel;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let cancel = Cancel::new();
+    let raised = cancel.clone();
+    // The first Ctrl-C stops after the measurement in flight, the second at once.
+    let handler = ctrlc::set_handler(move || {
+        if raised.is_raised() {
+            std::process::exit(130);
+        }
+        raised.raise();
+    });
+    let format = cli.global.format;
+    match handler.context("no handler for Ctrl-C could be set").and_then(|()| commands::run(&cli, &cancel)) {
+        Ok(code) => code,
+        Err(error) => failure(&error, format),
+    }
+}
+
+/// Help and version go to stdout with exit 0; a wrong flag is exit 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) if error.use_stderr() => ExitCode::from(2),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+fn failure(error: &anyhow::Error, format: Format) -> ExitCode {
+    if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let known = error.downcast_ref::<locp::Error>();
+    if format == Format::Json {
+        let report = match known {
+            Some(error) => error.report(),
+            None => locp::report::ErrorReport {
+                schema: "locp.error/1",
+                kind: "internal".to_owned(),
+                message: format!("{error:#}"),
+                remedy: String::new(),
+            },
+        };
+        // Where even this cannot be written, the exit code still tells.
+        let _ = output::json(&report);
+    } else {
+        output::log(&format!("error: {error:#}"));
+    }
+    ExitCode::from(if known.is_some_and(locp::Error::is_an_answer) { 1 } else { 2 })
+}

@@ -1,0 +1,181 @@
+//! Bad input: a one-line error that names the thing and the remedy, the right exit code, and nothing written.
+
+mod common;
+use common::{Place, repository};
+
+const TINY: &str = "@onnx-surgery/tests/models/chain_ts.onnx";
+
+/// Runs `line` after `prepare`; expects this exit code, one line on stderr that holds all of `parts`, and no
+/// file but those that were there before.
+#[track_caller]
+fn check_after(prepare: impl Fn(&Place), line: &str, code: i32, parts: &[&str]) {
+    let place = Place::new();
+    prepare(&place);
+    let before = place.files();
+    let ran = place.locp(&format!("--progress never -q {line}"));
+    assert_eq!(ran.code, code, "`{line}` ended with {}: {}", ran.code, ran.stderr);
+    for part in parts {
+        assert!(ran.stderr.contains(part), "`{line}` said `{}` without `{part}`", ran.stderr);
+    }
+    assert_eq!(ran.stderr.trim_end().lines().count(), 1, "`{line}` said more than a line:\n{}", ran.stderr);
+    assert_eq!(place.files(), before, "`{line}` left files behind");
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
+#[track_caller]
+fn check(line: &str, code: i32, parts: &[&str]) {
+    check_after(|_| (), line, code, parts);
+}
+
+fn tiny() -> Vec<u8> {
+    std::fs::read(repository().join(TINY.trim_start_matches('@'))).unwrap()
+}
+
+#[test]
+fn models_that_are_none() {
+    check("inspect missing.onnx", 2, &["missing.onnx", "cannot read"]);
+    check("inspect @README.md", 2, &["README.md", "not an ONNX model"]);
+    let truncated = |place: &Place| std::fs::write(place.path("cut.onnx"), &tiny()[..3000]).unwrap();
+    check_after(truncated, "inspect cut.onnx", 2, &["cut.onnx", "truncated", "export it again"]);
+    check_after(truncated, "prune cut.onnx --latency 0.6x -o out.onnx", 2, &["cut.onnx", "truncated"]);
+    let empty = |place: &Place| std::fs::write(place.path("empty.onnx"), b"").unwrap();
+    check_after(empty, "inspect empty.onnx", 2, &["empty.onnx", "not an ONNX model"]);
+}
+
+#[test]
+fn nothing_to_prune_is_an_answer() {
+    let line = "prune @onnx-surgery/tests/models/nothing.onnx --engine simulated:h100 --latency 0.6x -o out.onnx";
+    check(line, 1, &["nothing.onnx", "nothing can be pruned"]);
+}
+
+#[test]
+fn an_unknown_operator_freezes_and_the_rest_is_pruned() {
+    let place = Place::new();
+    let ran = place.locp("inspect @onnx-surgery/tests/models/unknown_op.onnx --format json");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let report = ran.json();
+    let frozen = report["frozen"].to_string();
+    assert!(frozen.contains("Einsum"), "{frozen}");
+    let groups = report["groups"].as_array().unwrap();
+    assert!(groups.iter().any(|g| g["frozen"].is_null()), "nothing is left to prune: {groups:?}");
+    assert!(groups.iter().any(|g| g["frozen"].as_str().is_some_and(|r| r.contains("Einsum"))), "{groups:?}");
+}
+
+#[test]
+fn budgets_that_make_no_sense() {
+    let prune = |budget: &str| format!("prune {TINY} --engine simulated:t4 --latency {budget} -o out.onnx");
+    check(&prune("0x"), 2, &["0x", "above 0x"]);
+    check(&prune("1.2x"), 2, &["1.2x", "at most 1x"]);
+    check(&prune("abc"), 2, &["`abc`", "0.6x", "12ms"]);
+    check(&prune("0.01x"), 1, &["no plan takes at most", "best that", "held by", "ask for a higher latency"]);
+    check(&prune("0.000001ms"), 1, &["no plan takes at most"]);
+}
+
+#[test]
+fn outputs_that_cannot_be() {
+    let copy = |place: &Place| std::fs::write(place.path("model.onnx"), tiny()).unwrap();
+    let line = "prune model.onnx --latency 0.6x -o model.onnx";
+    check_after(copy, line, 2, &["model.onnx", "is the input", "choose another path"]);
+    check_after(copy, "prune model.onnx --latency 0.6x -o no/such/out.onnx", 2, &["no/such/out.onnx", "does not exist"]);
+    check_after(copy, "prune model.onnx --latency 0.6x -o out.onnx --plan-out ./model.onnx", 2, &["is the input"]);
+    let place = Place::new();
+    copy(&place);
+    assert_eq!(place.locp("prune model.onnx --latency 0.6x -o model.onnx").code, 2);
+    assert_eq!(std::fs::read(place.path("model.onnx")).unwrap(), tiny(), "the input was touched");
+}
+
+#[test]
+fn tables_that_are_broken_or_newer() {
+    let steps = format!("steps {TINY} --table table.locp");
+    let foreign = |place: &Place| std::fs::write(place.path("table.locp"), b"these are not the numbers").unwrap();
+    check_after(foreign, &steps, 2, &["table.locp"]);
+    // A table that was made by the program itself, with a byte of a record changed, and with a higher version.
+    let place = Place::new();
+    let ran = place.locp(&format!("{steps} --search grid"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let good = std::fs::read(place.path("table.locp")).unwrap();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 0x10;
+    check_after(|place| std::fs::write(place.path("table.locp"), &flipped).unwrap(), &steps, 2, &["table.locp"]);
+    let mut newer = good.clone();
+    newer[8] = newer[8].wrapping_add(100);
+    check_after(|place| std::fs::write(place.path("table.locp"), &newer).unwrap(), &steps, 2, &["table.locp"]);
+    let broken = Place::new();
+    std::fs::write(broken.path("table.locp"), &flipped).unwrap();
+    broken.locp(&steps);
+    assert_eq!(std::fs::read(broken.path("table.locp")).unwrap(), flipped, "a broken table was overwritten");
+}
+
+#[test]
+fn images_and_labels_that_do_not_fit() {
+    let accuracy = |images: &str, labels: &str| format!("accuracy @models/fashion.onnx --images {images} --labels {labels}");
+    let (images, labels) = ("@models/test_images.npy", "@models/test_labels.npy");
+    check(&accuracy(labels, labels), 2, &["test_labels.npy", "expected N x channels"]);
+    check(&accuracy(images, images), 2, &["test_images.npy", "one label per image"]);
+    check(&accuracy(images, "missing.npy"), 2, &["missing.npy"]);
+    check(&accuracy("@README.md", labels), 2, &["README.md", "no .npy array"]);
+    check(&accuracy("@models/calib_images.npy", labels), 2, &["512 images", "2000 labels"]);
+    let line = format!("accuracy {TINY} --images {images} --labels {labels}");
+    check(&line, 2, &["test_images.npy", "[1, 28, 28]", "[3, 32, 32]"]);
+    let prune = format!("prune @models/fashion.onnx --latency 0.6x -o out.onnx --images {images}");
+    let ran = Place::new().locp(&prune);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--labels"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_truncated_array_is_refused_before_it_is_allocated() {
+    let cut = |place: &Place| {
+        let all = std::fs::read(repository().join("models/test_images.npy")).unwrap();
+        std::fs::write(place.path("cut.npy"), &all[..4096]).unwrap();
+    };
+    let line = "accuracy @models/fashion.onnx --images cut.npy --labels @models/test_labels.npy";
+    check_after(cut, line, 2, &["cut.npy", "truncated", "2000"]);
+}
+
+#[test]
+fn plans_that_do_not_fit() {
+    let text = |text: &'static str| move |place: &Place| std::fs::write(place.path("plan.json"), text).unwrap();
+    let line = format!("apply {TINY} --plan plan.json -o out.onnx");
+    check(&line, 2, &["plan.json", "cannot read"]);
+    check_after(text("{"), &line, 2, &["plan.json", "no plan"]);
+    let other = r#"{"schema": "locp.plan/1", "model": {"path": "x", "sha256": "00"}, "groups": []}"#;
+    check_after(text(other), &line, 2, &["plan.json", "made for a model with SHA-256 00"]);
+    let newer = r#"{"schema": "locp.plan/2", "model": {"path": "x", "sha256": "00"}, "groups": []}"#;
+    check_after(text(newer), &line, 2, &["locp.plan/2", "locp.plan/1"]);
+}
+
+#[test]
+fn engines_that_are_not() {
+    check(&format!("steps {TINY} --engine warp"), 2, &["no engine `warp`", "tract"]);
+    check(&format!("steps {TINY} --engine simulated:abacus"), 2, &["simulated:abacus"]);
+    check(&format!("steps {TINY} --engine recorded:missing.jsonl"), 2, &["missing.jsonl"]);
+    check(&format!("steps {TINY} --threads 4"), 2, &["threads"]);
+    check("accuracy @models/fashion.onnx --engine simulated:t4 --images @models/test_images.npy --labels @models/test_labels.npy",
+        2, &["simulated:t4", "accuracy", "--engine tract"]);
+}
+
+#[test]
+fn names_that_are_not_there() {
+    check(&format!("steps {TINY} --engine simulated:t4 --layer nope"), 2, &["`nope`", "locp inspect"]);
+}
+
+#[test]
+fn errors_are_json_where_json_is_asked_for() {
+    let ran = Place::new().locp("inspect @README.md --format json");
+    assert_eq!(ran.code, 2);
+    let error = ran.json();
+    assert_eq!(error["schema"], "locp.error/1");
+    assert_eq!(error["kind"], "model");
+    assert!(error["message"].as_str().unwrap().contains("README.md"), "{error}");
+    assert!(error["remedy"].as_str().unwrap().contains("expected a file"), "{error}");
+}
+
+#[test]
+fn a_wrong_flag_is_bad_usage() {
+    for line in ["prune", "frobnicate", "inspect a.onnx --batch 0", "verify a b --at-most -1", "plan m --latency 0.6x"] {
+        let ran = Place::new().locp(line);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty(), "{line} wrote to stdout");
+    }
+}

@@ -1,0 +1,156 @@
+//! The command line's contract: fields, labels, exit codes, and what one command hands to the next.
+
+mod common;
+use common::Place;
+use serde_json::Value;
+
+const TINY: &str = "@onnx-surgery/tests/models/resnet_ts.onnx";
+
+#[track_caller]
+fn has_fields(report: &Value, fields: &[&str]) {
+    for field in fields {
+        let found = field.split('.').try_fold(report, |value, name| value.get(name));
+        assert!(found.is_some(), "no field `{field}` in {report:#}");
+    }
+}
+
+#[track_caller]
+fn json(place: &Place, line: &str) -> Value {
+    let ran = place.locp(&format!("--format json --progress never -q {line}"));
+    assert_eq!(ran.code, 0, "`{line}`: {}{}", ran.stdout, ran.stderr);
+    ran.json()
+}
+
+#[test]
+fn prune_reports_all_of_the_contract_and_labels_simulation() {
+    let place = Place::new();
+    let line = format!("prune {TINY} --engine simulated:h100 --batch 64 --latency 0.8x -o out.onnx --plan-out plan.json");
+    let report = json(&place, &line);
+    has_fields(&report, &[
+        "schema", "engine", "machine.id", "simulated", "model.sha256", "budget.ratio", "budget.ms", "dense_ms", "covers",
+        "predicted_ms", "planner", "value_kind", "value", "bound", "dense_value", "gap", "groups", "measured_dense_ms",
+        "measured_pruned_ms", "ratio", "ratio_interval", "params_before", "params_after", "measurements_new",
+        "measurements_shared",
+    ]);
+    assert_eq!(report["schema"], "locp.prune/1");
+    assert_eq!(report["simulated"], true);
+    assert_eq!(report["covers"], "convolutions");
+    assert_eq!(report["value_kind"], "magnitude");
+    assert!(report["ratio"].as_f64().unwrap() <= 0.8 * 1.02, "{report:#}");
+    assert!(report["params_after"].as_u64() < report["params_before"].as_u64());
+    let members: Vec<&Value> =
+        report["groups"].as_array().unwrap().iter().flat_map(|g| g["members"].as_array().unwrap()).collect();
+    assert!(!members.is_empty());
+    for member in members {
+        has_fields(member, &["tensor", "axis"]);
+        assert!(member.get("offset").is_some() && member.get("repeat").is_some() || member.get("positions").is_some());
+    }
+
+    // The plan that was written is applied to the same model: the same file, byte for byte.
+    let plan = json(&place, &format!("apply {TINY} --plan plan.json -o again.onnx"));
+    assert_eq!(plan["schema"], "locp.apply/1");
+    let read = |name: &str| std::fs::read(place.path(name)).unwrap();
+    assert_eq!(read("out.onnx"), read("again.onnx"));
+    assert_eq!(place.files(), ["again.onnx", "out.onnx", "plan.json"]);
+
+    // What the human form says must carry the label too.
+    let human = place.locp(&format!("verify {TINY} out.onnx --engine simulated:h100 --batch 64 --at-most 0.85"));
+    assert_eq!(human.code, 0, "{}{}", human.stdout, human.stderr);
+    assert!(human.stdout.contains("SIMULATED"), "{}", human.stdout);
+    assert!(human.stdout.contains("convolutions and fully connected layers only"), "{}", human.stdout);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let place = Place::new();
+    json(&place, &format!("plan {TINY} --engine simulated:t4 --batch 64 --latency 0.8x -o plan.json"));
+    let report = json(&place, &format!("apply {TINY} --plan plan.json --dry-run"));
+    assert!(report["diff"].as_str().unwrap().contains("->"), "{report:#}");
+    assert_eq!(place.files(), ["plan.json"]);
+}
+
+#[test]
+fn verify_says_no_with_exit_1() {
+    let place = Place::new();
+    let ran = place.locp(&format!("verify {TINY} {TINY} --engine simulated:h100 --at-most 0.9 --format json"));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let report = ran.json();
+    has_fields(&report, &["dense_ms", "pruned_ms", "ratio", "ratio_interval", "covers", "samples"]);
+    assert_eq!(report["passed"], false);
+}
+
+#[test]
+fn nothing_is_measured_twice() {
+    let place = Place::new();
+    let line = "measure @onnx-surgery/tests/models/chain_ts.onnx --table table.locp";
+    let first = json(&place, line);
+    let second = json(&place, line);
+    assert!(first["measured"].as_u64().unwrap() > 0, "{first:#}");
+    assert_eq!(second["measured"], 0, "the second run measured again");
+    assert_eq!(second["shared"].as_u64(), first["measured"].as_u64().zip(first["shared"].as_u64()).map(|(m, s)| m + s));
+    assert!(first.get("simulated").is_none() && first["engine"] == "tract", "{first:#}");
+}
+
+#[test]
+fn simulated_figures_never_enter_the_table() {
+    let place = Place::new();
+    json(&place, &format!("steps {TINY} --engine simulated:h100 --table table.locp"));
+    assert!(place.files().is_empty(), "a simulated run made a table: {:?}", place.files());
+}
+
+#[test]
+fn steps_reports_staircases_and_draws_them() {
+    let place = Place::new();
+    let report = json(&place, &format!("steps {TINY} --engine simulated:h100 --batch 64 --plot stairs.svg"));
+    assert_eq!(report["schema"], "locp.steps/1");
+    has_fields(&report, &["measured", "shared", "device_seconds"]);
+    for layer in report["layers"].as_array().unwrap() {
+        has_fields(layer, &["name", "spec", "axis", "channels", "lattice", "edges", "dominated", "measured"]);
+        let edges = layer["edges"].as_array().unwrap();
+        let last = edges.last().expect("the full width is always an edge");
+        assert_eq!(last["channels"], layer["channels"], "{layer:#}");
+        has_fields(last, &["latency_ms", "jump_ms"]);
+    }
+    let svg = std::fs::read_to_string(place.path("stairs.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("SIMULATED") && svg.ends_with("</svg>\n"));
+}
+
+#[test]
+fn accuracy_reports_shares() {
+    let place = Place::new();
+    let line = "accuracy @models/fashion.onnx --images @models/test_images.npy --labels @models/test_labels.npy";
+    let report = json(&place, line);
+    assert_eq!(report["n"], 2000);
+    // What the training script measured with another engine on the same images, to one image.
+    let top1 = report["top1"].as_f64().unwrap();
+    assert!((top1 - 0.932).abs() <= 0.0005, "{top1}");
+    assert!(report["top5"].as_f64().unwrap() > top1);
+    let [low, high] = [0, 1].map(|i| report["top1_interval"][i].as_f64().unwrap());
+    assert!(low < top1 && top1 < high && high - low < 0.03);
+}
+
+#[test]
+fn generated_files_come_from_the_same_definition() {
+    let place = Place::new();
+    let man = place.locp("generate man");
+    let bash = place.locp("generate completions bash");
+    assert_eq!((man.code, bash.code), (0, 0));
+    for command in ["doctor", "inspect", "measure", "steps", "plan", "prune", "apply", "verify", "accuracy"] {
+        assert!(man.stdout.contains(command) && bash.stdout.contains(command), "{command} is not generated");
+    }
+}
+
+#[test]
+fn a_broken_pipe_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_locp"))
+        .args(["inspect", "--format", "json"])
+        .arg(common::repository().join("models/fashion.onnx"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,53 @@
+//! `apply`: surgery alone, from a plan file.
+
+use crate::Error;
+use crate::model::Model;
+use crate::report::{ApplyReport, PlanFile};
+use netspec::{GroupPlan, PrunePlan};
+use onnx_surgery::Patch;
+use std::path::Path;
+
+/// Reads the groups of a plan file and checks that it is for this model.
+pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
+    let bad = |what: String| Error::Plan { path: path.to_owned(), what };
+    let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let file: PlanFile = serde_json::from_slice(&text)
+        .map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
+    if file.schema.strip_prefix("locp.").and_then(|s| s.split_once('/')).is_none_or(|(_, v)| v != "1") {
+        return Err(bad(format!("its schema is `{}`; this version reads locp.plan/1", file.schema)));
+    }
+    let own = model.report().sha256;
+    if file.model.sha256 != own {
+        let (theirs, own) = (short(&file.model.sha256), short(&own));
+        return Err(bad(format!("it was made for a model with SHA-256 {theirs}.., this one has {own}..; plan again")));
+    }
+    let groups = file.groups.into_iter().map(|g| GroupPlan {
+        id: g.id,
+        name: g.name,
+        channels: g.channels,
+        keep: g.keep,
+        members: g.members,
+    });
+    Ok(PrunePlan { groups: groups.filter(|g| g.keep.len() != g.channels).collect() })
+}
+
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
+/// Carries out a plan; without an output nothing is written.
+pub fn apply(model: &Model, plan: &PrunePlan, output: Option<&Path>) -> Result<ApplyReport, Error> {
+    let patch = Patch::build(model.onnx(), plan)?;
+    let parameters_after = onnx_surgery::Model::from_bytes(patch.to_bytes())?.network().parameters;
+    if let Some(output) = output {
+        patch.write(output)?;
+    }
+    Ok(ApplyReport {
+        schema: "locp.apply/1",
+        model: model.report(),
+        output: output.map(|path| path.display().to_string()),
+        diff: patch.to_string(),
+        params_before: model.network().parameters,
+        params_after: parameters_after,
+    })
+}

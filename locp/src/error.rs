@@ -1,0 +1,226 @@
+//! Everything that can end a command, with a word for programs and a remedy for people.
+
+use crate::report::ErrorReport;
+use std::path::{Path, PathBuf};
+
+/// Why a command ended without its result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The output would replace an input.
+    #[error("the output {} is the input; choose another path for -o", path.display())]
+    SameFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The output's folder does not exist.
+    #[error("the folder of the output {} does not exist; make it first or choose another path for -o", path.display())]
+    NoFolder {
+        /// The output.
+        path: PathBuf,
+    },
+    /// An array file is not what it should be.
+    #[error("{}: {what}", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what was expected.
+        what: String,
+    },
+    /// As many labels as images are needed.
+    #[error("there are {images} images and {labels} labels; give one label per image")]
+    Count {
+        /// Images.
+        images: usize,
+        /// Labels.
+        labels: usize,
+    },
+    /// A label is past the model's classes.
+    #[error("label {index} is {label}, but the model has {classes} outputs; give class indices from 0 to {}", classes.saturating_sub(1))]
+    Label {
+        /// Position of the label.
+        index: usize,
+        /// The label.
+        label: usize,
+        /// Outputs of the model.
+        classes: usize,
+    },
+    /// Images do not fit the model's input.
+    #[error("{}: one image is {found:?}, but the model's input `{input}` takes {expected}; save the images in that shape", path.display())]
+    ImageShape {
+        /// The images.
+        path: PathBuf,
+        /// Shape of one image.
+        found: Vec<usize>,
+        /// The model's input.
+        input: String,
+        /// What it takes.
+        expected: String,
+    },
+    /// The model's first output is no list of scores.
+    #[error("{}: its first output is no floating-point tensor; accuracy needs class scores", path.display())]
+    Output {
+        /// The model.
+        path: PathBuf,
+    },
+    /// There is no such engine.
+    #[error("there is no engine `{name}`; use auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE")]
+    UnknownEngine {
+        /// The name as given.
+        name: String,
+    },
+    /// The engine cannot do what the command needs.
+    #[error("the engine {engine} has no device to run whole models on, which {what} needs; use --engine tract")]
+    NoModels {
+        /// The engine.
+        engine: String,
+        /// The command.
+        what: &'static str,
+    },
+    /// The engine cannot run here.
+    #[error(transparent)]
+    Unavailable(#[from] timing::Unavailable),
+    /// Something could not be timed or run.
+    #[error(transparent)]
+    Timing(#[from] timing::TimingError),
+    /// A latency could not be told.
+    #[error(transparent)]
+    Source(#[from] netspec::SourceError),
+    /// The model is no model that can be worked on.
+    #[error(transparent)]
+    Model(#[from] onnx_surgery::ModelError),
+    /// The plan cannot be carried out on this model.
+    #[error(transparent)]
+    Surgery(#[from] onnx_surgery::SurgeryError),
+    /// The latency table cannot be used.
+    #[error(transparent)]
+    Table(#[from] sharing::StoreError),
+    /// A recorded table cannot be used.
+    #[error(transparent)]
+    Record(#[from] replay::RecordError),
+    /// The problem makes no sense.
+    #[error(transparent)]
+    Problem(#[from] benefit::ProblemError),
+    /// Sum and whole could not be related.
+    #[error(transparent)]
+    Calibrate(#[from] benefit::CalibrateError),
+    /// The budget makes no sense.
+    #[error(transparent)]
+    Budget(#[from] benefit::BudgetError),
+    /// A group's channels cannot be valued.
+    #[error(transparent)]
+    Value(#[from] benefit::ValueError),
+    /// No plan holds the budget.
+    #[error(transparent)]
+    Infeasible(#[from] benefit::Infeasible),
+    /// Nothing in the model can be pruned.
+    #[error("{}: nothing can be pruned: {why}", path.display())]
+    NothingToPrune {
+        /// The model.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// The pruned model is not faster, or misses the budget, on the device.
+    #[error("not written: {why}; {remedy}")]
+    NotFaster {
+        /// What was measured.
+        why: String,
+        /// What may help.
+        remedy: &'static str,
+    },
+    /// There is no such layer.
+    #[error("the model has no prunable layer `{name}`; `locp inspect` lists the layers")]
+    NoLayer {
+        /// The name as given.
+        name: String,
+    },
+    /// A plan file is no plan, or one for another model.
+    #[error("{}: {what}", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and the remedy.
+        what: String,
+    },
+    /// Somebody asked to stop.
+    #[error("interrupted; what was measured is kept, run again to go on")]
+    Interrupted,
+}
+
+impl Error {
+    /// Whether the command ran and the answer is no, rather than an error.
+    pub fn is_an_answer(&self) -> bool {
+        matches!(self, Error::Infeasible(_) | Error::NothingToPrune { .. } | Error::NotFaster { .. })
+    }
+
+    /// A stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Read { .. } => "read",
+            Error::Write { .. } => "write",
+            Error::SameFile { .. } => "same-file",
+            Error::NoFolder { .. } => "no-folder",
+            Error::Array { .. } => "array",
+            Error::Count { .. } => "count",
+            Error::Label { .. } => "label",
+            Error::ImageShape { .. } => "image-shape",
+            Error::Output { .. } => "output",
+            Error::UnknownEngine { .. } => "unknown-engine",
+            Error::NoModels { .. } => "no-models",
+            Error::Unavailable(_) => "unavailable",
+            Error::Timing(_) => "timing",
+            Error::Source(_) => "source",
+            Error::Model(_) => "model",
+            Error::Surgery(_) => "surgery",
+            Error::Table(_) => "table",
+            Error::Record(_) => "record",
+            Error::Problem(_) => "problem",
+            Error::Calibrate(_) => "calibrate",
+            Error::Budget(_) => "budget",
+            Error::Value(_) => "value",
+            Error::Infeasible(_) => "infeasible",
+            Error::NothingToPrune { .. } => "nothing-to-prune",
+            Error::NotFaster { .. } => "not-faster",
+            Error::NoLayer { .. } => "no-layer",
+            Error::Plan { .. } => "plan",
+            Error::Interrupted => "interrupted",
+        }
+    }
+
+    /// The error as programs read it.
+    ///
+    /// Messages are built as "what happened; what to do", and taken apart at the last such place.
+    pub fn report(&self) -> ErrorReport {
+        let message = self.to_string();
+        let remedy = match message.rsplit_once("; ") {
+            Some((_, remedy)) => remedy.to_owned(),
+            None => String::new(),
+        };
+        ErrorReport { schema: "locp.error/1", kind: self.kind().to_owned(), message, remedy }
+    }
+
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Error {
+        Error::Read { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Error {
+        Error::Write { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,58 @@
+//! The whole pipeline: one import for people who want everything.
+//!
+//! It wires the other crates together (engines, the latency table, steps, the plan, surgery, verification) and
+//! holds the report types whose JSON the command line promises. It prints nothing and knows no flags; the price of
+//! wiring everything is that it depends on everything, the embedded engine included. Whoever wants one algorithm
+//! takes that crate alone.
+//!
+//! ```no_run
+//! use locp::{Budget, Engine, Model, Pipeline};
+//!
+//! let engine = Engine::named("auto", 1, 0)?;
+//! let table = sharing::MemoryStore::new(sharing::TableKind::Live);
+//! let model = Model::open("model.onnx".as_ref(), 1)?;
+//! let pruned = Pipeline::new(&engine, Box::new(table))?.run(&model, Budget::ratio(0.6))?;
+//! pruned.write("pruned.onnx".as_ref())?;
+//! # Ok::<(), locp::Error>(())
+//! ```
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod accuracy;
+mod apply;
+mod engine;
+mod error;
+mod files;
+mod images;
+mod inspect;
+mod measure;
+mod model;
+mod pipeline;
+mod planning;
+pub mod plot;
+mod progress;
+mod prune;
+pub mod report;
+mod steps;
+mod sweeps;
+mod table;
+mod verify;
+
+pub use accuracy::{accuracy, wilson};
+pub use apply::{apply, read_plan};
+pub use benefit::{Budget, Limits, Planner, TwoStage, Uniform};
+pub use engine::{Engine, Liveness, doctor};
+pub use error::Error;
+pub use files::{check_output, write_bytes, write_json};
+pub use images::{Images, read_labels};
+pub use inspect::inspect;
+pub use measure::{Measurer, Precision};
+pub use model::Model;
+pub use netspec;
+pub use pipeline::{Options, Pipeline, Planned, Pruned};
+pub use progress::{Cancel, Progress, Silent};
+pub use prune::{Labelled, report as prune_report};
+pub use steps::steps;
+pub use sweeps::{SearchKind, SweepOptions};
+pub use table::{default_path, open};
+pub use verify::verify;

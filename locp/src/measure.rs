@@ -1,0 +1,142 @@
+//! The measuring end of the pipeline: an engine behind the latency table.
+
+use crate::engine::{Engine, Liveness};
+use crate::{Cancel, Error};
+use netspec::{ConvSpec, LatencySource, Measurement, SourceError};
+use sharing::{Cached, Store};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use timing::{Backend, BackendSource, Policy, stop};
+
+/// Convolutions that take turns, and that a kill may lose.
+const CHUNK: usize = 8;
+
+/// How precisely convolutions are timed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Precision {
+    /// Half-width of the median's interval, relative, at which sampling may stop.
+    pub half_width: f64,
+    /// Fewest samples.
+    pub min_samples: usize,
+    /// Most samples.
+    pub max_samples: usize,
+    /// Summed time of one width's samples after which sampling stops, in milliseconds.
+    pub limit_ms: f64,
+}
+
+impl Precision {
+    /// For staircases: many widths, each to about 1 %.
+    pub fn survey() -> Precision {
+        Precision { half_width: 0.01, min_samples: 9, max_samples: 45, limit_ms: 60.0 }
+    }
+
+    /// For the cells of a final plan: few, and taken afresh, because chosen readings are optimistic.
+    pub fn fresh() -> Precision {
+        Precision { half_width: 0.005, min_samples: 15, max_samples: 150, limit_ms: 200.0 }
+    }
+
+    fn rule(&self) -> stop::Relative {
+        stop::Relative::new(self.half_width)
+            .min_samples(self.min_samples)
+            .max_samples(self.max_samples)
+            .limit_ms(self.limit_ms)
+    }
+}
+
+/// A latency source that sums the time it was asked for.
+struct Clocked<S> {
+    source: S,
+    spent: Rc<Cell<Duration>>,
+}
+
+impl<S> Clocked<S> {
+    fn clock<T>(&mut self, ask: impl FnOnce(&mut S) -> T) -> T {
+        let start = Instant::now();
+        let answer = ask(&mut self.source);
+        self.spent.set(self.spent.get() + start.elapsed());
+        answer
+    }
+}
+
+impl<S: LatencySource> LatencySource for Clocked<S> {
+    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
+        self.clock(|source| source.latency(spec))
+    }
+
+    fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
+        self.clock(|source| source.latencies(specs))
+    }
+}
+
+type Source<'a> = Clocked<BackendSource<&'a dyn Backend>>;
+
+/// Answers latencies from the table, and measures what is not in it.
+pub struct Measurer<'a> {
+    engine: &'a Engine,
+    cached: Cached<Source<'a>, Box<dyn Store>>,
+    afresh: u64,
+    spent: Rc<Cell<Duration>>,
+    cancel: Cancel,
+    seed: u64,
+}
+
+impl<'a> Measurer<'a> {
+    /// An engine behind a table. Figures that are not live never enter it: they stay in memory.
+    pub fn new(engine: &'a Engine, table: Box<dyn Store>, cancel: &Cancel, seed: u64) -> Result<Measurer<'a>, Error> {
+        let table = match engine.liveness() {
+            Liveness::Live => table,
+            _ => crate::table::in_memory(engine),
+        };
+        let spent = Rc::new(Cell::new(Duration::ZERO));
+        let source = clocked(engine, &Precision::survey(), &spent, cancel, seed)?;
+        let cached = Cached::new(source, table, engine.machine()).chunk(CHUNK);
+        Ok(Measurer { engine, cached, afresh: 0, spent, cancel: cancel.clone(), seed })
+    }
+
+    /// The latencies of `specs`, in their order; the first failure ends it, what was measured before is kept.
+    pub fn latencies(&mut self, specs: &[ConvSpec]) -> Result<Vec<Measurement>, Error> {
+        self.cached.latencies(specs).into_iter().map(|answer| answer.map_err(Error::from)).collect()
+    }
+
+    /// The latencies of `specs`, measured now whatever the table says.
+    pub fn fresh(&mut self, specs: &[ConvSpec]) -> Result<Vec<Measurement>, Error> {
+        // Another order than the survey's, so that a reading that was lucky there is not lucky again.
+        let mut source = clocked(self.engine, &Precision::fresh(), &self.spent, &self.cancel, self.seed ^ 0x5eed)?;
+        let mut distinct: Vec<ConvSpec> = specs.to_vec();
+        distinct.sort();
+        distinct.dedup();
+        let answers = source.latencies(&distinct).into_iter().collect::<Result<Vec<_>, _>>()?;
+        self.afresh += distinct.len() as u64;
+        let found = |spec| distinct.binary_search(spec).expect("every spec was put among the distinct ones");
+        Ok(specs.iter().map(|spec| answers[found(spec)].clone()).collect())
+    }
+
+    /// Measurements made so far.
+    pub fn measured(&self) -> u64 {
+        self.cached.stats().new + self.afresh
+    }
+
+    /// Questions that the table answered so far.
+    pub fn shared(&self) -> u64 {
+        self.cached.stats().shared
+    }
+
+    /// Time that the engine was busy so far, preparing and running, in seconds.
+    pub fn device_seconds(&self) -> f64 {
+        self.spent.get().as_secs_f64()
+    }
+}
+
+fn clocked<'a>(
+    engine: &'a Engine,
+    precision: &Precision,
+    spent: &Rc<Cell<Duration>>,
+    cancel: &Cancel,
+    seed: u64,
+) -> Result<Source<'a>, Error> {
+    let policy = Policy::warm().warm_up(2).seed(seed).cancel(cancel.flag());
+    let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy);
+    Ok(Clocked { source, spent: Rc::clone(spent) })
+}

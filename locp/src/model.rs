@@ -1,0 +1,66 @@
+//! A model file: its network, its weights, and what names it.
+
+use crate::Error;
+use crate::report::ModelReport;
+use netspec::Network;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// An ONNX file that was read and understood.
+pub struct Model {
+    path: PathBuf,
+    sha256: String,
+    batch: usize,
+    network: Network,
+    onnx: onnx_surgery::Model,
+}
+
+impl Model {
+    /// Reads a model for runs of `batch` images.
+    pub fn open(path: &Path, batch: usize) -> Result<Model, Error> {
+        let onnx = onnx_surgery::Model::open(path)?;
+        let network = onnx.network_at(batch)?;
+        Ok(Model { path: path.to_owned(), sha256: sha256(path)?, batch, network, onnx })
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Images per run.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Layers and channel groups.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The model as surgery sees it, weights included.
+    pub fn onnx(&self) -> &onnx_surgery::Model {
+        &self.onnx
+    }
+
+    /// What names the model in reports.
+    pub fn report(&self) -> ModelReport {
+        ModelReport { path: self.path.display().to_string(), sha256: self.sha256.clone() }
+    }
+}
+
+/// SHA-256 of a file in hexadecimal, read piece by piece.
+fn sha256(path: &Path) -> Result<String, Error> {
+    let mut file = File::open(path).map_err(|e| Error::read(path, e))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(|e| Error::read(path, e))? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

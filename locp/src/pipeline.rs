@@ -1,0 +1,244 @@
+//! The whole way: steps, plan, surgery, verification.
+
+use crate::engine::Engine;
+use crate::measure::Measurer;
+use crate::model::Model;
+use crate::planning::Planning;
+use crate::report::{BudgetReport, GroupPlanReport, PlanReport};
+use crate::sweeps::SweepOptions;
+use crate::files::write_bytes;
+use crate::verify::{self, Pair};
+use crate::{Cancel, Error, Progress, Silent};
+use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
+use netspec::PrunePlan;
+use onnx_surgery::Patch;
+use sharing::Store;
+use std::path::Path;
+
+/// Plans that verification may refute before the budget counts as missed.
+const ATTEMPTS: usize = 4;
+
+/// What a pipeline may change, and how finely it looks.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// How far the network may be pruned.
+    pub limits: Limits,
+    /// What is swept.
+    pub sweeps: SweepOptions,
+    /// Seed of every random choice.
+    pub seed: u64,
+}
+
+/// Steps, plan, surgery and verification, with every stage replaceable.
+///
+/// ```no_run
+/// use benefit::Budget;
+/// use locp::{Engine, Model, Pipeline};
+///
+/// let engine = Engine::named("tract", 1, 0)?;
+/// let model = Model::open("model.onnx".as_ref(), 1)?;
+/// let mut pipeline = Pipeline::new(&engine, Box::new(sharing::MemoryStore::new(sharing::TableKind::Live)))?;
+/// let pruned = pipeline.run(&model, Budget::ratio(0.6))?;
+/// println!("{:.3}x of today's latency", pruned.ratio());
+/// pruned.write("pruned.onnx".as_ref())?;
+/// # Ok::<(), locp::Error>(())
+/// ```
+pub struct Pipeline<'a> {
+    engine: &'a Engine,
+    measurer: Measurer<'a>,
+    planner: Box<dyn Planner + 'a>,
+    options: Options,
+    progress: &'a dyn Progress,
+    cancel: Cancel,
+}
+
+/// A plan with its prediction.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What every group keeps.
+    pub plan: PrunePlan,
+    /// The planner's answer.
+    pub solution: Solution,
+    /// The plan as it is reported and written.
+    pub report: PlanReport,
+}
+
+/// A pruned model that was proven faster, not yet written.
+#[derive(Debug)]
+pub struct Pruned {
+    /// The plan that was carried out.
+    pub planned: Planned,
+    /// Plans that were timed.
+    pub rounds: usize,
+    pub(crate) pair: Pair,
+    file: tempfile::NamedTempFile,
+    parameters: [usize; 2],
+}
+
+impl Pruned {
+    /// The pruned model's latency as a share of the dense one's, measured.
+    pub fn ratio(&self) -> f64 {
+        self.pair.ratio
+    }
+
+    /// Writes the pruned model, all or nothing.
+    pub fn write(&self, output: &Path) -> Result<(), Error> {
+        let bytes = std::fs::read(self.file.path()).map_err(|e| Error::read(self.file.path(), e))?;
+        write_bytes(output, &bytes)
+    }
+
+    /// Elements of all weights before and after.
+    pub fn parameters(&self) -> [usize; 2] {
+        self.parameters
+    }
+
+    /// The pruned model as a temporary file, for as long as this value lives.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+impl<'a> Pipeline<'a> {
+    /// An engine, the table behind it, and the defaults: the two-stage planner, nobody who listens.
+    pub fn new(engine: &'a Engine, table: Box<dyn Store>) -> Result<Pipeline<'a>, Error> {
+        Pipeline::with(engine, table, Options::default(), &Silent, Cancel::new())
+    }
+
+    /// The same with everything said.
+    pub fn with(
+        engine: &'a Engine,
+        table: Box<dyn Store>,
+        options: Options,
+        progress: &'a dyn Progress,
+        cancel: Cancel,
+    ) -> Result<Pipeline<'a>, Error> {
+        let measurer = Measurer::new(engine, table, &cancel, options.seed)?;
+        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), options, progress, cancel })
+    }
+
+    /// Another planner.
+    pub fn planner(mut self, planner: impl Planner + 'a) -> Pipeline<'a> {
+        self.planner = Box::new(planner);
+        self
+    }
+
+    /// The measuring end, with its counts.
+    pub fn measurer(&mut self) -> &mut Measurer<'a> {
+        &mut self.measurer
+    }
+
+    /// Steps and plan, without surgery.
+    pub fn plan(&mut self, model: &Model, budget: Budget) -> Result<Planned, Error> {
+        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let mut planning = self.state(model, &value)?;
+        self.solve(&mut planning, &value, budget, budget)
+    }
+
+    /// Steps, plan, surgery and verification. What comes back is faster and within 2 % of the budget, as measured;
+    /// a plan that verification refutes is learned from and made again.
+    pub fn run(&mut self, model: &Model, budget: Budget) -> Result<Pruned, Error> {
+        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let mut planning = self.state(model, &value)?;
+        let target_ns = budget.limit_ns(planning.dense_ns);
+        let mut limit = budget;
+        for round in 1.. {
+            let planned = self.solve(&mut planning, &value, budget, limit)?;
+            let patch = Patch::build(model.onnx(), &planned.plan)?;
+            let file = temporary(&patch)?;
+            let smaller = Model::open(file.path(), model.batch())?;
+            let models = [model, &smaller];
+            let (pair, _) = verify::pair(self.engine, &mut self.measurer, models, self.progress, &self.cancel)?;
+            let target = target_ns / planning.dense_ns;
+            let is_within = pair.ratio_interval[1] <= target;
+            let is_accepted = is_within || (round >= ATTEMPTS && pair.ratio <= 1.02 * target);
+            if is_accepted && pair.ratio_interval[1] < 1.0 {
+                let parameters = [model, &smaller].map(|m| m.network().parameters);
+                return Ok(Pruned { planned, rounds: round, pair, file, parameters });
+            }
+            if round >= ATTEMPTS {
+                return Err(refuted(&pair, target));
+            }
+            // The next plan knows how this one did, and aims lower by as much as this one missed.
+            let levels = planned.solution.levels;
+            planning.learn(&levels, pair.ratio * planning.dense_ns)?;
+            let predicted_ns = planning.problem.cost(&levels).ns;
+            let missed = pair.ratio_interval[1] * planning.dense_ns - predicted_ns;
+            limit = Budget::ns((target_ns - missed.max(0.0)).max(f64::MIN_POSITIVE));
+        }
+        unreachable!("the loop ends by its last attempt")
+    }
+
+    fn state<'m>(&mut self, model: &'m Model, value: &dyn Value) -> Result<Planning<'m>, Error> {
+        let Options { limits, sweeps, .. } = &self.options;
+        Planning::new(model, self.engine, &mut self.measurer, value, limits, sweeps, self.progress, &self.cancel)
+    }
+
+    /// `budget` is what was asked for, `limit` what this attempt aims at.
+    fn solve(
+        &mut self,
+        planning: &mut Planning<'_>,
+        value: &dyn Value,
+        budget: Budget,
+        limit: Budget,
+    ) -> Result<Planned, Error> {
+        let solution = planning.solve(&*self.planner, limit, &mut self.measurer, self.progress)?;
+        let model = planning.model;
+        let plan = solution.to_plan(model.network(), value)?;
+        let prunable = model.network().groups.iter().filter(|group| group.frozen.is_none());
+        let groups = prunable
+            .map(|group| {
+                let kept = plan.groups.iter().find(|g| g.id == group.id).map(|g| g.keep.clone());
+                GroupPlanReport {
+                    id: group.id,
+                    name: group.name.clone(),
+                    channels: group.channels,
+                    keep: kept.unwrap_or_else(|| (0..group.channels).collect()),
+                    members: group.members.clone(),
+                }
+            })
+            .collect();
+        let report = PlanReport {
+            header: self.engine.header("locp.plan/1"),
+            model: model.report(),
+            batch: model.batch(),
+            budget: BudgetReport {
+                ratio: if let Budget::Ratio(ratio) = budget { Some(ratio) } else { None },
+                ms: budget.limit_ns(planning.dense_ns) / 1e6,
+            },
+            dense_ms: planning.dense_ns / 1e6,
+            covers: planning.covers,
+            predicted_ms: solution.predicted_ns / 1e6,
+            planner: solution.planner.clone(),
+            value_kind: solution.value_kind.to_string(),
+            value: solution.value,
+            bound: solution.bound,
+            dense_value: solution.dense_value,
+            gap: solution.gap(),
+            cells_estimated: planning.estimated(&solution.levels),
+            groups,
+        };
+        Ok(Planned { plan, solution, report })
+    }
+}
+
+fn temporary(patch: &Patch<'_>) -> Result<tempfile::NamedTempFile, Error> {
+    let file = tempfile::Builder::new().prefix("locp-").suffix(".onnx").tempfile();
+    let file = file.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
+    std::fs::write(file.path(), patch.to_bytes()).map_err(|e| Error::write(file.path(), e))?;
+    Ok(file)
+}
+
+fn refuted(pair: &Pair, target: f64) -> Error {
+    let [low, high] = pair.ratio_interval;
+    if high >= 1.0 {
+        return Error::NotFaster {
+            why: format!("the pruned model is not faster: {:.3}x [{low:.3}, {high:.3}] of the dense one's latency", pair.ratio),
+            remedy: "ask for a lower latency, or leave this model as it is",
+        };
+    }
+    Error::NotFaster {
+        why: format!("measured {:.3}x [{low:.3}, {high:.3}] after {ATTEMPTS} plans, over the budget of {target:.3}x", pair.ratio),
+        remedy: "ask for a higher latency, or run on a quieter machine",
+    }
+}

@@ -1,0 +1,158 @@
+//! From staircases to a plan: the pruning problem, solved on estimates, measured where the plan stands, solved again.
+
+use crate::engine::Engine;
+use crate::measure::Measurer;
+use crate::model::Model;
+use crate::report::{Axis, Covers};
+use crate::sweeps::{Line, SweepOptions, Sweeps};
+use crate::{Cancel, Error, Progress};
+use benefit::{Budget, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
+use netspec::{ConvSpec, Network, Provenance};
+use timing::{Policy, stop};
+
+/// How often a plan may be measured and solved again before its estimates are accepted as such.
+const ROUNDS: usize = 24;
+
+/// A network's pruning problem and what it was made from.
+pub(crate) struct Planning<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) problem: Problem,
+    /// Latency of the dense network in nanoseconds, measured.
+    pub(crate) dense_ns: f64,
+    pub(crate) covers: Covers,
+    /// Whole-model readings so far, which calibrate the sum of the parts.
+    readings: Vec<Reading>,
+}
+
+impl<'a> Planning<'a> {
+    /// Measures the dense network and its staircases, and states the problem.
+    pub(crate) fn new(
+        model: &'a Model,
+        engine: &Engine,
+        measurer: &mut Measurer<'_>,
+        value: &dyn Value,
+        limits: &Limits,
+        options: &SweepOptions,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Planning<'a>, Error> {
+        let network = model.network();
+        check_prunable(model, limits)?;
+        let sweeps = Sweeps::search(network, measurer, options, progress)?;
+        let mut builder = ProblemBuilder::from_network(network, limits, value)?;
+        for (i, layer) in network.layers.iter().enumerate() {
+            let lines = Line::of(layer, network, options.residual);
+            for line in &lines {
+                let swept = sweeps.get(line).expect("every line of the network was searched");
+                builder.sweep(i, problem_axis(line.axis), swept.knots());
+            }
+            // A layer without a line never changes, or only on an axis that no line prices: its one known width.
+            if !lines.iter().any(|line| line.axis == Axis::COut) {
+                let m = measurer.latencies(std::slice::from_ref(&layer.spec))?.swap_remove(0);
+                let knot = Knot { channels: layer.spec.c_out, ns: m.median_ns, provenance: m.provenance };
+                builder.sweep(i, benefit::Axis::COut, vec![knot]);
+            }
+        }
+        builder.levels_from_sweeps(&LevelRule::default().tolerance(options.tolerance / 3.0));
+        let mut problem = builder.build()?;
+        let (dense_ns, covers) = match engine.models() {
+            None => (problem.dense_ns(), Covers::Convolutions),
+            Some(models) => {
+                let mut run = models.load(model.path(), model.batch())?;
+                let mut rule = stop::Relative::new(0.005).min_samples(30).max_samples(400).limit_ms(10_000.0);
+                let policy = Policy::warm().warm_up(5).cancel(cancel.flag());
+                (timing::measure(&mut run, &mut rule, &policy)?.median_ns, Covers::WholeModel)
+            }
+        };
+        let mut readings = Vec::new();
+        if covers == Covers::WholeModel {
+            readings.push(Reading { levels: problem.dense(), ns: dense_ns });
+            problem.apply(&benefit::calibrate(&problem, &readings)?)?;
+        }
+        Ok(Planning { model, problem, dense_ns, covers, readings })
+    }
+
+    /// A plan within the budget whose every cell was measured afresh.
+    pub(crate) fn solve(
+        &mut self,
+        planner: &dyn Planner,
+        budget: Budget,
+        measurer: &mut Measurer<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Solution, Error> {
+        progress.begin("plan", None);
+        let mut refreshed = Vec::new();
+        for _ in 0..ROUNDS {
+            let solution = planner.plan(&self.problem, budget)?;
+            progress.advance(1);
+            let estimated = self.problem.unmeasured_cells(&solution.levels);
+            if !estimated.is_empty() {
+                let specs: Vec<ConvSpec> = estimated.iter().map(|c| self.spec(c.layer, c.c_in, c.c_out)).collect();
+                for (cell, m) in estimated.iter().zip(measurer.latencies(&specs)?) {
+                    self.problem.set_cell(cell.layer, cell.c_in, cell.c_out, m.median_ns, m.provenance)?;
+                }
+                continue;
+            }
+            if refreshed.contains(&solution.levels) {
+                return Ok(self.end(solution, progress));
+            }
+            // Chosen readings are optimistic: what looks fast by chance is chosen more often. So all of them again.
+            let cells = self.problem.cells(&solution.levels);
+            let specs: Vec<ConvSpec> = cells.iter().map(|c| self.spec(c.layer, c.c_in, c.c_out)).collect();
+            for (cell, m) in cells.iter().zip(measurer.fresh(&specs)?) {
+                self.problem.set_cell(cell.layer, cell.c_in, cell.c_out, m.median_ns, m.provenance)?;
+            }
+            refreshed.push(solution.levels);
+        }
+        let solution = planner.plan(&self.problem, budget)?;
+        Ok(self.end(solution, progress))
+    }
+
+    fn end(&self, solution: Solution, progress: &dyn Progress) -> Solution {
+        let groups = self.model.network().groups.iter().zip(&solution.widths);
+        let narrowed = groups.filter(|(group, width)| **width < group.channels).count();
+        progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.predicted_ns / self.dense_ns));
+        solution
+    }
+
+    /// Takes in that these levels were timed as a whole model.
+    pub(crate) fn learn(&mut self, levels: &[usize], ns: f64) -> Result<(), Error> {
+        if self.covers == Covers::WholeModel {
+            self.readings.push(Reading { levels: levels.to_vec(), ns });
+            self.problem.apply(&benefit::calibrate(&self.problem, &self.readings)?)?;
+        }
+        Ok(())
+    }
+
+    fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {
+        self.model.network().layers[layer].spec.with_channels(c_in, c_out)
+    }
+
+    /// How many cells of these levels are estimates.
+    pub(crate) fn estimated(&self, levels: &[usize]) -> usize {
+        self.problem.cells(levels).iter().filter(|c| c.cell.provenance == Provenance::Interpolated).count()
+    }
+}
+
+fn problem_axis(axis: Axis) -> benefit::Axis {
+    match axis {
+        Axis::CIn => benefit::Axis::CIn,
+        Axis::COut => benefit::Axis::COut,
+    }
+}
+
+/// Says why nothing can be pruned before anything is measured.
+fn check_prunable(model: &Model, limits: &Limits) -> Result<(), Error> {
+    let network: &Network = model.network();
+    let nothing = |why: String| Err(Error::NothingToPrune { path: model.path().to_owned(), why });
+    let open = network.groups.iter().filter(|g| g.frozen.is_none() && g.channels > 1);
+    if open.clone().any(|g| limits.prune_residual || !g.residual) {
+        return Ok(());
+    }
+    if open.count() > 0 {
+        return nothing("all its groups are residual streams, which stay as they are; --prune-residual opens them".into());
+    }
+    let reasons = network.groups.iter().filter_map(|g| g.frozen.clone());
+    let reason = reasons.chain(network.frozen.iter().map(|f| f.reason.clone())).next();
+    nothing(format!("{}; `locp inspect` lists every group", reason.unwrap_or_else(|| "it has no channel group".into())))
+}

@@ -1,0 +1,64 @@
+//! How long work tells where it is, without printing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Listens to long work. Every method may do nothing.
+///
+/// # A second, silly implementation
+/// ```
+/// use std::cell::Cell;
+/// struct Counter(Cell<u64>);
+/// impl locp::Progress for Counter {
+///     fn advance(&self, by: u64) { self.0.set(self.0.get() + by) }
+/// }
+/// let counter = Counter(Cell::new(0));
+/// locp::Progress::advance(&counter, 3);
+/// assert_eq!(counter.0.get(), 3);
+/// ```
+pub trait Progress {
+    /// A stage begins; `total` units are expected, if that can be known.
+    fn begin(&self, stage: &str, total: Option<u64>) {
+        let _ = (stage, total);
+    }
+    /// That many more units of the stage are done.
+    fn advance(&self, by: u64) {
+        let _ = by;
+    }
+    /// The stage is over; `summary` says what came of it.
+    fn end(&self, summary: &str) {
+        let _ = summary;
+    }
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// A flag that asks long work to stop; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that nobody has raised.
+    pub fn new() -> Cancel {
+        Cancel::default()
+    }
+
+    /// Asks to stop.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked to stop.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for engines that watch it between measurements.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}

@@ -1,0 +1,91 @@
+//! `prune`: the pipeline's result with everything that a user wants to know about it.
+
+use crate::accuracy::accuracy;
+use crate::engine::Engine;
+use crate::images::{Images, read_labels};
+use crate::measure::Measurer;
+use crate::model::Model;
+use crate::pipeline::Pruned;
+use crate::report::{Accuracy, Interval, PruneReport};
+use crate::{Cancel, Error, Progress};
+use std::path::Path;
+
+/// Labelled images, read and counted.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    images: Images,
+    labels: Vec<usize>,
+}
+
+impl Labelled {
+    /// Reads images and labels, and checks that they fit each other and the model.
+    pub fn read(images: &Path, labels: &Path, model: &Model) -> Result<Labelled, Error> {
+        let (path, images) = (images, Images::read(images)?);
+        let labels = read_labels(labels)?;
+        if images.len() != labels.len() {
+            return Err(Error::Count { images: images.len(), labels: labels.len() });
+        }
+        if let Some(input) = model.onnx().inputs().first() {
+            let wanted = input.shape.get(1..).unwrap_or(&[]);
+            let found = images.image_shape();
+            let fits = wanted.len() == found.len() && wanted.iter().zip(found).all(|(w, f)| w.is_none_or(|w| w == *f));
+            if !fits {
+                let dims: Vec<String> = wanted.iter().map(|d| d.map_or("any".to_owned(), |d| d.to_string())).collect();
+                return Err(Error::ImageShape {
+                    path: path.to_owned(),
+                    found: found.to_vec(),
+                    input: input.name.clone(),
+                    expected: format!("[{}]", dims.join(", ")),
+                });
+            }
+        }
+        Ok(Labelled { images, labels })
+    }
+
+    /// The share of right answers of a model file.
+    pub fn accuracy(
+        &self,
+        engine: &Engine,
+        onnx: &Path,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Accuracy, Error> {
+        let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "accuracy" };
+        let models = engine.models().ok_or_else(missing)?;
+        accuracy(models, onnx, &self.images, &self.labels, progress, cancel)
+    }
+}
+
+/// The report of a pruned model; `accuracies` are those of the dense and of the pruned one.
+pub fn report(
+    pruned: &Pruned,
+    measurer: &Measurer<'_>,
+    output: &Path,
+    accuracies: Option<[Accuracy; 2]>,
+) -> PruneReport {
+    let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
+    let mut plan = pruned.planned.report.clone();
+    plan.header.schema = "locp.prune/1";
+    let [params_before, params_after] = pruned.parameters();
+    let sum = |pick: fn(&crate::report::GroupPlanReport) -> usize| plan.groups.iter().map(pick).sum();
+    PruneReport {
+        output: output.display().to_string(),
+        measured_dense_ms: pruned.pair.dense_ns / 1e6,
+        measured_dense_interval_ms: ms(pruned.pair.dense_interval_ns),
+        measured_pruned_ms: pruned.pair.pruned_ns / 1e6,
+        measured_pruned_interval_ms: ms(pruned.pair.pruned_interval_ns),
+        ratio: pruned.pair.ratio,
+        ratio_interval: pruned.pair.ratio_interval,
+        params_before,
+        params_after,
+        channels_before: sum(|g| g.channels),
+        channels_after: sum(|g| g.keep.len()),
+        rounds: pruned.rounds,
+        measurements_new: measurer.measured(),
+        measurements_shared: measurer.shared(),
+        device_seconds: measurer.device_seconds(),
+        accuracy_before: accuracies.map(|[before, _]| before),
+        accuracy_after: accuracies.map(|[_, after]| after),
+        plan,
+    }
+}

@@ -1,0 +1,458 @@
+//! What the commands report, field by field as the schemas promise.
+//!
+//! New fields may appear; removing or changing one raises the number in its `schema`.
+//! Times are milliseconds, intervals are `[low, high]` at 95 %.
+
+use netspec::{GroupId, Machine, Measurement, Member};
+use serde::{Deserialize, Serialize};
+
+/// The schema's name and version, for example `locp.plan/1`.
+pub type Schema = &'static str;
+
+/// An interval `[low, high]` at 95 %.
+pub type Interval = [f64; 2];
+
+/// What a figure is true for: the start of every result.
+#[derive(Clone, Debug, Serialize)]
+pub struct Header {
+    /// The schema's name and version.
+    pub schema: Schema,
+    /// The engine as `--engine` takes it.
+    pub engine: String,
+    /// The machine, with its short id.
+    pub machine: MachineReport,
+    /// Present and true where figures come from an analytic model of a device.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+    /// Present and true where figures come from a recorded table.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
+}
+
+/// A machine and its id.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineReport {
+    /// A short name: engine and hash of all fields.
+    pub id: String,
+    /// The fields.
+    #[serde(flatten)]
+    pub machine: Machine,
+}
+
+impl From<&Machine> for MachineReport {
+    fn from(machine: &Machine) -> MachineReport {
+        MachineReport { id: machine.id(), machine: machine.clone() }
+    }
+}
+
+/// What a whole-network time covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Covers {
+    /// Everything, run end to end on the engine.
+    WholeModel,
+    /// The convolutions and fully connected layers only, summed.
+    Convolutions,
+}
+
+/// A latency with its interval.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
+    /// Median in milliseconds.
+    pub ms: f64,
+    /// 95 % interval in milliseconds.
+    pub interval_ms: Interval,
+}
+
+impl From<&Measurement> for Latency {
+    fn from(m: &Measurement) -> Latency {
+        Latency { ms: m.median_ns / 1e6, interval_ms: m.interval_ns.map(|ns| ns / 1e6) }
+    }
+}
+
+/// Result of `doctor`.
+#[derive(Clone, Debug, Serialize)]
+pub struct DoctorReport {
+    /// The schema's name and version.
+    pub schema: Schema,
+    /// One entry per engine.
+    pub engines: Vec<EngineReport>,
+    /// Where the latency table is, or would be made.
+    pub table: String,
+}
+
+/// An engine here, or why not.
+#[derive(Clone, Debug, Serialize)]
+pub struct EngineReport {
+    /// The engine as `--engine` takes it.
+    pub engine: String,
+    /// Whether it can run here.
+    pub available: bool,
+    /// The machine it would measure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineReport>,
+    /// Why it cannot run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was looked for, and where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub looked_for: Vec<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// The model that a result is about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// The path as it was given.
+    pub path: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Result of `inspect`.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectReport {
+    /// The schema's name and version.
+    pub schema: Schema,
+    /// The model.
+    pub model: ModelReport,
+    /// Elements of all weights.
+    pub parameters: usize,
+    /// Multiply-accumulates of all layers at this batch.
+    pub macs: u64,
+    /// Images per run.
+    pub batch: usize,
+    /// Layers in topological order.
+    pub layers: Vec<LayerReport>,
+    /// How many different conv specs the layers have.
+    pub distinct_specs: usize,
+    /// Channel groups.
+    pub groups: Vec<GroupReport>,
+    /// What cannot be pruned, and why.
+    pub frozen: Vec<FrozenReport>,
+}
+
+/// A layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerReport {
+    /// The node's name.
+    pub name: String,
+    /// The weight's name.
+    pub weight: String,
+    /// The convolution, in canonical text.
+    pub spec: String,
+    /// Groups that its input channels follow.
+    pub inputs: Vec<GroupId>,
+    /// Groups that its output channels follow.
+    pub outputs: Vec<GroupId>,
+}
+
+/// A channel group.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupReport {
+    /// Its id.
+    pub id: GroupId,
+    /// The name of its first producer.
+    pub name: String,
+    /// Channels.
+    pub channels: usize,
+    /// Whether several producers are added into it.
+    pub residual: bool,
+    /// Why it cannot be pruned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    /// Every tensor axis that shrinks with it.
+    pub members: Vec<Member>,
+}
+
+/// A place where channels cannot be pruned.
+#[derive(Clone, Debug, Serialize)]
+pub struct FrozenReport {
+    /// The node.
+    pub node: String,
+    /// Its operator.
+    pub op: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// The axis that a staircase runs along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Input channels.
+    CIn,
+    /// Output channels; for a depthwise convolution both move together.
+    COut,
+}
+
+/// Result of `steps`, and of `measure`.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepsReport {
+    /// Schema, engine, machine.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The model.
+    pub model: ModelReport,
+    /// One staircase per layer and axis.
+    pub layers: Vec<StairReport>,
+    /// How many measurements were made.
+    pub measured: u64,
+    /// How many were answered from the table.
+    pub shared: u64,
+    /// Time that the engine ran for, in seconds.
+    pub device_seconds: f64,
+}
+
+/// One staircase.
+#[derive(Clone, Debug, Serialize)]
+pub struct StairReport {
+    /// The layer's name.
+    pub name: String,
+    /// The convolution at full width.
+    pub spec: String,
+    /// The axis.
+    pub axis: Axis,
+    /// Channels at full width.
+    pub channels: usize,
+    /// Multiples on which treads live, 1 if there is none.
+    pub lattice: usize,
+    /// Right ends of treads: the most channels for their price.
+    pub edges: Vec<EdgeReport>,
+    /// Ranges of widths that some larger width equals or beats.
+    pub dominated: Vec<RangeReport>,
+    /// All widths with a latency of their own.
+    pub points: Vec<PointReport>,
+    /// How many widths were timed for it.
+    pub measured: usize,
+}
+
+/// An edge.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EdgeReport {
+    /// Channels.
+    pub channels: usize,
+    /// Latency there.
+    pub latency_ms: f64,
+    /// What one lattice step more costs.
+    pub jump_ms: f64,
+}
+
+/// Widths from `from` to `to`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RangeReport {
+    /// The smallest.
+    pub from: usize,
+    /// The largest.
+    pub to: usize,
+}
+
+/// A measured width.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PointReport {
+    /// Channels.
+    pub channels: usize,
+    /// Latency there.
+    pub latency_ms: f64,
+}
+
+/// A budget as it was asked for and what it comes to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BudgetReport {
+    /// The ratio, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+    /// Milliseconds.
+    pub ms: f64,
+}
+
+/// Result of `plan`: what `plan.json` holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// Schema, engine, machine.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The model.
+    pub model: ModelReport,
+    /// Images per run.
+    pub batch: usize,
+    /// The budget.
+    pub budget: BudgetReport,
+    /// Latency of the dense model.
+    pub dense_ms: f64,
+    /// What `dense_ms` and `predicted_ms` cover.
+    pub covers: Covers,
+    /// Predicted latency of the pruned model.
+    pub predicted_ms: f64,
+    /// The planner's name.
+    pub planner: String,
+    /// What the value is: `magnitude`, `damage` or `file`.
+    pub value_kind: String,
+    /// Minus the predicted damage.
+    pub value: f64,
+    /// The best value that any plan could have, where the planner proves one.
+    pub bound: Option<f64>,
+    /// The value of the dense model.
+    pub dense_value: f64,
+    /// Share of the loss that a perfect plan could still save, where there is a bound.
+    pub gap: Option<f64>,
+    /// Cells of the final plan that were estimated, not measured.
+    pub cells_estimated: usize,
+    /// What each group keeps.
+    pub groups: Vec<GroupPlanReport>,
+}
+
+/// What one group keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupPlanReport {
+    /// The group.
+    pub id: GroupId,
+    /// The name of its first producer.
+    #[serde(default)]
+    pub name: String,
+    /// Channels before.
+    pub channels: usize,
+    /// Channels that stay, ascending.
+    pub keep: Vec<usize>,
+    /// The tensor axes that shrink.
+    pub members: Vec<Member>,
+}
+
+/// Result of `prune`.
+#[derive(Clone, Debug, Serialize)]
+pub struct PruneReport {
+    /// All of the plan.
+    #[serde(flatten)]
+    pub plan: PlanReport,
+    /// Where the pruned model was written.
+    pub output: String,
+    /// Latency of the dense model, measured next to the pruned one.
+    pub measured_dense_ms: f64,
+    /// Its interval.
+    pub measured_dense_interval_ms: Interval,
+    /// Latency of the pruned model.
+    pub measured_pruned_ms: f64,
+    /// Its interval.
+    pub measured_pruned_interval_ms: Interval,
+    /// Pruned over dense.
+    pub ratio: f64,
+    /// Its interval.
+    pub ratio_interval: Interval,
+    /// Elements of all weights before.
+    pub params_before: usize,
+    /// And after.
+    pub params_after: usize,
+    /// Channels over all prunable groups before.
+    pub channels_before: usize,
+    /// And after.
+    pub channels_after: usize,
+    /// How often plan and verification went round.
+    pub rounds: usize,
+    /// Measurements made in this run.
+    pub measurements_new: u64,
+    /// Measurements that the table answered.
+    pub measurements_shared: u64,
+    /// Time that the engine ran convolutions for, in seconds.
+    pub device_seconds: f64,
+    /// Top-1 and top-5 of the dense model, where images were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_before: Option<Accuracy>,
+    /// The same of the pruned one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_after: Option<Accuracy>,
+}
+
+/// Result of `verify`.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifyReport {
+    /// Schema, engine, machine.
+    #[serde(flatten)]
+    pub header: Header,
+    /// Latency of the dense model.
+    pub dense_ms: f64,
+    /// Its interval.
+    pub dense_interval_ms: Interval,
+    /// Latency of the pruned model.
+    pub pruned_ms: f64,
+    /// Its interval.
+    pub pruned_interval_ms: Interval,
+    /// Pruned over dense.
+    pub ratio: f64,
+    /// Its interval.
+    pub ratio_interval: Interval,
+    /// The line that the interval's upper end must not cross.
+    pub at_most: f64,
+    /// Whether it does not.
+    pub passed: bool,
+    /// What the times cover.
+    pub covers: Covers,
+    /// Interleaved pairs of runs.
+    pub samples: u32,
+}
+
+/// Share of right answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Accuracy {
+    /// Images.
+    pub n: usize,
+    /// Share whose label is the highest output.
+    pub top1: f64,
+    /// Its Wilson interval.
+    pub top1_interval: Interval,
+    /// Share whose label is among the five highest outputs.
+    pub top5: f64,
+}
+
+/// Result of `accuracy`.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccuracyReport {
+    /// Schema, engine, machine.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The model.
+    pub model: ModelReport,
+    /// The shares.
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
+}
+
+/// Result of `apply`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApplyReport {
+    /// The schema's name and version.
+    pub schema: Schema,
+    /// The model.
+    pub model: ModelReport,
+    /// Where the pruned model was written, unless it was a dry run.
+    pub output: Option<String>,
+    /// What changes, for people.
+    pub diff: String,
+    /// Elements of all weights before.
+    pub params_before: usize,
+    /// And after.
+    pub params_after: usize,
+}
+
+/// A failure.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// The schema's name and version.
+    pub schema: Schema,
+    /// A stable word for programs.
+    pub kind: String,
+    /// What happened, naming the thing.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// The parts of a plan file that `apply` reads.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PlanFile {
+    pub(crate) schema: String,
+    pub(crate) model: ModelReport,
+    pub(crate) groups: Vec<GroupPlanReport>,
+}
+

@@ -1,0 +1,46 @@
+//! What a latency is true for.
+
+use std::fmt;
+
+/// Everything that a latency depends on besides the conv spec.
+///
+/// Two machines with equal fields may share numbers; any difference forbids it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Machine {
+    /// The engine's name as `--engine` takes it: `tract`, `cuda`, `simulated:h100`.
+    pub engine: String,
+    /// The CPU's or GPU's product name.
+    pub device: String,
+    /// Compute capability, or the CPU's widest vector extension.
+    pub compute: String,
+    /// Driver version, empty on a CPU.
+    pub driver: String,
+    /// Library and version that runs the convolutions.
+    pub library: String,
+    /// How the library selects an algorithm, empty where there is no choice.
+    pub policy: String,
+    /// Threads that one run uses.
+    pub threads: usize,
+    /// Version of the timing method; a change makes older numbers another machine's.
+    pub method: u32,
+}
+
+impl Machine {
+    /// A short name for files and reports: engine and a 64-bit FNV-1a hash of all fields, in hexadecimal.
+    pub fn id(&self) -> String {
+        let hash = self
+            .to_string()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        format!("{}-{hash:016x}", self.engine.replace(':', "-"))
+    }
+}
+
+/// All fields in order, separated by `|`: the canonical form that keys use.
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { engine, device, compute, driver, library, policy, threads, method } = self;
+        write!(f, "{engine}|{device}|{compute}|{driver}|{library}|{policy}|{threads}|{method}")
+    }
+}

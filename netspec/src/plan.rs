@@ -1,0 +1,130 @@
+//! What to keep: the plain result that surgery applies.
+
+use crate::{ChannelGroup, GroupId, Member, Network};
+use std::fmt;
+
+/// What one group keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct GroupPlan {
+    /// The group.
+    pub id: GroupId,
+    /// The group's name, for people.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub name: String,
+    /// Channels before.
+    pub channels: usize,
+    /// Channels that stay, ascending.
+    pub keep: Vec<usize>,
+    /// The tensor axes that shrink.
+    pub members: Vec<Member>,
+}
+
+/// Channels to keep, for each group that loses some.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PrunePlan {
+    /// The groups; one that is not listed keeps all its channels.
+    pub groups: Vec<GroupPlan>,
+}
+
+/// Why a plan does not fit a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The network has no such group, or one with other channels or members.
+    Mismatch {
+        /// The plan's group.
+        group: GroupId,
+        /// Its name in the plan.
+        name: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The kept indices are no ascending, non-empty list below the group's channels.
+    Keep {
+        /// The plan's group.
+        group: GroupId,
+        /// Its name in the plan.
+        name: String,
+    },
+    /// The group cannot be pruned.
+    Frozen {
+        /// The plan's group.
+        group: GroupId,
+        /// Why.
+        reason: String,
+    },
+    /// A group is listed twice.
+    Twice {
+        /// The plan's group.
+        group: GroupId,
+    },
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanError::Mismatch { group, name, what } => {
+                write!(f, "group {} ({name}) of the plan: {what}; the plan was made for another model", group.0)
+            }
+            PlanError::Keep { group, name } => write!(
+                f,
+                "group {} ({name}) of the plan: `keep` must be ascending, non-empty and below the group's channels",
+                group.0
+            ),
+            PlanError::Frozen { group, reason } => {
+                write!(f, "group {} of the plan cannot be pruned: {reason}", group.0)
+            }
+            PlanError::Twice { group } => write!(f, "group {} stands twice in the plan", group.0),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl GroupPlan {
+    /// Keeps `keep` of a group.
+    pub fn new(group: &ChannelGroup, keep: Vec<usize>) -> GroupPlan {
+        GroupPlan {
+            id: group.id,
+            name: group.name.clone(),
+            channels: group.channels,
+            keep,
+            members: group.members.clone(),
+        }
+    }
+}
+
+impl PrunePlan {
+    /// How many channels `group` keeps.
+    pub fn kept(&self, group: &ChannelGroup) -> usize {
+        self.groups.iter().find(|g| g.id == group.id).map_or(group.channels, |g| g.keep.len())
+    }
+
+    /// Checks that the plan is for this network and keeps something everywhere.
+    pub fn validate(&self, network: &Network) -> Result<(), PlanError> {
+        let mut seen = vec![false; network.groups.len()];
+        for plan in &self.groups {
+            let mismatch = |what| PlanError::Mismatch { group: plan.id, name: plan.name.clone(), what };
+            let group = network.groups.get(plan.id.0).ok_or_else(|| mismatch("the model has no such group"))?;
+            if std::mem::replace(&mut seen[plan.id.0], true) {
+                return Err(PlanError::Twice { group: plan.id });
+            }
+            if group.channels != plan.channels {
+                return Err(mismatch("the model's group has another number of channels"));
+            }
+            if group.members != plan.members {
+                return Err(mismatch("the model's group has other members"));
+            }
+            let is_ascending = plan.keep.windows(2).all(|pair| pair[0] < pair[1]);
+            if !is_ascending || plan.keep.last().is_none_or(|&last| last >= plan.channels) {
+                return Err(PlanError::Keep { group: plan.id, name: plan.name.clone() });
+            }
+            if let (Some(reason), true) = (&group.frozen, plan.keep.len() < plan.channels) {
+                return Err(PlanError::Frozen { group: plan.id, reason: reason.clone() });
+            }
+        }
+        Ok(())
+    }
+}

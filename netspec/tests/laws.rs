@@ -1,0 +1,123 @@
+//! Laws that every conv spec, index map and plan obeys.
+use netspec::*;
+use proptest::prelude::*;
+
+fn specs() -> impl Strategy<Value = ConvSpec> {
+    let shape = (1usize..5, 1usize..40, 1usize..40, 7usize..60, 7usize..60);
+    let conv = (1usize..6, 1usize..6, 1usize..4, 1usize..4, prop::array::uniform4(0usize..3), 1usize..5);
+    let rest = (0usize..4, any::<bool>(), any::<bool>(), any::<bool>(), 0usize..6);
+    (shape, conv, rest).prop_map(
+        |((batch, i, o, height, width), (kh, kw, sh, sw, padding, groups), (dt, nhwc, bias, residual, act))| {
+            let mut spec = ConvSpec::new(i * groups, o * groups, [height, width], [kh, kw]);
+            spec.batch = batch;
+            spec.stride = [sh, sw];
+            spec.padding = padding;
+            spec.groups = groups;
+            spec.dtype = [DType::F32, DType::Tf32, DType::F16, DType::Bf16][dt];
+            spec.layout = if nhwc { Layout::Nhwc } else { Layout::Nchw };
+            spec.epilogue.bias = bias;
+            spec.epilogue.residual = residual;
+            use Activation::*;
+            spec.epilogue.activation = [None, Relu, Relu6, Silu, Sigmoid, HardSwish][act];
+            spec
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn text_form_is_canonical(spec in specs()) {
+        prop_assert_eq!(spec.to_string().parse::<ConvSpec>(), Ok(spec));
+    }
+
+    #[test]
+    fn json_round_trips(spec in specs()) {
+        let json = serde_json::to_string(&spec).unwrap();
+        prop_assert_eq!(serde_json::from_str::<ConvSpec>(&json).unwrap(), spec);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "[nskpdg0-9x>,. a-z]{0,40}") {
+        if let Ok(spec) = text.parse::<ConvSpec>() {
+            prop_assert_eq!(spec.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn short_index_maps_mean_the_same(offset in 0usize..9, repeat in 1usize..5, n in 1usize..9) {
+        let list: Vec<Vec<usize>> = (0..n).map(|c| (0..repeat).map(|r| offset + c * repeat + r).collect()).collect();
+        let map = IndexMap::from_positions(list.clone());
+        prop_assert_eq!(&map, &IndexMap::Affine { offset, repeat });
+        prop_assert_eq!((0..n).map(|c| map.positions(c)).collect::<Vec<_>>(), list);
+    }
+}
+
+#[test]
+fn an_irregular_index_map_keeps_its_list() {
+    let list = vec![vec![0, 4], vec![1, 5]];
+    assert_eq!(IndexMap::from_positions(list.clone()), IndexMap::Positions { positions: list });
+}
+
+#[test]
+fn bad_specs_are_named() {
+    let check = |text: &str, part: &str| {
+        let error = text.parse::<ConvSpec>().expect_err(text).to_string();
+        assert!(error.contains(part), "`{text}` gave `{error}`");
+    };
+    check("64>128 0x7 k3", "height is 0");
+    check("6>4 7x7 k1 g4", "multiples of the 4");
+    check("6>4 7x7 k9", "larger than the padded image");
+    check("6>4 7x7 k9 banana", "banana");
+}
+
+#[test]
+fn grouped_convolutions_lose_whole_groups() {
+    let mut depthwise = ConvSpec::new(32, 32, [14, 14], [3, 3]);
+    depthwise.groups = 32;
+    let narrow = depthwise.with_channels(24, 24);
+    assert_eq!(narrow.groups, 24);
+    assert!(narrow.is_depthwise());
+}
+
+fn network() -> Network {
+    let member =
+        Member { tensor: "w".into(), axis: 0, role: Role::Producer, map: IndexMap::Affine { offset: 0, repeat: 1 } };
+    let group = ChannelGroup {
+        id: GroupId(0),
+        name: "w".into(),
+        channels: 4,
+        members: vec![member],
+        residual: false,
+        frozen: None,
+    };
+    Network { groups: vec![group], ..Network::default() }
+}
+
+#[test]
+fn plans_for_other_networks_are_refused() {
+    let network = network();
+    let check = |change: fn(&mut GroupPlan), part: &str| {
+        let mut plan = GroupPlan::new(&network.groups[0], vec![0, 2]);
+        change(&mut plan);
+        let result = PrunePlan { groups: vec![plan] }.validate(&network);
+        match part {
+            "" => assert_eq!(result, Ok(())),
+            _ => assert!(result.expect_err(part).to_string().contains(part)),
+        }
+    };
+    check(|_| (), "");
+    check(|p| p.channels = 5, "another number of channels");
+    check(|p| p.id = GroupId(3), "no such group");
+    check(|p| p.members.clear(), "other members");
+    check(|p| p.keep = vec![], "non-empty");
+    check(|p| p.keep = vec![2, 2], "ascending");
+    check(|p| p.keep = vec![1, 4], "below the group's channels");
+}
+
+#[test]
+fn tensors_refuse_shapes_that_do_not_fit() {
+    assert!(Tensor::from_f32(vec![2, 2], &[1.0; 3]).is_err());
+    assert!(TensorView::new(ElementType::F64, vec![usize::MAX, 2], (&[] as &[u8]).into()).is_err());
+    let view = TensorView::new(ElementType::I8, vec![2], vec![255u8, 3].into()).unwrap();
+    assert_eq!(view.to_f32().unwrap(), [-1.0, 3.0]);
+}

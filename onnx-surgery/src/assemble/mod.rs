@@ -1,0 +1,45 @@
+//! From what inference found to a `netspec::Network`.
+
+mod epilogue;
+mod operators;
+
+use crate::graph::Graph;
+use crate::infer::Inference;
+use epilogue::Fusion;
+use netspec::{Layer, Network, Width};
+
+/// The network as pruning sees it.
+pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
+    let mut fusion = Fusion::new(graph, inference);
+    let mut layers = Vec::with_capacity(inference.layers.len());
+    // Backwards: where two convolutions are added, the later one has the sum to store.
+    for draft in inference.layers.iter().rev() {
+        let mut spec = draft.spec.clone();
+        fusion.fuse(draft.node, &mut spec.epilogue);
+        let width = |labels: &Option<_>, channels| {
+            labels.as_ref().map_or(Width { fixed: channels, parts: vec![] }, |l| inference.grouping.width(l))
+        };
+        layers.push(Layer {
+            name: graph.nodes[draft.node].name.clone(),
+            weight: graph.name(draft.weight).to_owned(),
+            inputs: width(&draft.inputs, spec.c_in),
+            outputs: width(&draft.outputs, spec.c_out),
+            spec,
+        });
+    }
+    layers.reverse();
+    Network {
+        layers,
+        groups: inference.grouping.groups.clone(),
+        operators: operators::operators(graph, inference, &fusion),
+        frozen: inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect(),
+        parameters: parameters(graph),
+    }
+}
+
+/// Elements of all floating-point constants that are no mere numbers.
+fn parameters(graph: &Graph) -> usize {
+    use netspec::ElementType::{Bf16, F16, F32, F64};
+    let weights = graph.constants.values().filter(|c| matches!(c.element, Ok(F32 | F64 | F16 | Bf16)));
+    weights.filter(|c| !c.dims.is_empty()).map(|c| c.elements()).sum()
+}

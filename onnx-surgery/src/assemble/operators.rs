@@ -1,0 +1,42 @@
+//! Operators that move data between the convolutions.
+
+use super::epilogue::Fusion;
+use crate::graph::{Graph, Node};
+use crate::infer::{Inference, Kind, Value, product};
+use netspec::{Operator, Width};
+use std::collections::HashSet;
+
+/// Operators that only change how a tensor is called, or nothing at all once a model is loaded.
+const FREE: [&str; 8] = ["Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Constant"];
+
+pub(super) fn operators(graph: &Graph, inference: &Inference, fusion: &Fusion<'_>) -> Vec<Operator> {
+    let layers: HashSet<usize> = inference.layers.iter().map(|layer| layer.node).collect();
+    let moves = |(index, node): &(usize, &Node)| {
+        let is_free = FREE.contains(&node.op.as_str()) || inference.folded[*index];
+        !is_free && !layers.contains(index) && !fusion.is_fused(*index)
+    };
+    graph.nodes.iter().enumerate().filter(moves).filter_map(|(_, node)| operator(node, inference)).collect()
+}
+
+/// The cost of one node. One whose shapes are not known has none that could be stated.
+fn operator(node: &Node, inference: &Inference) -> Option<Operator> {
+    // Layers without a known shape are reported among what is frozen, not here.
+    if matches!(node.op.as_str(), "Conv" | "Gemm" | "MatMul") {
+        return None;
+    }
+    let output = inference.value((*node.outputs.first()?)?)?;
+    let (axis, width) = match &output.kind {
+        Kind::Channels { axis, labels } => (*axis, inference.grouping.width(labels)),
+        _ => (1, Width { fixed: output.dim(1)?, parts: vec![] }),
+    };
+    let channels = output.dim(axis).filter(|&channels| channels > 0)?;
+    let inputs = node.inputs.iter().flatten().filter_map(|&id| inference.value(id));
+    let images = inputs.filter(|value| !value.is_constant() && value.ints.is_none());
+    let moved = images.chain([output]).map(per_image).try_fold(0usize, |sum, n| sum.checked_add(n?))?;
+    Some(Operator { name: node.name.clone(), op: node.op.clone(), width, elements_per_channel: moved / channels })
+}
+
+/// Elements of one image; the first axis is the batch.
+fn per_image(value: &Value) -> Option<usize> {
+    product(value.dims.as_ref()?.get(1..)?)
+}

@@ -1,0 +1,179 @@
+//! From united labels to channel groups.
+
+use super::{Dependencies, FIXED, Labels, find};
+use netspec::{ChannelGroup, Frozen, GroupId, IndexMap, Member, Part, Role, Width};
+use std::collections::{BTreeSet, HashMap};
+
+/// Marks a label that belongs to no group.
+const NONE: u32 = u32::MAX;
+
+/// The channel groups of a network, and where every label went.
+pub struct Grouping {
+    /// The groups, in the order of their first producers.
+    pub groups: Vec<ChannelGroup>,
+    /// The reasons that froze something.
+    pub frozen: Vec<Frozen>,
+    /// Group of every label, or `NONE`.
+    group_of: Vec<u32>,
+}
+
+/// What tells one class of labels from another: where it occurs how often, and why it is frozen.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+struct Signature {
+    /// Slot and number of positions in it, in the order of slots.
+    places: Vec<(u32, u32)>,
+    frozen: u32,
+    residual: bool,
+}
+
+impl Grouping {
+    pub(super) fn new(mut deps: Dependencies) -> Grouping {
+        let n = deps.parent.len();
+        let class: Vec<u32> = (0..n as u32).map(|label| find(&mut deps.parent, label)).collect();
+        let signatures = signatures(&deps, &class);
+
+        // Classes in ascending order of their roots are in the order of their first producer's channels.
+        let mut groups: Vec<ChannelGroup> = Vec::new();
+        let mut by_signature: HashMap<&Signature, u32> = HashMap::new();
+        let mut last: Option<(&Signature, u32)> = None;
+        let (mut group_of, mut channel_of) = (vec![NONE; n], vec![0u32; n]);
+        for root in (0..n).filter(|&label| class[label] as usize == label) {
+            let signature = &signatures[root];
+            let is_producer = |place: &&(u32, u32)| deps.slots[place.0 as usize].role == Role::Producer;
+            let producers = signature.places.iter().filter(is_producer).count();
+            if producers == 0 {
+                continue;
+            }
+            // Neighbors mostly belong to one group; comparing is cheaper than hashing.
+            let group = match last {
+                Some((like, group)) if like == signature => group,
+                _ => *by_signature.entry(signature).or_insert_with(|| {
+                    let reason = signature.frozen.checked_sub(1).map(|i| &deps.reasons[i as usize]);
+                    groups.push(ChannelGroup {
+                        id: GroupId(groups.len()),
+                        name: name_of(&deps, root),
+                        channels: 0,
+                        members: vec![],
+                        residual: signature.residual && producers > 1,
+                        frozen: reason.map(|f| format!("`{}` ({}) {}", f.node, f.op, f.reason)),
+                    });
+                    groups.len() as u32 - 1
+                }),
+            };
+            last = Some((signature, group));
+            group_of[root] = group;
+            channel_of[root] = groups[group as usize].channels as u32;
+            groups[group as usize].channels += 1;
+        }
+        for label in 0..n {
+            group_of[label] = group_of[class[label] as usize];
+            channel_of[label] = channel_of[class[label] as usize];
+        }
+        add_members(&deps, &mut groups, &group_of, &channel_of);
+        let reported: BTreeSet<u32> = by_signature.keys().map(|s| s.frozen).filter(|&reason| reason != 0).collect();
+        let frozen = reported.into_iter().map(|reason| deps.reasons[reason as usize - 1].clone()).collect();
+        finish_groups(&mut groups);
+        Grouping { groups, frozen, group_of }
+    }
+
+    /// What the length of an axis with these labels follows.
+    pub fn width(&self, labels: &Labels) -> Width {
+        let mut width = Width::default();
+        let mut counts: Vec<(u32, usize)> = Vec::new();
+        for label in labels.iter() {
+            let group = if label == FIXED { NONE } else { self.group_of[label as usize] };
+            match counts.iter_mut().rev().find(|(g, _)| *g == group) {
+                Some((_, n)) => *n += 1,
+                None => counts.push((group, 1)),
+            }
+        }
+        for (group, n) in counts {
+            let channels = self.groups.get(group as usize).map_or(0, |g| g.channels);
+            if channels > 0 && n.is_multiple_of(channels) {
+                width.parts.push(Part { group: GroupId(group as usize), repeat: n / channels });
+            } else {
+                width.fixed += n;
+            }
+        }
+        width
+    }
+}
+
+fn signatures(deps: &Dependencies, class: &[u32]) -> Vec<Signature> {
+    let mut signatures = vec![Signature::default(); class.len()];
+    for (slot, recorded) in deps.slots.iter().enumerate() {
+        for label in recorded.labels.iter().filter(|&label| label != FIXED) {
+            let places = &mut signatures[class[label as usize] as usize].places;
+            match places.last_mut() {
+                Some((last, n)) if *last == slot as u32 => *n += 1,
+                _ => places.push((slot as u32, 1)),
+            }
+        }
+    }
+    for (label, &root) in class.iter().enumerate() {
+        let signature = &mut signatures[root as usize];
+        signature.residual |= deps.added[label];
+        let reason = deps.frozen[label];
+        if reason != 0 && (signature.frozen == 0 || reason < signature.frozen) {
+            signature.frozen = reason;
+        }
+    }
+    signatures
+}
+
+fn name_of(deps: &Dependencies, label: usize) -> String {
+    let after = deps.producers.partition_point(|(first, _)| *first as usize <= label);
+    after.checked_sub(1).map(|i| deps.producers[i].1.clone()).unwrap_or_default()
+}
+
+fn add_members(deps: &Dependencies, groups: &mut [ChannelGroup], group_of: &[u32], channel_of: &[u32]) {
+    for slot in &deps.slots {
+        // Channels and positions by group, for the few groups that this slot meets.
+        let mut owners: Vec<(u32, Vec<(usize, usize)>)> = Vec::new();
+        for (position, label) in slot.labels.iter().enumerate().filter(|(_, label)| *label != FIXED) {
+            let (group, channel) = (group_of[label as usize], channel_of[label as usize]);
+            if group == NONE {
+                continue;
+            }
+            let at = owners.iter().rposition(|(g, _)| *g == group).unwrap_or_else(|| {
+                owners.push((group, vec![]));
+                owners.len() - 1
+            });
+            owners[at].1.push((channel as usize, position));
+        }
+        for (group, owned) in owners {
+            let group = &mut groups[group as usize];
+            let map = index_map(&owned, group.channels);
+            group.members.push(Member { tensor: slot.tensor.clone(), axis: slot.axis, role: slot.role, map });
+        }
+    }
+}
+
+/// The map behind pairs of channel and position, positions ascending.
+fn index_map(owned: &[(usize, usize)], channels: usize) -> IndexMap {
+    let offset = owned.first().map_or(0, |first| first.1);
+    let repeat = owned.len() / channels.max(1);
+    let is_affine = |(i, &(channel, position))| (channel, position) == (i / repeat.max(1), offset + i);
+    if repeat * channels == owned.len() && owned.iter().enumerate().all(is_affine) {
+        // By far the most frequent case, and the lists of the other one cost an allocation per channel.
+        return IndexMap::Affine { offset, repeat };
+    }
+    let mut positions = vec![vec![]; channels];
+    owned.iter().for_each(|&(channel, position)| positions[channel].push(position));
+    IndexMap::from_positions(positions)
+}
+
+/// Several groups of one producer get distinct names; a single channel must stay.
+fn finish_groups(groups: &mut [ChannelGroup]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for group in groups {
+        let times = seen.entry(group.name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            group.name = format!("{} ({times})", group.name);
+        }
+        if group.channels == 1 && group.frozen.is_none() {
+            group.frozen = Some("it is a single channel, and one must stay".to_owned());
+        }
+    }
+}

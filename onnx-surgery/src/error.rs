@@ -1,0 +1,162 @@
+//! What can go wrong, with the file, node or tensor and the remedy.
+
+use netspec::PlanError;
+use std::path::PathBuf;
+
+/// Why a file is no model that can be worked on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error("{file} is not an ONNX model ({why}); expected a file as `torch.onnx.export` writes it")]
+    NotOnnx {
+        /// The file's path, or `the model` where it came from memory.
+        file: String,
+        /// What it lacks.
+        why: String,
+    },
+    /// The file begins like a model and ends too early.
+    #[error("{file} is truncated ({why}); copy or export it again")]
+    Truncated {
+        /// The file's path, or `the model` where it came from memory.
+        file: String,
+        /// What is cut off.
+        why: String,
+    },
+    /// Weights lie in another file.
+    #[error(
+        "tensor `{tensor}` keeps its data outside the file, which is not supported yet: \
+         re-export with the weights inside (`external_data=False`)"
+    )]
+    ExternalData {
+        /// The first such tensor.
+        tensor: String,
+    },
+    /// A tensor's dims, type and data contradict each other.
+    #[error("tensor `{tensor}`: {why}; export the model again")]
+    Tensor {
+        /// The tensor.
+        tensor: String,
+        /// The contradiction.
+        why: String,
+    },
+    /// A node reads what nothing makes.
+    #[error(
+        "node `{node}` ({op}) reads `{tensor}`, which no node, input or initializer provides; export the model again"
+    )]
+    MissingTensor {
+        /// The node.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// The tensor.
+        tensor: String,
+    },
+    /// A model output is made by nothing.
+    #[error("the model's output `{tensor}` is made by no node; export the model again")]
+    MissingOutput {
+        /// The output.
+        tensor: String,
+    },
+    /// Two things have one name.
+    #[error("tensor `{tensor}` is made twice; tensor names must be unique, export the model again")]
+    Duplicate {
+        /// The tensor.
+        tensor: String,
+    },
+    /// Nodes wait for each other.
+    #[error("node `{node}` ({op}) takes part in a cycle; an ONNX graph must not have any, export the model again")]
+    Cycle {
+        /// One of the nodes.
+        node: String,
+        /// Its operator.
+        op: String,
+    },
+    /// A node's inputs do not fit each other.
+    #[error("node `{node}` ({op}): {why}; the model could not run, export it again")]
+    Contradiction {
+        /// The node.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// Shapes ask for more positions than a model of this size can have.
+    #[error("node `{node}` ({op}): its shapes ask for too many channels ({channels}) for a file of this size")]
+    TooLarge {
+        /// The node.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// Channel positions that it asks for.
+        channels: usize,
+    },
+    /// There is nothing to measure.
+    #[error("{file} has no convolution or fully connected layer of known shape: {why}")]
+    NoLayers {
+        /// The file's path, or `the model` where it came from memory.
+        file: String,
+        /// The first reason.
+        why: String,
+    },
+    /// The model was exported for another batch size.
+    #[error(
+        "the model's input `{input}` has the fixed batch size {fixed}, not {wanted}: use {fixed}, or export with a dynamic batch"
+    )]
+    FixedBatch {
+        /// The input.
+        input: String,
+        /// The batch size in the file.
+        fixed: usize,
+        /// The batch size that was asked for.
+        wanted: usize,
+    },
+}
+
+/// Why a plan cannot be applied, or its result not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SurgeryError {
+    /// The plan does not fit the model.
+    #[error("{source}; make the plan from this model")]
+    Plan {
+        /// What does not fit.
+        #[from]
+        source: PlanError,
+    },
+    /// The result would not run. This is a defect of this crate, caught before anything is written.
+    #[error("the pruned model would not run: {why}; nothing was written, please report it with the model's topology")]
+    Audit {
+        /// What the audit found.
+        why: String,
+    },
+    /// The result would replace its own source.
+    #[error("{} is the input itself; choose another output path", path.display())]
+    SameFile {
+        /// The output path.
+        path: PathBuf,
+    },
+    /// There is no folder to write to.
+    #[error("the folder {} does not exist; create it or choose another output path", folder.display())]
+    NoFolder {
+        /// The missing folder.
+        folder: PathBuf,
+    },
+    /// Writing failed; what was at the output path is still there.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The output path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}

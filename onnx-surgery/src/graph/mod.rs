@@ -1,0 +1,126 @@
+//! The graph that rules walk: nodes in topological order, tensors by number, constants with their data.
+
+mod build;
+mod order;
+
+use crate::constant::Constant;
+use crate::proto::AttributeProto;
+use netspec::ElementType;
+use std::collections::HashMap;
+
+/// A tensor's number: activations, constants, inputs and outputs alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TensorId(pub(crate) u32);
+
+/// Dims as a file states them: unknown ones are nothing.
+pub(crate) type Dims = Vec<Option<usize>>;
+
+/// A model's input or output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Port {
+    /// Its name in the model.
+    pub name: String,
+    /// Its dims, outermost first; dynamic ones are `None`. Empty where the model states no shape.
+    pub shape: Vec<Option<usize>>,
+    /// Its element type, if it is one that surgery knows.
+    pub element: Option<ElementType>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Node {
+    /// The node's name, or its first output's where it has none.
+    pub(crate) name: String,
+    pub(crate) op: String,
+    /// Whether the operator is one of ONNX's own, and not of some other domain.
+    pub(crate) is_standard: bool,
+    /// Inputs in order; one that is left out is nothing.
+    pub(crate) inputs: Vec<Option<TensorId>>,
+    pub(crate) outputs: Vec<Option<TensorId>>,
+    /// Tensors that the node's inner graphs read.
+    pub(crate) captured: Vec<TensorId>,
+    pub(crate) attributes: Vec<AttributeProto>,
+    /// Its index in the file.
+    pub(crate) place: usize,
+}
+
+impl Node {
+    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        self.attributes.iter().find(|a| a.name == name)
+    }
+
+    pub(crate) fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |a| a.i)
+    }
+
+    pub(crate) fn float(&self, name: &str, default: f32) -> f32 {
+        self.attribute(name).map_or(default, |a| a.f)
+    }
+
+    pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attribute(name).map(|a| a.ints.as_slice())
+    }
+
+    /// A text attribute; one that is no text reads as empty.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.attribute(name).and_then(|a| std::str::from_utf8(&a.s).ok()).unwrap_or("")
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
+    pub(crate) fn all_inputs(&self) -> impl Iterator<Item = TensorId> + '_ {
+        self.inputs.iter().flatten().chain(&self.captured).copied()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Graph {
+    /// In topological order; the file's own order wherever that is one.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) names: Vec<String>,
+    pub(crate) ids: HashMap<String, TensorId>,
+    pub(crate) constants: HashMap<TensorId, Constant>,
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+    /// Names of symbolic first dims of the inputs: other dims of that name are the batch, too.
+    pub(crate) batch_names: Vec<String>,
+    /// Shapes that the file states, with the names of symbolic dims.
+    pub(crate) stated: HashMap<TensorId, Vec<StatedDim>>,
+    /// Elements that the file's bytes could hold at most: a bound for what shapes may ask.
+    pub(crate) file_bytes: usize,
+}
+
+/// A dim as the file states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StatedDim {
+    Is(usize),
+    Named(String),
+    Unknown,
+}
+
+impl Graph {
+    pub(crate) fn name(&self, id: TensorId) -> &str {
+        &self.names[id.0 as usize]
+    }
+
+    /// The shape that the file states for a tensor, at a batch size.
+    pub(crate) fn stated_dims(&self, id: TensorId, batch: usize) -> Option<Dims> {
+        let dims = self.stated.get(&id)?.iter().map(|dim| match dim {
+            StatedDim::Is(n) => Some(*n),
+            StatedDim::Named(name) if self.batch_names.contains(name) => Some(batch),
+            _ => None,
+        });
+        Some(dims.collect())
+    }
+
+    /// Indices of the nodes that read each tensor; a node that reads it twice stands there twice.
+    pub(crate) fn consumers(&self) -> HashMap<TensorId, Vec<usize>> {
+        let mut consumers: HashMap<TensorId, Vec<usize>> = HashMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            node.all_inputs().for_each(|input| consumers.entry(input).or_default().push(index));
+        }
+        consumers
+    }
+}

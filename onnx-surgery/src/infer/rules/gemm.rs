@@ -1,0 +1,93 @@
+//! Gemm and MatMul with weights in the file: fully connected layers.
+
+use super::conv::{dtype, shape};
+use super::{Cx, Stop};
+use crate::graph::TensorId;
+use crate::infer::{LayerDraft, Value, product};
+use netspec::{ConvSpec, DType, Role};
+
+pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
+    let node = cx.node();
+    if node.int("transA", 0) != 0 {
+        return Err(Stop::Freeze("multiplies with its input transposed".to_owned()));
+    }
+    let out_axis = if node.int("transB", 0) != 0 { 0 } else { 1 };
+    let full = Full::new(cx, out_axis)?;
+    let bias = match cx.optional(2) {
+        None => None,
+        Some(_) => Some(cx.constant(2)?.1.dims.clone()),
+    };
+    // The addend has one element per output, or is broadcast.
+    let follows = |dims: &Vec<usize>| dims.last().is_some_and(|&d| d == full.c_out && d > 1);
+    let bias_axis = bias.as_ref().filter(|dims| follows(dims)).map(|dims| dims.len() - 1);
+    full.apply(cx, bias.is_some(), bias_axis)
+}
+
+pub(super) fn matmul(cx: &mut Cx<'_>) -> Result<(), Stop> {
+    Full::new(cx, 1)?.apply(cx, false, None)
+}
+
+/// A fully connected layer.
+struct Full {
+    weight: TensorId,
+    dtype: DType,
+    /// The weight's axis of output channels; the other one has the input channels.
+    out_axis: usize,
+    c_in: usize,
+    c_out: usize,
+    input: Value,
+}
+
+impl Full {
+    /// Reads and checks; nothing is recorded yet.
+    fn new(cx: &Cx<'_>, out_axis: usize) -> Result<Full, Stop> {
+        let (weight, constant) = cx.constant(1)?;
+        let [rows, columns] = constant.dims[..] else {
+            return Err(Stop::Freeze("multiplies with weights that are no matrix".to_owned()));
+        };
+        let dtype =
+            dtype(constant).ok_or_else(|| Stop::Freeze("has weights that are not floating-point".to_owned()))?;
+        let (c_out, c_in) = if out_axis == 0 { (rows, columns) } else { (columns, rows) };
+        let input = cx.input(0)?.clone();
+        let Some(last) = input.rank().map(|rank| rank.saturating_sub(1)) else {
+            return Err(Stop::Freeze("multiplies an input of unknown rank".to_owned()));
+        };
+        if c_in == 0 || c_out == 0 || last == 0 || input.dim(last).is_some_and(|c| c != c_in) {
+            return Err(cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))));
+        }
+        if input.is_constant() || input.channels().is_some_and(|(axis, _)| axis != last) {
+            return Err(Stop::Freeze("multiplies over another axis than the channels'".to_owned()));
+        }
+        Ok(Full { weight, dtype, out_axis, c_in, c_out, input })
+    }
+
+    fn apply(self, cx: &mut Cx<'_>, has_bias: bool, bias_axis: Option<usize>) -> Result<(), Stop> {
+        let Full { weight, dtype, out_axis, c_in, c_out, input } = self;
+        let mut dims = input.dims.clone().unwrap_or_default();
+        let last = dims.len() - 1;
+        dims[last] = Some(c_out);
+        let inputs = input.channels().map(|(_, labels)| labels.clone());
+        let outputs = cx.deps.produce(&cx.node().name, c_out);
+        cx.claim(1, out_axis, Role::Producer, &outputs)?;
+        if let Some(labels) = &inputs {
+            cx.claim(1, 1 - out_axis, Role::Consumer, labels)?;
+        }
+        if let Some(axis) = bias_axis {
+            cx.claim(2, axis, Role::Parameter, &outputs)?;
+        }
+        // Rows that are not images of the batch are the rows of one image.
+        let rows = product(&dims[1..last]).filter(|&rows| rows > 0);
+        match (dims[0].filter(|&batch| batch > 0), rows) {
+            (Some(batch), Some(rows)) => {
+                let mut spec = ConvSpec::new(c_in, c_out, [rows, 1], [1, 1]);
+                (spec.batch, spec.dtype, spec.epilogue.bias) = (batch, dtype, has_bias);
+                let outputs = Some(outputs.clone());
+                cx.layer(LayerDraft { node: cx.node_index(), weight, spec, inputs, outputs });
+            }
+            _ => cx.unmeasurable("its number of rows is unknown, so it cannot be timed: export with fixed sizes"),
+        }
+        let kind = crate::infer::Kind::Channels { axis: last, labels: outputs };
+        cx.set(0, Value { dims: Some(dims), ints: None, kind });
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! A model that is open for inspection and surgery.
+
+use crate::assemble;
+use crate::error::ModelError;
+use crate::file;
+use crate::graph::{Graph, Port};
+use crate::infer::{Inference, infer};
+use bytes::Bytes;
+use netspec::{Network, TensorView, Weights};
+use std::path::{Path, PathBuf};
+
+/// A model that is open for inspection and surgery.
+///
+/// Its weights are read from a memory map when they are asked for: opening half a gigabyte takes no memory.
+/// The file must stay as it is while the model is open.
+pub struct Model {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) bytes: Bytes,
+    pub(crate) graph: Graph,
+    pub(crate) inference: Inference,
+    network: Network,
+}
+
+impl Model {
+    /// Opens a file and finds its layers and channel groups, at batch 1 where the batch is dynamic.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not ONNX, is damaged, keeps its weights elsewhere, contradicts itself,
+    /// or has no convolution or fully connected layer of known shape. Operators without a rule are no error:
+    /// the channels that reach them are frozen.
+    pub fn open(path: impl AsRef<Path>) -> Result<Model, ModelError> {
+        let path = path.as_ref();
+        Model::new(file::map(path)?, Some(path.to_owned()))
+    }
+
+    /// The same for a model in memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Model, ModelError> {
+        Model::new(bytes.into(), None)
+    }
+
+    fn new(bytes: Bytes, path: Option<PathBuf>) -> Result<Model, ModelError> {
+        let file = path.as_ref().map_or("the model".to_owned(), |path| path.display().to_string());
+        let graph = Graph::new(file::decode(&bytes, &file)?, bytes.len())?;
+        let inference = infer(&graph, 1)?;
+        let network = assemble::network(&graph, &inference);
+        if network.layers.is_empty() {
+            let first = network.frozen.first();
+            let why =
+                first.map_or("it has none at all".to_owned(), |f| format!("`{}` ({}) {}", f.node, f.op, f.reason));
+            return Err(ModelError::NoLayers { file, why });
+        }
+        Ok(Model { path, bytes, graph, inference, network })
+    }
+
+    /// The network at batch 1, or at the batch size that the file fixes.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network at a batch size: the same groups, with specs of that many images.
+    ///
+    /// # Errors
+    /// The file fixes another batch size, or contradicts itself at this one.
+    pub fn network_at(&self, batch: usize) -> Result<Network, ModelError> {
+        let fixed = self.graph.inputs.iter().find_map(|port| Some((port, (*port.shape.first()?)?)));
+        match fixed {
+            Some((_, fixed)) if fixed == batch => return Ok(self.network.clone()),
+            Some((port, fixed)) => {
+                return Err(ModelError::FixedBatch { input: port.name.clone(), fixed, wanted: batch });
+            }
+            None => (),
+        }
+        Ok(assemble::network(&self.graph, &infer(&self.graph, batch)?))
+    }
+
+    /// The model's inputs; initializers that old files list among them are left out.
+    pub fn inputs(&self) -> &[Port] {
+        &self.graph.inputs
+    }
+
+    /// The model's outputs.
+    pub fn outputs(&self) -> &[Port] {
+        &self.graph.outputs
+    }
+
+    /// Where the model was opened, if it was a file.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+/// Every initializer, and every Constant node's value under the name of its output.
+///
+/// Elements that the file keeps as raw bytes are borrowed from the memory map.
+impl Weights for Model {
+    fn get(&self, tensor: &str) -> Option<TensorView<'_>> {
+        self.graph.constants.get(self.graph.ids.get(tensor)?)?.view()
+    }
+}

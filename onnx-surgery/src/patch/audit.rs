@@ -1,0 +1,74 @@
+//! Whether a patched graph would run: its shapes are inferred afresh and compared with what the plan predicts.
+
+use super::build::kept;
+use super::{Change, Patch};
+use crate::error::SurgeryError;
+use crate::graph::{Dims, Graph, TensorId};
+use crate::infer::{Inference, infer};
+use netspec::{ElementType, PrunePlan};
+
+impl Patch<'_> {
+    /// Walks the patched graph. Every activation must have the shape that the plan predicts for it, inputs and
+    /// outputs their old one; a consumer that was forgotten does not fit its input any more and is found here.
+    pub(super) fn audit(&self, plan: &PrunePlan) -> Result<(), SurgeryError> {
+        let fail = |why: String| SurgeryError::Audit { why };
+        let patched = self.patched_graph();
+        let after = infer(&patched, 1).map_err(|error| fail(error.to_string()))?;
+        let kept = kept(self.model, plan);
+        for index in 0..patched.names.len() {
+            let id = TensorId(index as u32);
+            let Some(before) = self.model.inference.value(id).filter(|value| !value.is_constant()) else { continue };
+            let expected = expected(&self.model.inference, id, before.dims.clone(), &kept);
+            let found = after.value(id).and_then(|value| value.dims.clone());
+            if expected != found {
+                let name = patched.name(id);
+                return Err(fail(format!("`{name}` would have the shape {found:?} where {expected:?} is expected")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The graph with the changes applied to shapes and numbers. Weights keep their old data, which no shape reads.
+    fn patched_graph(&self) -> Graph {
+        let mut graph = self.model.graph.clone();
+        let place_of: std::collections::HashMap<usize, usize> =
+            graph.nodes.iter().enumerate().map(|(index, node)| (node.place, index)).collect();
+        for change in &self.changes {
+            match change {
+                Change::Shrink { tensor, axis, removed, .. } => {
+                    if let Some(constant) = graph.constants.get_mut(&graph.ids[tensor]) {
+                        constant.dims[*axis] -= removed.len();
+                    }
+                }
+                Change::Groups { place, after, .. } => {
+                    let node = &mut graph.nodes[place_of[place]];
+                    let group = node.attributes.iter_mut().filter(|a| a.name == "group");
+                    group.for_each(|attribute| attribute.i = *after as i64);
+                }
+                Change::Number { tensor, index, after, .. } => {
+                    if let Some(constant) = graph.constants.get_mut(&graph.ids[tensor]) {
+                        constant.data = with_number(constant.element, &constant.data, *index, *after).into();
+                    }
+                }
+                Change::Zero { .. } | Change::Stated { .. } => (),
+            }
+        }
+        graph
+    }
+}
+
+fn expected(before: &Inference, id: TensorId, dims: Option<Dims>, kept: &[usize]) -> Option<Dims> {
+    let mut dims = dims?;
+    if let Some((axis, width)) = before.width(id) {
+        dims[axis] = Some(width.at(|group| kept[group.0]));
+    }
+    Some(dims)
+}
+
+/// A constant's data with one integer replaced.
+pub(super) fn with_number(element: Result<ElementType, i32>, data: &[u8], index: usize, number: usize) -> Vec<u8> {
+    let bytes = element.map_or(8, ElementType::bytes);
+    let mut data = data.to_vec();
+    data[index * bytes..(index + 1) * bytes].copy_from_slice(&(number as u64).to_le_bytes()[..bytes]);
+    data
+}

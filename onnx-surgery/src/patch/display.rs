@@ -1,0 +1,51 @@
+//! A patch as a diff, for people.
+
+use super::{Change, Patch};
+use std::fmt;
+
+impl fmt::Display for Patch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.changes.is_empty() {
+            return f.write_str("nothing changes");
+        }
+        for (i, change) in self.changes.iter().enumerate() {
+            write!(f, "{}{change}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Shrink { tensor, axis, before, removed } => {
+                let after = before - removed.len();
+                write!(f, "{tensor}: axis {axis}: {before} -> {after} (without {})", Ranges(removed))
+            }
+            Change::Zero { tensor, axis, length, zeroed } => {
+                write!(f, "{tensor}: axis {axis} of {length}: zero at {}", Ranges(zeroed))
+            }
+            Change::Groups { node, before, after, .. } => write!(f, "{node}: group: {before} -> {after}"),
+            Change::Number { tensor, index, before, after } => write!(f, "{tensor}[{index}]: {before} -> {after}"),
+            Change::Stated { tensor, axis, before, after } => {
+                write!(f, "{tensor}: stated shape, axis {axis}: {before} -> {after}")
+            }
+        }
+    }
+}
+
+/// Ascending positions as `0-3, 7`.
+struct Ranges<'a>(&'a [usize]);
+
+impl fmt::Display for Ranges<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, run) in self.0.chunk_by(|a, b| a + 1 == *b).enumerate() {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            write!(f, "{}{first}", if i == 0 { "" } else { ", " })?;
+            if first != last {
+                write!(f, "-{last}")?;
+            }
+        }
+        Ok(())
+    }
+}

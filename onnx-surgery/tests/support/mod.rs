@@ -1,0 +1,343 @@
+//! Small ONNX models written field by field, for tests and benches.
+#![allow(dead_code)] // Every test binary uses another part of it.
+
+/// A protobuf message under construction.
+#[derive(Clone, Default)]
+pub struct Message(pub Vec<u8>);
+
+impl Message {
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    pub fn int(mut self, number: u64, value: i64) -> Message {
+        self.varint(number << 3);
+        self.varint(value as u64);
+        self
+    }
+
+    pub fn float(mut self, number: u64, value: f32) -> Message {
+        self.varint(number << 3 | 5);
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
+    pub fn bytes(mut self, number: u64, bytes: &[u8]) -> Message {
+        self.varint(number << 3 | 2);
+        self.varint(bytes.len() as u64);
+        self.0.extend(bytes);
+        self
+    }
+
+    pub fn text(self, number: u64, text: &str) -> Message {
+        self.bytes(number, text.as_bytes())
+    }
+
+    pub fn inner(self, number: u64, inner: Message) -> Message {
+        self.bytes(number, &inner.0)
+    }
+}
+
+/// An attribute's value.
+#[derive(Clone)]
+pub enum Attr {
+    Int(i64),
+    Ints(Vec<i64>),
+    Text(&'static str),
+    Tensor(Message),
+}
+
+/// A node's attribute.
+pub fn attribute(name: &str, value: &Attr) -> Message {
+    let message = Message::default().text(1, name);
+    match value {
+        Attr::Int(i) => message.int(3, *i).int(20, 2),
+        Attr::Ints(list) => list.iter().fold(message, |m, i| m.int(8, *i)).int(20, 7),
+        Attr::Text(text) => message.text(4, text).int(20, 3),
+        Attr::Tensor(tensor) => message.inner(5, tensor.clone()).int(20, 4),
+    }
+}
+
+fn dims(shape: &[usize]) -> Message {
+    shape.iter().fold(Message::default(), |m, &d| m.int(1, d as i64))
+}
+
+/// Deterministic noise in [-0.5, 0.5).
+pub fn noise(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// A tensor of f32 noise as raw bytes, scaled so that layers neither vanish nor explode.
+pub fn weights(name: &str, shape: &[usize]) -> Message {
+    let n: usize = shape.iter().product();
+    let fan_in = (n / shape.first().copied().unwrap_or(1)).max(1);
+    let scale = (12.0f32 / fan_in as f32).sqrt();
+    let seed = name.bytes().fold(7u64, |h, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
+    let raw: Vec<u8> = noise(n, seed).iter().flat_map(|v| (v * scale).to_le_bytes()).collect();
+    dims(shape).int(2, 1).text(8, name).bytes(9, &raw)
+}
+
+/// The same elements in the typed field instead of raw bytes, one per field.
+pub fn typed_weights(name: &str, shape: &[usize]) -> Message {
+    let values = noise(shape.iter().product(), 5);
+    values.iter().fold(dims(shape).int(2, 1), |m, v| m.float(4, *v)).text(8, name)
+}
+
+/// A list of integers in the typed field.
+pub fn integers(name: &str, values: &[i64]) -> Message {
+    values.iter().fold(dims(&[values.len()]).int(2, 7), |m, v| m.int(7, *v)).text(8, name)
+}
+
+/// A stated shape; a dim of 0 is the dynamic batch.
+pub fn stated(name: &str, shape: &[usize]) -> Message {
+    let dim = |&d: &usize| {
+        let message = Message::default();
+        if d == 0 { message.text(2, "batch") } else { message.int(1, d as i64) }
+    };
+    let shape = shape.iter().fold(Message::default(), |m, d| m.inner(1, dim(d)));
+    let tensor = Message::default().int(1, 1).inner(2, shape);
+    Message::default().text(1, name).inner(2, Message::default().inner(1, tensor))
+}
+
+/// A model under construction.
+#[derive(Clone, Default)]
+pub struct Onnx {
+    nodes: Vec<Message>,
+    initializers: Vec<Message>,
+    inputs: Vec<Message>,
+    outputs: Vec<Message>,
+    value_info: Vec<Message>,
+}
+
+impl Onnx {
+    /// One input, `image`, of this many channels and pixels on a side, the batch dynamic.
+    pub fn new(channels: usize, side: usize) -> Onnx {
+        Onnx { inputs: vec![stated("image", &[0, channels, side, side])], ..Onnx::default() }
+    }
+
+    /// A node whose only output has the node's name.
+    pub fn node(self, op: &str, name: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> Onnx {
+        self.node_with(op, name, inputs, attributes, |node| node)
+    }
+
+    pub fn node_with(
+        mut self,
+        op: &str,
+        name: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attr)],
+        more: impl Fn(Message) -> Message,
+    ) -> Onnx {
+        let node = inputs.iter().fold(Message::default(), |m, input| m.text(1, input));
+        let node = node.text(2, name).text(3, name).text(4, op);
+        self.nodes.push(more(attributes.iter().fold(node, |m, (name, value)| m.inner(5, attribute(name, value)))));
+        self
+    }
+
+    pub fn initializer(mut self, tensor: Message) -> Onnx {
+        self.initializers.push(tensor);
+        self
+    }
+
+    pub fn input(mut self, input: Message) -> Onnx {
+        self.inputs.push(input);
+        self
+    }
+
+    pub fn value_info(mut self, value: Message) -> Onnx {
+        self.value_info.push(value);
+        self
+    }
+
+    pub fn output(mut self, name: &str, shape: &[usize]) -> Onnx {
+        self.outputs.push(stated(name, shape));
+        self
+    }
+
+    /// A padded 3x3 convolution with bias; its weights are `name.weight` and `name.bias`.
+    pub fn conv(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
+        self.grouped(name, input, c_in, c_out, 1)
+    }
+
+    pub fn grouped(self, name: &str, input: &str, c_in: usize, c_out: usize, groups: usize) -> Onnx {
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        let attributes = [("pads", Attr::Ints(vec![1; 4])), ("group", Attr::Int(groups as i64))];
+        self.initializer(weights(&weight, &[c_out, c_in / groups, 3, 3]))
+            .initializer(weights(&bias, &[c_out]))
+            .node("Conv", name, &[input, &weight, &bias], &attributes)
+    }
+
+    pub fn relu(self, name: &str, input: &str) -> Onnx {
+        self.node("Relu", name, &[input], &[])
+    }
+
+    /// A global pool, a Flatten and a fully connected layer of 5 outputs, `logits`.
+    pub fn head(self, input: &str, channels: usize) -> Onnx {
+        self.node("GlobalAveragePool", "pooled", &[input], &[])
+            .node("Flatten", "flat", &["pooled"], &[])
+            .fc("logits", "flat", channels, 5)
+            .output("logits", &[0, 5])
+    }
+
+    pub fn fc(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        self.initializer(weights(&weight, &[c_out, c_in]))
+            .initializer(weights(&bias, &[c_out]))
+            .node("Gemm", name, &[input, &weight, &bias], &[("transB", Attr::Int(1))])
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let lists = [
+            (1, &self.nodes),
+            (5, &self.initializers),
+            (11, &self.inputs),
+            (12, &self.outputs),
+            (13, &self.value_info),
+        ];
+        let graph = Message::default().text(2, "graph");
+        let graph = lists.iter().fold(graph, |m, (number, list)| list.iter().fold(m, |m, x| m.inner(*number, x.clone())));
+        let opset = Message::default().text(1, "").int(2, 17);
+        Message::default().int(1, 8).text(2, "locp").inner(7, graph).inner(8, opset).0
+    }
+}
+
+/// Hand-built models, one per thing that no exporter's model here has.
+pub fn shapes() -> Vec<(&'static str, Vec<u8>)> {
+    let conv = |m: Onnx, name: &str, from: &str, c_in, c_out| {
+        let act = format!("{name}.relu");
+        m.conv(name, from, c_in, c_out).relu(&act, name)
+    };
+    let flat_literal = conv(Onnx::new(3, 4), "a", "image", 3, 6)
+        .initializer(integers("shape", &[0, 96]))
+        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .fc("b", "flat", 96, 7)
+        .fc("logits", "b", 7, 5)
+        .output("logits", &[0, 5]);
+    // The batch is read from the shape at run time, the channels stand in a Constant node.
+    let flat_chain = conv(Onnx::new(3, 4), "a", "image", 3, 6)
+        .node("Shape", "dims", &["a.relu"], &[])
+        .initializer(integers("zero", &[0]))
+        .node("Gather", "n", &["dims", "zero"], &[])
+        .node("Constant", "c", &[], &[("value", Attr::Tensor(integers("", &[96])))])
+        .node("Concat", "shape", &["n", "c"], &[("axis", Attr::Int(0))])
+        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .fc("logits", "flat", 96, 5)
+        .output("logits", &[0, 5]);
+    let listed_shape = conv(Onnx::new(3, 4), "a", "image", 3, 6)
+        .node("Constant", "shape", &[], &[("value_ints", Attr::Ints(vec![-1, 96]))])
+        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .fc("logits", "flat", 96, 5)
+        .output("logits", &[0, 5]);
+    let shared = conv(conv(conv(Onnx::new(3, 6), "a", "image", 3, 6), "b", "a.relu", 6, 6), "c", "b.relu", 6, 6)
+        .node("Identity", "alias", &["b.weight"], &[])
+        .node("Conv", "d", &["c.relu", "alias", "b.bias"], &[("pads", Attr::Ints(vec![1; 4]))])
+        .head("d", 6);
+    let squeeze = conv(Onnx::new(3, 6), "a", "image", 3, 8)
+        .node("GlobalAveragePool", "squeezed", &["a.relu"], &[])
+        .conv("down", "squeezed", 8, 4)
+        .relu("down.relu", "down")
+        .conv("up", "down.relu", 4, 8)
+        .node("Sigmoid", "gate", &["up"], &[])
+        .node("Mul", "scaled", &["a.relu", "gate"], &[])
+        .head("scaled", 8);
+    let parameters = conv(Onnx::new(3, 6), "a", "image", 3, 8)
+        .initializer(weights("scale", &[8, 1, 1]))
+        .initializer(weights("one", &[1]))
+        .node("Mul", "scaled", &["scale", "a.relu"], &[])
+        .node("Add", "shifted", &["scaled", "one"], &[])
+        .head("shifted", 8);
+    let concats = {
+        let m = conv(conv(Onnx::new(3, 6), "a", "image", 3, 4), "b", "image", 3, 6);
+        let m = m.node("Concat", "ab", &["a.relu", "b.relu"], &[("axis", Attr::Int(1))]);
+        let m = m.node("Concat", "abi", &["ab", "image", "a.relu"], &[("axis", Attr::Int(1))]);
+        conv(m, "c", "abi", 17, 6).head("c.relu", 6)
+    };
+    let multiplier = conv(Onnx::new(3, 6), "a", "image", 3, 6)
+        .grouped("dw", "a.relu", 6, 12, 6)
+        .relu("dw.relu", "dw")
+        .grouped("pairs", "dw.relu", 12, 12, 3)
+        .head("pairs", 12);
+    let typed = Onnx::new(3, 6)
+        .initializer(typed_weights("a.weight", &[6, 3, 1, 1]))
+        .node("Conv", "a", &["image", "a.weight"], &[])
+        .conv("b", "a", 6, 4)
+        .head("b", 4);
+    let matmul = conv(Onnx::new(3, 6), "a", "image", 3, 6)
+        .node("ReduceMean", "mean", &["a.relu"], &[("axes", Attr::Ints(vec![-1, -2])), ("keepdims", Attr::Int(0))])
+        .initializer(weights("m.weight", &[6, 9]))
+        .initializer(weights("m.bias", &[9]))
+        .node("MatMul", "m", &["mean", "m.weight"], &[])
+        .node("Add", "m.sum", &["m.bias", "m"], &[])
+        .relu("m.relu", "m.sum")
+        .fc("logits", "m.relu", 9, 5)
+        .output("logits", &[0, 5]);
+    let silu = Onnx::new(3, 6)
+        .conv("a", "image", 3, 6)
+        .node("Sigmoid", "gate", &["a"], &[])
+        .node("Mul", "swish", &["a", "gate"], &[])
+        .node("MaxPool", "pool", &["swish"], &[("kernel_shape", Attr::Ints(vec![2, 2])), ("strides", Attr::Ints(vec![2, 2]))])
+        .node("Unsqueeze", "up", &["pool", "last"], &[])
+        .initializer(integers("last", &[4]))
+        .node("Squeeze", "down", &["up", "last"], &[])
+        .head("down", 6);
+    let models = [
+        ("flat_literal", flat_literal),
+        ("flat_chain", flat_chain),
+        ("listed_shape", listed_shape),
+        ("shared", shared),
+        ("squeeze", squeeze),
+        ("parameters", parameters),
+        ("concats", concats),
+        ("multiplier", multiplier),
+        ("typed", typed),
+        ("matmul", matmul),
+        ("silu", silu),
+    ];
+    models.into_iter().map(|(name, model)| (name, model.bytes())).collect()
+}
+
+/// The exporters' tiny models, by file name.
+pub fn exported() -> Vec<(String, Vec<u8>)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let files = std::fs::read_dir(folder).expect("the models are committed").map(|entry| entry.expect("an entry").path());
+    let mut models: Vec<(String, Vec<u8>)> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx"))
+        .map(|path| {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read(path).expect("a readable model"))
+        })
+        .collect();
+    models.sort();
+    models
+}
+
+/// A network of `n` convolutions of `width` channels with a residual addition around every second one.
+pub fn deep(n: usize, width: usize) -> Vec<u8> {
+    let mut model = Onnx::new(3, 8).conv("c0", "image", 3, width);
+    let mut last = "c0".to_owned();
+    for i in 1..n {
+        let name = format!("c{i}");
+        let relu = format!("{name}.relu");
+        model = model.relu(&relu, &last).conv(&name, &relu, width, width);
+        if i % 2 == 0 {
+            let sum = format!("{name}.sum");
+            model = model.node("Add", &sum, &[&name, &last], &[]);
+            last = sum;
+        } else {
+            last = name;
+        }
+    }
+    model.head(&last, width).bytes()
+}

@@ -1,0 +1,41 @@
+//! Why a recorded table could not be read or written.
+
+use std::path::PathBuf;
+
+/// Why a recorded table could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The file could not be opened, read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The first line is no header of a table that this version reads.
+    #[error("{}: {found}; the first line of a recorded table is {{\"schema\":\"{schema}\",\"machine\":{{..}}}}", path.display(), schema = crate::recorder::SCHEMA)]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// A line is no measurement.
+    #[error("{}, line {line}: {reason}; repair or remove the line", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, the header being 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl RecordError {
+    pub(crate) fn io(path: &std::path::Path) -> impl Fn(std::io::Error) -> RecordError + use<'_> {
+        move |source| RecordError::Io { path: path.to_owned(), source }
+    }
+}

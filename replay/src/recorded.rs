@@ -1,0 +1,118 @@
+//! Answering from a recorded table.
+
+use crate::error::RecordError;
+use crate::played::{Played, rng_for};
+use crate::recorder::{Header, Line, SCHEMA};
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use timing::{Backend, Prepared, TimingError, Unavailable};
+
+/// Half of the 95 % interval of a normal distribution in standard deviations.
+const HALF_WIDTH_95: f64 = 1.96;
+
+/// A recorded table: answers what is in it, and [`SourceError::Missing`] for all else.
+///
+/// What was measured there comes back as [`Provenance::Recorded`]; what was already simulated, interpolated or taken
+/// from a tread there keeps that label. Where a spec was recorded twice the later line counts. A torn last line, as a
+/// killed recorder leaves it, is ignored.
+///
+/// As a [`Backend`] it plays the medians with noise, so that whatever takes readings can be tried without a device.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    path: PathBuf,
+    machine: Machine,
+    origin: Machine,
+    table: BTreeMap<ConvSpec, Measurement>,
+    seed: u64,
+}
+
+impl Recorded {
+    /// Reads a table.
+    pub fn open(path: &Path) -> Result<Recorded, RecordError> {
+        let text = std::fs::read_to_string(path).map_err(RecordError::io(path))?;
+        let mut lines = text.split_inclusive('\n').enumerate();
+        let origin = header(path, lines.next().map_or("", |(_, line)| line))?;
+        let mut table = BTreeMap::new();
+        for (index, line) in lines {
+            match read_line(line) {
+                Ok((spec, measurement)) => table.insert(spec, measurement),
+                Err(_) if !line.ends_with('\n') || line.trim().is_empty() => continue,
+                Err(reason) => return Err(RecordError::Line { path: path.to_owned(), line: index + 1, reason }),
+            };
+        }
+        let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
+        Ok(Recorded { path: path.to_owned(), machine, origin, table, seed: 0 })
+    }
+
+    /// Sets the seed of the noise with which it plays as a backend.
+    pub fn seed(self, seed: u64) -> Recorded {
+        Recorded { seed, ..self }
+    }
+
+    /// The machine under the name of this engine, `recorded:<file>`.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The machine that was recorded.
+    pub fn origin(&self) -> &Machine {
+        &self.origin
+    }
+
+    /// What is in the table, in the order of the specs.
+    pub fn entries(&self) -> impl Iterator<Item = (&ConvSpec, &Measurement)> {
+        self.table.iter()
+    }
+
+    fn place(&self) -> String {
+        format!("the recorded table {}", self.path.display())
+    }
+}
+
+fn header(path: &Path, line: &str) -> Result<Machine, RecordError> {
+    let wrong = |found: String| RecordError::Header { path: path.to_owned(), found };
+    let header: Header<'_> = serde_json::from_str(line).map_err(|error| wrong(format!("not a header: {error}")))?;
+    if header.schema != SCHEMA {
+        return Err(wrong(format!("schema {} is not known to this version", header.schema)));
+    }
+    Ok(header.machine.into_owned())
+}
+
+fn read_line(line: &str) -> Result<(ConvSpec, Measurement), String> {
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let spec: ConvSpec = line.spec.parse().map_err(|error: netspec::SpecError| error.to_string())?;
+    let mut measurement = line.measurement.into_owned();
+    let [low, high] = measurement.interval_ns;
+    if !(0.0 < low && low <= measurement.median_ns && measurement.median_ns <= high && high.is_finite()) {
+        return Err(format!("a median of {} ns in the interval [{low}, {high}] is no latency", measurement.median_ns));
+    }
+    if measurement.provenance == Provenance::Measured {
+        measurement.provenance = Provenance::Recorded;
+    }
+    Ok((spec, measurement))
+}
+
+impl LatencySource for Recorded {
+    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
+        let missing = || SourceError::Missing { spec: Box::new(spec.clone()), place: self.place() };
+        self.table.get(spec).cloned().ok_or_else(missing)
+    }
+}
+
+impl Backend for Recorded {
+    fn check(&self) -> Result<Machine, Unavailable> {
+        Ok(self.machine.clone())
+    }
+
+    fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+        let missing = || TimingError::unsupported(spec, format!("it is not in {}", self.place()));
+        let known = self.table.get(spec).ok_or_else(missing)?;
+        // The interval of a median of n samples is about 2.5 s / sqrt(n) wide: sqrt(pi / 2) = 1.25 on each side
+        // per standard error, which gives the samples' own deviation s back.
+        let half_width = known.relative_half_width();
+        let noise = half_width * f64::from(known.samples.max(1)).sqrt() / (HALF_WIDTH_95 * 1.2533);
+        let rng = rng_for(self.seed, spec);
+        Ok(Box::new(Played { median_ns: known.median_ns, noise, provenance: known.provenance, rng }))
+    }
+}

@@ -1,0 +1,91 @@
+//! Writing measurements down as they come.
+
+use crate::error::RecordError;
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, SourceError};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The schema that is written and read.
+pub(crate) const SCHEMA: &str = "locp.recorded/1";
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Header<'a> {
+    pub(crate) schema: Cow<'a, str>,
+    pub(crate) machine: Cow<'a, Machine>,
+}
+
+/// Every further line.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Line<'a> {
+    pub(crate) spec: Cow<'a, str>,
+    pub(crate) measurement: Cow<'a, Measurement>,
+}
+
+/// Writes a recorded table: JSON lines, a header and then a line per measurement.
+///
+/// Each line is handed to the system whole, so a killed process leaves at most one torn line at the end, which
+/// [`crate::Recorded`] ignores.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    file: File,
+}
+
+impl Recorder {
+    /// Starts a new table; a file that is already there is an error, because measurements are not overwritten.
+    pub fn create(path: &Path, machine: &Machine) -> Result<Recorder, RecordError> {
+        let file = File::create_new(path).map_err(RecordError::io(path))?;
+        let mut recorder = Recorder { path: path.to_owned(), file };
+        recorder.write(&Header { schema: SCHEMA.into(), machine: Cow::Borrowed(machine) })?;
+        Ok(recorder)
+    }
+
+    /// Writes one measurement down.
+    pub fn record(&mut self, spec: &ConvSpec, measurement: &Measurement) -> Result<(), RecordError> {
+        self.write(&Line { spec: spec.to_string().into(), measurement: Cow::Borrowed(measurement) })
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<(), RecordError> {
+        let io = RecordError::io(&self.path);
+        let mut bytes = serde_json::to_vec(line).map_err(|error| io(error.into()))?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).map_err(io)
+    }
+}
+
+/// A latency source that writes down what another one answers.
+#[derive(Debug)]
+pub struct Recording<S> {
+    source: S,
+    recorder: Recorder,
+}
+
+impl<S: LatencySource> Recording<S> {
+    /// Asks `source` and writes its answers by `recorder`; errors are passed on and not written.
+    pub fn new(source: S, recorder: Recorder) -> Recording<S> {
+        Recording { source, recorder }
+    }
+
+    fn keep(&mut self, spec: &ConvSpec, answer: Result<Measurement, SourceError>) -> Result<Measurement, SourceError> {
+        let measurement = answer?;
+        let written = self.recorder.record(spec, &measurement);
+        written.map_err(|error| SourceError::Table { reason: error.to_string() })?;
+        Ok(measurement)
+    }
+}
+
+impl<S: LatencySource> LatencySource for Recording<S> {
+    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
+        let answer = self.source.latency(spec);
+        self.keep(spec, answer)
+    }
+
+    fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
+        let answers = self.source.latencies(specs);
+        specs.iter().zip(answers).map(|(spec, answer)| self.keep(spec, answer)).collect()
+    }
+}

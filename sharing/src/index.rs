@@ -1,0 +1,53 @@
+//! The entries of a table in memory: a set, whatever order they came in.
+
+use crate::{Entry, Key, Put};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(crate) struct Index {
+    /// The entries of each key in canonical order, without repetition.
+    entries: BTreeMap<Key, Vec<Entry>>,
+}
+
+impl Index {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
+        self.entries.get(key)?.first()
+    }
+
+    pub(crate) fn contains(&self, key: &Key, entry: &Entry) -> bool {
+        self.entries.get(key).is_some_and(|entries| entries.contains(entry))
+    }
+
+    pub(crate) fn insert(&mut self, key: Key, entry: Entry) -> Put {
+        let entries = self.entries.entry(key).or_default();
+        let place = entries.partition_point(|known| rank(known) < rank(&entry));
+        if entries.get(place) == Some(&entry) {
+            return Put::Known;
+        }
+        entries.insert(place, entry);
+        if entries.len() == 1 { Put::Inserted } else { Put::History }
+    }
+
+    pub(crate) fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> ControlFlow<()>) {
+        for (key, entries) in &self.entries {
+            for entry in entries {
+                if each(key.clone(), entry.clone()).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn keys(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// The canonical order: by time, then by every other field, so that merging is the union of two sets.
+fn rank(entry: &Entry) -> impl Ord + '_ {
+    let m = &entry.measurement;
+    // Latencies are positive and finite: their bits are ordered as they are.
+    let numbers = [m.median_ns, m.interval_ns[0], m.interval_ns[1]].map(f64::to_bits);
+    (entry.unix_s, numbers, m.samples, (m.provenance, m.cache, m.stop), entry.tool.as_str())
+}

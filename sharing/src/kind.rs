@@ -1,0 +1,76 @@
+//! What kind of numbers a table holds, and what may enter it.
+
+use crate::{Entry, Key, StoreError};
+use netspec::Provenance;
+use std::fmt;
+
+/// What kind of numbers a table holds. Kinds never mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TableKind {
+    /// Timed on a device by this tool; the only kind that a plan for a device may rest on.
+    Live,
+    /// Read from somebody else's recording.
+    Recorded,
+    /// Computed by an analytic model.
+    Simulated,
+}
+
+impl fmt::Display for TableKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TableKind::Live => "live",
+            TableKind::Recorded => "recorded",
+            TableKind::Simulated => "simulated",
+        })
+    }
+}
+
+impl TableKind {
+    /// The only provenance that enters. What was not measured at all enters no table.
+    fn provenance(self) -> Provenance {
+        match self {
+            TableKind::Live => Provenance::Measured,
+            TableKind::Recorded => Provenance::Recorded,
+            TableKind::Simulated => Provenance::Simulated,
+        }
+    }
+
+    /// The kind that the engine of a machine belongs to by its name.
+    fn of_machine(machine: &str) -> TableKind {
+        match machine.split([':', '|']).next() {
+            Some("simulated") => TableKind::Simulated,
+            Some("recorded") => TableKind::Recorded,
+            _ => TableKind::Live,
+        }
+    }
+
+    /// Checks that an entry may enter: its provenance, its engine, and that its numbers are numbers.
+    ///
+    /// Every store calls this before it keeps anything.
+    ///
+    /// ```
+    /// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+    /// use sharing::{Entry, Key, TableKind};
+    /// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default());
+    /// let computed = Entry::now(Measurement::exact(5.0, Provenance::Simulated), "doc");
+    /// assert!(TableKind::Live.admit(&key, &computed).is_err());
+    /// assert!(TableKind::Live.admit(&key, &Entry::now(Measurement::exact(5.0, Provenance::Measured), "doc")).is_ok());
+    /// ```
+    pub fn admit(self, key: &Key, entry: &Entry) -> Result<(), StoreError> {
+        let measurement = &entry.measurement;
+        let [low, high] = measurement.interval_ns;
+        let reason = if measurement.provenance != self.provenance() {
+            format!("its number is {:?}", measurement.provenance).to_lowercase()
+        } else if TableKind::of_machine(&key.machine) != self {
+            format!("its engine is {}", TableKind::of_machine(&key.machine))
+        } else if !(measurement.median_ns > 0.0 && low > 0.0 && low <= high && high.is_finite())
+            || !(low..=high).contains(&measurement.median_ns)
+        {
+            format!("{} ns in [{low}, {high}] is not a latency", measurement.median_ns)
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Refused { key: key.to_string(), kind: self, reason })
+    }
+}

@@ -1,0 +1,314 @@
+//! Tables in files: kills, several processes, refusals; and what `Cached` does around them.
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, from_fn};
+use sharing::*;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+fn key(channels: usize) -> Key {
+    Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine { engine: "tract".into(), ..Machine::default() })
+}
+
+fn entry(ns: f64) -> Entry {
+    Entry { measurement: Measurement::exact(ns, Provenance::Measured), unix_s: 7, tool: "test".into() }
+}
+
+fn live(path: &Path) -> FileStore {
+    FileStore::open(path, TableKind::Live).expect("a whole table")
+}
+
+/// Not a test: the process that other tests start. It writes entries and says which are acknowledged.
+#[test]
+#[ignore = "started by other tests"]
+fn child_writer() {
+    let (Ok(path), Ok(first)) = (std::env::var("SHARING_TABLE"), std::env::var("SHARING_FIRST")) else { return };
+    let count: usize = std::env::var("SHARING_COUNT").expect("a number").parse().expect("a number");
+    let first: usize = first.parse().expect("a number");
+    let path = Path::new(&path);
+    let mut store = live(path);
+    // Children that start at once write at once.
+    while !path.with_extension("go").exists() {
+        std::thread::yield_now();
+    }
+    let mut out = std::io::stdout().lock();
+    for channels in first..first + count {
+        store.put(&key(channels), &entry(channels as f64)).expect("a live entry");
+        writeln!(out, "\nacknowledged {channels}").expect("the parent listens");
+        out.flush().expect("the parent listens");
+    }
+}
+
+fn start(path: &Path, first: usize, count: usize) -> Child {
+    Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "child_writer", "--ignored", "--nocapture", "--test-threads", "1"])
+        .env("SHARING_TABLE", path)
+        .env("SHARING_FIRST", first.to_string())
+        .env("SHARING_COUNT", count.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("this test can run itself")
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table");
+    std::fs::write(path.with_extension("go"), "").expect("a temporary file");
+    let mut acknowledged: Vec<usize> = Vec::new();
+    for round in 0..20 {
+        let mut child = start(&path, 1 + round * 1_000_000, 1_000_000);
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut seen = 0;
+        let mut line = String::new();
+        while out.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            // The last line of a killed process may be cut short, and would then name another width.
+            let whole = line.strip_suffix('\n').and_then(|line| line.strip_prefix("acknowledged "));
+            if let Some(channels) = whole {
+                acknowledged.push(channels.parse::<usize>().expect("a width"));
+                seen += 1;
+                if seen == 1 + round * 7 {
+                    child.kill().expect("it runs");
+                }
+            }
+            line.clear();
+        }
+        let status = child.wait().expect("it was started");
+        assert!(!status.success(), "it was killed");
+        let store = live(&path);
+        for &channels in &acknowledged {
+            let found = store.get(&key(channels)).expect("a whole table");
+            assert_eq!(found, Some(entry(channels as f64)), "{channels} was acknowledged in round {round} or before");
+        }
+    }
+    assert!(acknowledged.len() > 20 * 20, "only {} entries were written", acknowledged.len());
+}
+
+#[test]
+fn processes_share_one_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table");
+    let looking_on = live(&path);
+    // 1 to 600, 401 to 1000 and 801 to 1400: what two of them write is written once.
+    let children = [1, 401, 801].map(|first| start(&path, first, 600));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    std::fs::write(path.with_extension("go"), "").expect("a temporary file");
+    for mut child in children {
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let acknowledged = out.lines().map_while(Result::ok).filter(|line| line.starts_with("acknowledged")).count();
+        assert_eq!(acknowledged, 600);
+        assert!(child.wait().expect("it was started").success());
+    }
+    for channels in 1..=1400 {
+        assert_eq!(looking_on.get(&key(channels)).expect("whole"), Some(entry(channels as f64)));
+    }
+    let mut entries = 0;
+    let count = &mut |_, _| {
+        entries += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    live(&path).scan(count).expect("whole");
+    assert_eq!(entries, 1400);
+}
+
+#[test]
+fn the_first_writer_answers_and_the_others_are_history() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = live(&folder.path().join("table"));
+    assert_eq!(store.put(&key(8), &entry(5.0)).expect("live"), Put::Inserted);
+    assert_eq!(store.put(&key(8), &entry(5.0)).expect("live"), Put::Known);
+    assert_eq!(store.put(&key(8), &Entry { unix_s: 9, ..entry(4.0) }).expect("live"), Put::History);
+    assert_eq!(store.get(&key(8)).expect("whole").map(|entry| entry.measurement.median_ns), Some(5.0));
+    assert_eq!(store.keys(), 1);
+}
+
+#[test]
+fn what_is_not_live_is_refused() {
+    #[track_caller]
+    fn check(kind: TableKind, provenance: Provenance, engine: &str, ns: f64, refusal: &str) {
+        let machine = Machine { engine: engine.into(), ..Machine::default() };
+        let key = Key::new(&ConvSpec::new(3, 8, [8, 8], [3, 3]), &machine);
+        let entry = Entry { measurement: Measurement::exact(ns, provenance), unix_s: 1, tool: String::new() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = FileStore::open(folder.path().join("table"), kind).expect("new");
+        let mut memory = MemoryStore::new(kind);
+        for put in [file.put(&key, &entry), memory.put(&key, &entry)] {
+            match put {
+                Ok(_) => assert_eq!(refusal, "", "it was let in"),
+                Err(error) => assert!(!refusal.is_empty() && error.to_string().contains(refusal), "{error}"),
+            }
+        }
+        assert_eq!(file.keys(), usize::from(refusal.is_empty()));
+    }
+    check(TableKind::Live, Provenance::Measured, "tract", 5.0, "");
+    check(TableKind::Live, Provenance::Simulated, "tract", 5.0, "its number is simulated");
+    check(TableKind::Live, Provenance::Recorded, "tract", 5.0, "its number is recorded");
+    check(TableKind::Live, Provenance::SameTread, "tract", 5.0, "its number is sametread");
+    check(TableKind::Live, Provenance::Interpolated, "tract", 5.0, "its number is interpolated");
+    check(TableKind::Live, Provenance::Measured, "simulated:h100", 5.0, "its engine is simulated");
+    check(TableKind::Live, Provenance::Measured, "recorded:a.json", 5.0, "its engine is recorded");
+    check(TableKind::Live, Provenance::Measured, "tract", 0.0, "is not a latency");
+    check(TableKind::Live, Provenance::Measured, "tract", f64::NAN, "is not a latency");
+    check(TableKind::Live, Provenance::Measured, "tract", f64::INFINITY, "is not a latency");
+    check(TableKind::Simulated, Provenance::Simulated, "simulated:h100", 5.0, "");
+    check(TableKind::Simulated, Provenance::Measured, "simulated:h100", 5.0, "its number is measured");
+    check(TableKind::Recorded, Provenance::Recorded, "recorded:a.json", 5.0, "");
+}
+
+#[test]
+fn bad_files_are_named_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table");
+    let check = |content: &[u8], part: &str| {
+        std::fs::write(&path, content).expect("a temporary file");
+        for error in [FileStore::open(&path, TableKind::Live), FileStore::open_read_only(&path)].map(Result::err) {
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(part) && error.contains("/table"), "`{error}` lacks `{part}`");
+        }
+        assert_eq!(std::fs::read(&path).expect("it exists"), content);
+    };
+    check(b"A picture of a cat, 20 bytes and more.", "is not a latency table; choose another path");
+    check(b"LOCPTBL\nbut not so", "is not a latency table");
+    let mut newer = b"LOCPTBL\n\x02\0\0\0\0\0\0\0".to_vec();
+    newer.extend(crc32fast::hash(&newer).to_le_bytes());
+    newer.extend(b"whatever");
+    check(&newer, "has format 2 and this version reads up to 1; update");
+
+    std::fs::remove_file(&path).expect("it exists");
+    live(&path).put(&key(8), &entry(5.0)).expect("live");
+    let other = FileStore::open(&path, TableKind::Simulated).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(other.contains("holds live numbers, not simulated ones"), "{other}");
+    let read_only = FileStore::open_read_only(&path).expect("whole").put(&key(9), &entry(5.0));
+    assert!(matches!(read_only, Err(StoreError::ReadOnly { .. })));
+    let missing = FileStore::open_read_only(folder.path().join("none")).err().map(|e| e.to_string());
+    assert!(missing.is_some_and(|error| error.contains("cannot open the table") && error.contains("none")));
+    let no_folder = FileStore::open(folder.path().join("no/table"), TableKind::Live);
+    assert!(matches!(no_folder, Err(StoreError::Io { action: "open", .. })));
+}
+
+#[test]
+fn a_damaged_record_is_skipped_by_salvage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table");
+    let mut store = live(&path);
+    let mut ends = Vec::new();
+    for channels in 1..=5 {
+        store.put(&key(channels), &entry(1.0)).expect("live");
+        ends.push(std::fs::metadata(&path).expect("it exists").len() as usize);
+    }
+    drop(store);
+    let bytes = std::fs::read(&path).expect("it exists");
+    // In the content of the third record, then in the length of the third.
+    for place in [ends[1] + 20, ends[1]] {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 0x40;
+        std::fs::write(&path, &damaged).expect("a temporary file");
+        let error = FileStore::open(&path, TableKind::Live).err();
+        assert!(matches!(error, Some(StoreError::Corrupted { offset, .. }) if offset == ends[1] as u64), "{error:?}");
+        let mut rest = MemoryStore::new(TableKind::Live);
+        let salvaged = salvage(&path, &mut rest).expect("the header is whole");
+        assert_eq!((salvaged.entries, salvaged.lost_bytes), (4, (ends[2] - ends[1]) as u64));
+        assert_eq!(rest.get(&key(3)).expect("memory"), None);
+    }
+}
+
+fn spec(channels: usize) -> ConvSpec {
+    ConvSpec::new(channels, 8, [8, 8], [3, 3])
+}
+
+#[test]
+fn an_interruption_keeps_what_was_measured_before() {
+    let mut left = 5;
+    let engine = from_fn(|spec: &ConvSpec| {
+        left -= 1;
+        if left < 0 {
+            Err(SourceError::Interrupted)
+        } else {
+            Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured))
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table");
+    let specs: Vec<ConvSpec> = (1..=9).map(spec).collect();
+    let mut source = Cached::new(engine, live(&path), &Machine::default());
+    let answers = source.latencies(&specs);
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(SourceError::Interrupted))).count(), 4);
+    drop(source);
+    assert_eq!(left, -1, "after an interruption nothing more is asked");
+    assert_eq!(live(&path).keys(), 5);
+
+    // The next run measures only the rest, and the one after it nothing.
+    for new in [4, 0] {
+        let engine = from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured)));
+        let mut source = Cached::new(engine, live(&path), &Machine::default());
+        assert!(source.latencies(&specs).iter().all(Result::is_ok));
+        assert_eq!((source.stats().new, source.stats().shared), (new, 9 - new));
+    }
+}
+
+#[test]
+fn chunks_reach_the_source_whole_and_in_order() {
+    struct Counting(Vec<Vec<usize>>);
+    impl LatencySource for Counting {
+        fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
+            Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured))
+        }
+        fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
+            self.0.push(specs.iter().map(|spec| spec.c_in).collect());
+            specs.iter().map(|spec| self.latency(spec)).collect()
+        }
+    }
+    let store = MemoryStore::new(TableKind::Live);
+    let mut source = Cached::new(Counting(Vec::new()), store, &Machine::default()).chunk(3);
+    let answers = source.latencies(&[5, 1, 5, 2, 9, 1, 4].map(spec));
+    let medians: Vec<f64> = answers.into_iter().map(|answer| answer.expect("it cannot fail").median_ns).collect();
+    assert_eq!(medians, [5.0, 1.0, 5.0, 2.0, 9.0, 1.0, 4.0]);
+    assert_eq!(source.into_parts().0.0, [vec![5, 1, 2], vec![9, 4]]);
+}
+
+#[test]
+fn another_machine_shares_nothing() {
+    let mut store = MemoryStore::new(TableKind::Live);
+    for threads in [1, 2] {
+        let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(threads as f64, Provenance::Measured)));
+        let machine = Machine { threads, ..Machine::default() };
+        let mut source = Cached::new(engine, &mut store, &machine);
+        assert_eq!(source.latency(&spec(8)).map(|m| m.median_ns), Ok(threads as f64));
+    }
+    assert_eq!(store.keys(), 2);
+}
+
+#[test]
+fn refreshing_measures_once_more_and_keeps_the_first_answer_for_others() {
+    let mut store = MemoryStore::new(TableKind::Live);
+    for (round, refreshes) in [false, true, false].into_iter().enumerate() {
+        let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(10.0 + round as f64, Provenance::Measured)));
+        let mut source = Cached::new(engine, &mut store, &Machine::default());
+        if refreshes {
+            source = source.refresh();
+        }
+        let answers = source.latencies(&[spec(8), spec(8)]);
+        let again = source.latency(&spec(8));
+        let expected = if refreshes { 11.0 } else { 10.0 };
+        assert!(answers.iter().chain([&again]).all(|answer| answer.as_ref().map(|m| m.median_ns) == Ok(expected)));
+        assert_eq!(source.stats().new, u64::from(round < 2));
+    }
+}
+
+#[test]
+fn estimates_pass_and_simulated_numbers_stop() {
+    let mut store = MemoryStore::new(TableKind::Live);
+    let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(1.0, Provenance::SameTread)));
+    let answer = Cached::new(engine, &mut store, &Machine::default()).latency(&spec(8));
+    assert_eq!(answer.map(|m| m.provenance), Ok(Provenance::SameTread));
+    assert_eq!(store.keys(), 0);
+
+    let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(1.0, Provenance::Simulated)));
+    let answer = Cached::new(engine, &mut store, &Machine::default()).latency(&spec(8));
+    assert!(matches!(answer, Err(SourceError::Table { reason }) if reason.contains("may not enter a live table")));
+
+    let missing =
+        from_fn(|s: &ConvSpec| Err(SourceError::Missing { spec: Box::new(s.clone()), place: "the recording".into() }));
+    let answer = Cached::new(missing, &mut store, &Machine::default()).latency(&spec(8));
+    assert!(matches!(answer, Err(SourceError::Missing { .. })));
+}

@@ -1,0 +1,67 @@
+//! Finds the steps of a latency staircase from few measurements.
+//!
+//! Latency is a staircase in the number of channels: flat treads, jumps (risers) between them.
+//! Only the right end of a tread, an *edge*, is worth choosing: the most channels for that price.
+//! Nothing here measures: a [`Search`] asks for a width, is told its latency, and cannot fail, so that the
+//! measuring may happen in this thread, in another process or in a table.
+//! The price is that whoever measures drives the loop ([`find_steps`] is that loop for a closure).
+//!
+//! ```
+//! use stairstep::{Config, find_steps};
+//!
+//! // A step every 32 channels, and a slow kernel between 256 and 320: fewer channels would be faster *and* worse.
+//! let latency_ns = |c: usize| 1000.0 * c.div_ceil(32) as f64 + if c > 256 && c <= 320 { 5000.0 } else { 0.0 };
+//! let stairs = find_steps(&Config::new(512).exact(), latency_ns);
+//!
+//! assert_eq!(stairs.lattice(), 32);
+//! let edges: Vec<usize> = stairs.edges().iter().map(|edge| edge.channels).collect();
+//! assert_eq!(edges, [32, 64, 96, 128, 160, 192, 224, 256, 352, 384, 416, 448, 480, 512]);
+//! // 257 to 351 channels cost at least as much as 352.
+//! assert!(stairs.dominated().contains(&(257, 351)));
+//! assert!(stairs.probed().len() < 60);
+//! ```
+//!
+//! Ask/tell, where measuring is elsewhere: several probes may be outstanding, and come back in any order.
+//!
+//! ```
+//! use stairstep::{Ask, Config, Readings, Sample, Strategy};
+//!
+//! let mut search = Strategy::ThreePoint.into_search(&Config::new(256).lattice(8));
+//! let mut outstanding = Vec::new();
+//! let why = loop {
+//!     match search.ask() {
+//!         Ask::Probe(probe) => outstanding.push(probe),
+//!         Ask::Waiting => {
+//!             let probe = outstanding.pop().expect("something is outstanding while the search waits");
+//!             let ns = 500.0 * probe.channels.div_ceil(16) as f64;
+//!             search.tell(Sample { channels: probe.channels, readings: Readings::Raw(vec![ns; probe.readings]) });
+//!         }
+//!         Ask::Done(why) => break why,
+//!     }
+//! };
+//! assert_eq!(why, stairstep::StopReason::Settled);
+//! assert_eq!(search.stairs().edges().len(), 16);
+//! ```
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod assemble;
+mod audit;
+mod config;
+mod find;
+mod ledger;
+mod rounds;
+mod sample;
+mod search;
+mod shape;
+mod staircase;
+mod strategy;
+
+pub use audit::{MissBound, most_unseen};
+pub use config::Config;
+pub use find::{find_lattice, find_steps, try_find_steps};
+pub use sample::{Probe, Readings, Sample};
+pub use search::{Ask, Search, StopReason, Strategy};
+pub use shape::{Shape, classify};
+pub use staircase::{Edge, Known, Probed, Staircase, Tread};
+pub use strategy::LatticeSearch;

@@ -1,0 +1,192 @@
+//! Named staircases: what each strategy finds, and exactly how many widths it takes.
+use stairstep::*;
+use std::collections::BTreeMap;
+
+/// Runs a search; gives the staircase and the readings taken of each width.
+fn run(strategy: Strategy, config: &Config, mut ns: impl FnMut(usize) -> f64) -> (Staircase, BTreeMap<usize, usize>) {
+    let mut search = strategy.into_search(config);
+    let mut taken = BTreeMap::new();
+    while let Ask::Probe(probe) = search.ask() {
+        *taken.entry(probe.channels).or_default() += probe.readings;
+        let readings = (0..probe.readings).map(|_| ns(probe.channels)).collect();
+        search.tell(Sample { channels: probe.channels, readings: Readings::Raw(readings) });
+    }
+    (search.stairs(), taken)
+}
+
+fn edges(stairs: &Staircase) -> Vec<usize> {
+    stairs.edges().iter().map(|edge| edge.channels).collect()
+}
+
+fn steps_of_64(channels: usize) -> f64 {
+    100.0 * channels.div_ceil(64) as f64
+}
+
+#[test]
+fn probes_are_counted() {
+    #[track_caller]
+    fn check(strategy: Strategy, config: Config, widths: usize) {
+        let (stairs, taken) = run(strategy, &config.exact(), steps_of_64);
+        assert_eq!(edges(&stairs), (1..=8).map(|k| 64 * k).collect::<Vec<_>>());
+        assert_eq!(taken.len(), widths, "widths probed");
+        assert_eq!(stairs.probed().len(), widths);
+        assert_eq!(
+            stairs.missed().unseen,
+            if stairs.missed().audits == 0 { 512 - widths } else { stairs.missed().unseen }
+        );
+    }
+    let config = Config::new(512);
+    check(Strategy::Exhaustive, config.clone(), 512);
+    check(Strategy::Grid(8), config.clone(), 64);
+    check(Strategy::ThreePoint, config.clone().lattice(8), 64);
+    check(Strategy::ThreePoint, config.clone().lattice(8).narrowest(2), 48);
+    check(Strategy::ThreePoint, config.clone().lattice(8).trust_flat_treads(0), 38);
+    // The lattice of 64 is found from 3 widths beside each of its 8 points, and nothing else is left to do.
+    check(Strategy::ThreePoint, config, 8 * 4);
+}
+
+#[test]
+fn wide_treads_are_cheap_to_trust() {
+    let config = Config::new(2048).lattice(8).exact();
+    let ns = |c: usize| 100.0 * (1 + c.div_ceil(512)) as f64;
+    let (plain, all) = run(Strategy::ThreePoint, &config, ns);
+    let (trusting, few) = run(Strategy::ThreePoint, &config.trust_flat_treads(30), ns);
+    assert_eq!((edges(&plain), all.len()), (vec![512, 1024, 1536, 2048], 256));
+    assert_eq!(edges(&trusting), edges(&plain));
+    assert_eq!(few.len(), 27 + 30);
+    assert_eq!((trusting.missed().audits, trusting.missed().exceptions), (30, 0));
+    // Hypergeometric: of 2021 unseen widths, 30 clean audits leave 190 possible.
+    assert_eq!((trusting.missed().unseen, trusting.missed().at_most), (2021, 190));
+}
+
+#[test]
+fn a_narrow_bump_or_dip_inside_a_wide_tread_is_seen() {
+    // One lattice step: 64 to 72 of a tread that reaches from 1 to 256.
+    let at = |inside: f64| move |c: usize| if c > 64 && c <= 72 { inside } else { 100.0 };
+    let config = Config::new(256).lattice(8).exact();
+    let (stairs, _) = run(Strategy::ThreePoint, &config, at(150.0));
+    assert_eq!(edges(&stairs), [256], "a bump is dominated");
+    let treads: Vec<_> = stairs.treads().iter().map(|t| (t.from, t.to)).collect();
+    assert_eq!(treads, [(8, 64), (72, 72), (80, 256)]);
+    let (stairs, _) = run(Strategy::ThreePoint, &config, at(50.0));
+    assert_eq!(edges(&stairs), [72, 256], "a dip is an edge");
+    assert_eq!(stairs.edges()[0].shape, Some(Shape::Dip));
+    assert_eq!(stairs.edges()[0].jump_ns, Some(50.0));
+    // Trusted, it is missed, and the bound says that this is possible.
+    let (stairs, _) = run(Strategy::ThreePoint, &config.trust_flat_treads(20), at(50.0));
+    assert!(edges(&stairs) == [72, 256] || stairs.missed().at_most >= 8);
+}
+
+#[test]
+fn fewer_channels_that_are_slower_are_dominated() {
+    // As an embedded engine has it by c_out: 32-wide treads, and kernels that are slower off the multiples.
+    let ns = |c: usize| (70.0 + 65.4 * c.div_ceil(32) as f64) * if c.is_multiple_of(32) { 1.0 } else { 1.12 };
+    let (stairs, taken) = run(Strategy::ThreePoint, &Config::new(384).exact(), ns);
+    assert_eq!(stairs.lattice(), 32);
+    assert_eq!(edges(&stairs), (1..=12).map(|k| 32 * k).collect::<Vec<_>>());
+    assert!(stairs.dominated().contains(&(97, 127)));
+    assert!(taken.len() < 384 / 6, "{} widths", taken.len());
+    let off_lattice = stairs.latency_at(100);
+    assert!(matches!(off_lattice, Some(Known::Between { below: Some((97, _)), above: (112, _) })), "{off_lattice:?}");
+    assert_eq!(stairs.latency_at(385), None);
+}
+
+#[test]
+fn input_channels_with_cliffs_off_multiples_of_four_have_a_lattice_of_four() {
+    // Almost proportional to c_in, and 30 % more off the multiples of four.
+    let ns = |c: usize| (40.0 + 1.6 * c as f64) * if c.is_multiple_of(4) { 1.0 } else { 1.3 };
+    assert_eq!(find_lattice(&Config::new(256).exact(), ns), 4);
+    let stairs = find_steps(&Config::new(256).exact(), ns);
+    assert!(stairs.edges().iter().all(|edge| edge.channels.is_multiple_of(4)));
+    let prices: Vec<f64> = stairs.edges().iter().map(|edge| edge.latency_ns).collect();
+    assert!(prices.windows(2).all(|p| p[1] > 1.03 * p[0] && p[1] < 1.3 * p[0]), "a slope is cut at the tolerance");
+}
+
+#[test]
+fn a_wrong_lattice_is_caught_by_audits() {
+    // Treads of 20 are not on the lattice of 16 that is claimed.
+    let ns = |c: usize| 100.0 * c.div_ceil(20) as f64;
+    let config = Config::new(400).lattice(16).audits(120).exact();
+    let (stairs, _) = run(Strategy::ThreePoint, &config, ns);
+    assert!(stairs.missed().exceptions > 20, "{:?}", stairs.missed());
+    assert!(stairs.missed().at_most >= stairs.missed().exceptions);
+    assert!(edges(&stairs).iter().filter(|c| c.is_multiple_of(20)).count() >= 15, "{:?}", edges(&stairs));
+    // Left to itself, the search finds that multiples of four hold.
+    assert_eq!(find_steps(&Config::new(400).exact(), ns).lattice(), 4);
+}
+
+#[test]
+fn readings_are_spent_where_the_decision_is_close() {
+    let mut rng = stats::Rng::new(5);
+    // A riser of 50 % after 32, one of 3.5 % after 96, none elsewhere; 0.5 % noise.
+    let mut ns = |c: usize| {
+        let price = if c <= 32 { 1.0 } else { 1.5 } * if c <= 96 { 1.0 } else { 1.035 };
+        1000.0 * price * (1.0 + 0.005 * rng.normal())
+    };
+    let (stairs, taken) = run(Strategy::ThreePoint, &Config::new(128).lattice(8), &mut ns);
+    assert_eq!(edges(&stairs), [32, 96, 128]);
+    assert_eq!(taken[&8], 9, "far from every decision");
+    assert!(taken[&96] >= 18, "beside a riser of 3.5 %: {} readings", taken[&96]);
+    let probed = stairs.probed().iter().find(|p| p.channels == 96).expect("it is an edge");
+    assert_eq!(probed.readings, taken[&96]);
+}
+
+#[test]
+fn a_summary_is_final() {
+    let mut search = Strategy::ThreePoint.into_search(&Config::new(64).lattice(16));
+    let mut probes = 0;
+    while let Ask::Probe(probe) = search.ask() {
+        probes += 1;
+        // Intervals so wide that nothing can be decided.
+        let summary = Readings::Summary { median_ns: probe.channels as f64, interval_ns: [1.0, 200.0], samples: 9 };
+        search.tell(Sample { channels: probe.channels, readings: summary });
+    }
+    assert_eq!(probes, 4);
+    assert!(matches!(search.ask(), Ask::Done(StopReason::Undecided { comparisons }) if comparisons > 0));
+    assert_eq!(edges(&search.stairs()), [16, 32, 48, 64]);
+}
+
+#[test]
+fn a_table_told_in_advance_is_not_asked_for() {
+    let mut search = Strategy::ThreePoint.into_search(&Config::new(64).lattice(16));
+    for channels in [16, 32, 48, 64] {
+        let ns = channels as f64;
+        search.tell(Sample {
+            channels,
+            readings: Readings::Summary { median_ns: ns, interval_ns: [ns, ns], samples: 0 },
+        });
+    }
+    assert_eq!(search.ask(), Ask::Done(StopReason::Settled));
+    assert_eq!(search.stairs().edges().len(), 4);
+}
+
+/// Recall and precision over seeded noisy staircases: counts, no timing.
+#[test]
+fn noise_hides_few_edges_and_invents_fewer() {
+    let (mut hit, mut truth, mut found, mut readings) = (0, 0, 0, 0);
+    for seed in 0..100 {
+        let mut rng = stats::Rng::new(seed);
+        // Lattice 16, treads of two to six steps, risers of 6 to 30 % upwards.
+        let mut prices = Vec::new();
+        let mut price = 1000.0;
+        while prices.len() < 32 {
+            prices.extend(vec![price; 2 + rng.below(5)]);
+            price *= 1.06 + 0.24 * rng.uniform();
+        }
+        prices.truncate(32);
+        let exact = find_steps(&Config::new(512).lattice(16).exact(), |c| prices[c.div_ceil(16) - 1]);
+        let noisy = |c: usize| {
+            readings += 1;
+            let outlier = if rng.uniform() < 0.02 { 3.0 } else { 1.0 };
+            prices[c.div_ceil(16) - 1] * (1.0 + 0.015 * rng.normal()) * outlier
+        };
+        let stairs = find_steps(&Config::new(512).lattice(16), noisy);
+        let expected = edges(&exact);
+        truth += expected.len();
+        found += stairs.edges().len();
+        hit += edges(&stairs).iter().filter(|c| expected.contains(c)).count();
+    }
+    assert!(hit * 1000 >= truth * 990, "recall: {hit} of {truth}");
+    assert!(hit * 1000 >= found * 990, "precision: {hit} of {found}");
+    assert!(readings < 100 * 32 * 18, "{readings} readings");
+}

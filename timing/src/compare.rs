@@ -1,0 +1,109 @@
+//! Two things in turns.
+
+use crate::backend::Prepared;
+use crate::error::TimingError;
+use crate::policy::Policy;
+use crate::sample::{Sampler, Samples};
+use crate::stop::{StopRule, Verdict};
+use netspec::{Measurement, StopReason};
+use stats::{Rng, ratio_interval};
+
+/// What came of running two things in turns.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The first one's latency.
+    pub a: Measurement,
+    /// The second one's latency.
+    pub b: Measurement,
+    /// The median of the paired ratios b/a; below 1 the second one is faster.
+    pub ratio: f64,
+    /// Its 95 % interval by order statistics.
+    pub ratio_interval: [f64; 2],
+    /// Pairs that all of this rests on.
+    pub pairs: u32,
+    /// Pairs that were thrown away because one of their readings was throttled.
+    pub discarded: u32,
+    /// Why sampling stopped.
+    pub stop: StopReason,
+}
+
+/// Runs two things in turns, each pair in random order, until the rule says stop.
+///
+/// Both runs of a pair see the same machine, so clock frequency and neighbors cancel in their ratio, and the random
+/// order keeps either one from always running second.
+///
+/// The rule sees a pair as one sample: its ratio b/a, times a constant that makes a typical one the time of both
+/// runs. So [`crate::stop::Relative`] stops by the half-width of the *ratio*, and its time limit still limits time.
+///
+/// Fails as [`crate::measure`] does.
+pub fn compare(
+    a: &mut dyn Prepared,
+    b: &mut dyn Prepared,
+    rule: &mut dyn StopRule,
+    policy: &Policy,
+) -> Result<Comparison, TimingError> {
+    rule.reset();
+    let mut sampler = Sampler::new(policy);
+    let mut rng = Rng::new(policy.seed);
+    let mut fastest = [f64::INFINITY; 2];
+    for _ in 0..policy.warm_up {
+        for (fastest, ns) in fastest.iter_mut().zip([sampler.once(a)?, sampler.once(b)?]) {
+            *fastest = fastest.min(ns.unwrap_or(f64::INFINITY));
+        }
+    }
+    let mut sides = [Vec::new(), Vec::new()];
+    let stop = loop {
+        let [ns_a, ns_b] = pair(&mut sampler, a, b, &mut rng)?;
+        sides[0].push(ns_a);
+        sides[1].push(ns_b);
+        if fastest.iter().any(|ns| ns.is_infinite()) {
+            fastest = [ns_a, ns_b];
+        }
+        // The time of both, per unit of ratio: one constant for all pairs.
+        let scale = (fastest[0] + fastest[1]) * fastest[0] / fastest[1];
+        rule.add(ns_b / ns_a * scale);
+        if let Verdict::Stop(reason) = rule.verdict() {
+            break reason;
+        }
+    };
+    let ratio = ratio_interval(&sides[0], &sides[1], 0.95)
+        .ok_or_else(|| TimingError::run("an interleaved comparison", "no pair of readings was accepted"))?;
+    let [side_a, side_b] = sides;
+    let discarded = sampler.discarded;
+    let sum_up = |ns, prepared: &dyn Prepared| {
+        let provenance = prepared.provenance();
+        Samples { ns, discarded, cache: policy.cache, provenance, stop }.measurement()
+    };
+    Ok(Comparison {
+        a: sum_up(side_a, a),
+        b: sum_up(side_b, b),
+        ratio: ratio.median,
+        ratio_interval: ratio.interval,
+        pairs: u32::try_from(ratio.pairs).unwrap_or(u32::MAX),
+        discarded,
+        stop,
+    })
+}
+
+/// One accepted pair, both readings or none.
+fn pair(
+    sampler: &mut Sampler<'_>,
+    a: &mut dyn Prepared,
+    b: &mut dyn Prepared,
+    rng: &mut Rng,
+) -> Result<[f64; 2], TimingError> {
+    loop {
+        let (reading_a, reading_b) = if rng.below(2) == 0 {
+            (sampler.turn(a)?, sampler.turn(b)?)
+        } else {
+            let reading_b = sampler.turn(b)?;
+            (sampler.turn(a)?, reading_b)
+        };
+        if let (Some(a), Some(b)) = (reading_a, reading_b) {
+            sampler.accept();
+            return Ok([a, b]);
+        }
+        sampler.reject()?;
+    }
+}

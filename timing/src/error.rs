@@ -1,0 +1,123 @@
+//! Why something could not be timed.
+
+use netspec::{ConvSpec, SourceError};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why an engine cannot run here, found out before it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// The engine's name as `--engine` takes it.
+    pub engine: String,
+    /// What is missing or wrong.
+    pub reason: String,
+    /// Files, folders, symbols or devices that were looked for, in order.
+    pub looked_for: Vec<String>,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot run here: {}", self.engine, self.reason)?;
+        if !self.looked_for.is_empty() {
+            write!(f, "; looked for {}", self.looked_for.join(", "))?;
+        }
+        write!(f, "; {}", self.remedy)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// Why something could not be timed or run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TimingError {
+    /// The engine cannot run here at all.
+    Unavailable(Unavailable),
+    /// The engine runs here, but not this convolution.
+    Unsupported {
+        /// The convolution.
+        spec: Box<ConvSpec>,
+        /// The engine's reason.
+        reason: String,
+    },
+    /// A model could not be loaded.
+    Model {
+        /// Its file.
+        path: PathBuf,
+        /// The engine's reason.
+        reason: String,
+    },
+    /// An input does not fit the model.
+    Input {
+        /// Its position among the model's inputs.
+        index: usize,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A run failed.
+    Run {
+        /// What ran.
+        what: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Every reading was throttled.
+    Throttled {
+        /// Readings that were discarded.
+        discarded: u32,
+    },
+    /// Somebody asked to stop.
+    Interrupted,
+}
+
+impl TimingError {
+    /// The engine cannot run this convolution.
+    pub fn unsupported(spec: &ConvSpec, reason: impl Into<String>) -> TimingError {
+        TimingError::Unsupported { spec: Box::new(spec.clone()), reason: reason.into() }
+    }
+
+    /// A run failed.
+    pub fn run(what: impl fmt::Display, reason: impl fmt::Display) -> TimingError {
+        TimingError::Run { what: what.to_string(), reason: reason.to_string() }
+    }
+
+    /// The same as the error of a latency source that was asked for `spec`.
+    pub fn for_source(self, spec: &ConvSpec) -> SourceError {
+        let spec = Box::new(spec.clone());
+        match self {
+            TimingError::Unsupported { reason, .. } => SourceError::Unsupported { spec, reason },
+            TimingError::Interrupted => SourceError::Interrupted,
+            TimingError::Run { reason, .. } => SourceError::Failed { spec, reason },
+            other => SourceError::Failed { spec, reason: other.to_string() },
+        }
+    }
+}
+
+impl From<Unavailable> for TimingError {
+    fn from(unavailable: Unavailable) -> TimingError {
+        TimingError::Unavailable(unavailable)
+    }
+}
+
+impl fmt::Display for TimingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimingError::Unavailable(unavailable) => unavailable.fmt(f),
+            TimingError::Unsupported { spec, reason } => write!(f, "the engine cannot run `{spec}`: {reason}"),
+            TimingError::Model { path, reason } => {
+                write!(f, "{}: the engine cannot load the model: {reason}", path.display())
+            }
+            TimingError::Input { index, reason } => write!(f, "input {index} does not fit the model: {reason}"),
+            TimingError::Run { what, reason } => write!(f, "running {what} failed: {reason}"),
+            TimingError::Throttled { discarded } => write!(
+                f,
+                "the device was throttled in {discarded} readings; let it cool, lock its clocks, or raise the limit of discarded readings"
+            ),
+            TimingError::Interrupted => f.write_str("interrupted; run again to go on"),
+        }
+    }
+}
+
+impl std::error::Error for TimingError {}

@@ -1,0 +1,75 @@
+//! The seam between timing and the engine that runs whole models.
+
+use crate::backend::Prepared;
+use crate::error::TimingError;
+use netspec::{Tensor, TensorView};
+use std::path::Path;
+
+/// An engine that can run whole ONNX models on this machine.
+///
+/// # Contract
+/// - `load` fixes the batch: a symbolic or different first dimension of each input becomes `batch`.
+/// - What cannot be loaded is an error that names the file and the engine's reason.
+///
+/// # A second, silly implementation
+/// ```
+/// use netspec::{CacheState, Tensor, TensorView};
+/// use std::path::Path;
+/// use timing::{ModelBackend, ModelRun, Prepared, Reading, TimingError};
+///
+/// /// Believes that every model is the identity.
+/// struct Identity;
+/// struct Echo;
+/// impl ModelBackend for Identity {
+///     fn load(&self, _: &Path, _: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+///         Ok(Box::new(Echo))
+///     }
+/// }
+/// impl Prepared for Echo {
+///     fn run(&mut self, _: CacheState) -> Result<Reading, TimingError> {
+///         Ok(Reading::new(1.0))
+///     }
+/// }
+/// impl ModelRun for Echo {
+///     fn infer(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, TimingError> {
+///         Ok(inputs.iter().map(|t| Tensor { bytes: t.bytes.to_vec().into(), element: t.element, shape: t.shape.clone() }).collect())
+///     }
+/// }
+///
+/// let image = Tensor::from_f32(vec![1, 2], &[0.25, 0.75]).unwrap();
+/// let mut model = Identity.load(Path::new("any.onnx"), 1)?;
+/// assert_eq!(model.infer(std::slice::from_ref(&image))?, [image]);
+/// # Ok::<(), TimingError>(())
+/// ```
+pub trait ModelBackend {
+    /// Loads a model for inputs of `batch` images.
+    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError>;
+}
+
+/// A loaded model: it can be timed as any [`Prepared`], on inputs of its own, and run on given ones.
+pub trait ModelRun: Prepared + Send {
+    /// Runs the model on its graph inputs in order, and returns its graph outputs in order.
+    fn infer(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, TimingError>;
+}
+
+macro_rules! forward_model_backend {
+    ($($pointer:ty),*) => {$(
+        impl<T: ModelBackend + ?Sized> ModelBackend for $pointer {
+            fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+                (**self).load(onnx, batch)
+            }
+        }
+    )*};
+}
+forward_model_backend!(&T, Box<T>, std::sync::Arc<T>);
+
+macro_rules! forward_model_run {
+    ($($pointer:ty),*) => {$(
+        impl<T: ModelRun + ?Sized> ModelRun for $pointer {
+            fn infer(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, TimingError> {
+                (**self).infer(inputs)
+            }
+        }
+    )*};
+}
+forward_model_run!(&mut T, Box<T>);

@@ -1,0 +1,135 @@
+//! Sampling one thing.
+
+use crate::backend::Prepared;
+use crate::error::TimingError;
+use crate::policy::Policy;
+use crate::stop::{StopRule, Verdict};
+use netspec::{CacheState, Measurement, Provenance, StopReason};
+use stats::SortedSamples;
+use std::time::Duration;
+
+/// The longest wait between throttled readings.
+const MAX_THROTTLE_WAIT: Duration = Duration::from_secs(1);
+
+/// Raw samples, and all that is needed to sum them up again in another way.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Samples {
+    /// Nanoseconds of each accepted run, in the order they ran; never empty.
+    pub ns: Vec<f64>,
+    /// Throttled readings that are not among them.
+    pub discarded: u32,
+    /// What the runs found in the caches.
+    pub cache: CacheState,
+    /// Where the readings come from.
+    pub provenance: Provenance,
+    /// Why sampling stopped.
+    pub stop: StopReason,
+}
+
+impl Samples {
+    /// Median and its 95 % interval by order statistics.
+    pub fn measurement(&self) -> Measurement {
+        let sorted: SortedSamples = self.ns.iter().copied().collect();
+        Measurement {
+            median_ns: sorted.median().unwrap_or(f64::NAN),
+            interval_ns: sorted.median_interval(0.95).unwrap_or([f64::NAN; 2]),
+            samples: u32::try_from(self.ns.len()).unwrap_or(u32::MAX),
+            provenance: self.provenance,
+            cache: self.cache,
+            stop: self.stop,
+        }
+    }
+}
+
+/// Samples one thing until the rule says stop: warm-up, then accepted readings only.
+///
+/// The rule is reset first. Fails where a run fails, where more readings are throttled than the policy allows,
+/// or where the policy's flag asks to stop.
+pub fn measure(
+    prepared: &mut dyn Prepared,
+    rule: &mut dyn StopRule,
+    policy: &Policy,
+) -> Result<Measurement, TimingError> {
+    Ok(sample(prepared, rule, policy)?.measurement())
+}
+
+/// As [`measure`], and keeps every sample.
+pub fn sample(prepared: &mut dyn Prepared, rule: &mut dyn StopRule, policy: &Policy) -> Result<Samples, TimingError> {
+    rule.reset();
+    let mut sampler = Sampler::new(policy);
+    sampler.discard(prepared, policy.warm_up)?;
+    let mut ns = Vec::new();
+    let stop = loop {
+        let reading = sampler.accepted(prepared)?;
+        ns.push(reading);
+        rule.add(reading);
+        if let Verdict::Stop(reason) = rule.verdict() {
+            break reason;
+        }
+    };
+    Ok(Samples { ns, discarded: sampler.discarded, cache: policy.cache, provenance: prepared.provenance(), stop })
+}
+
+/// Runs under a policy: it looks at the flag, checks each reading, discards and counts the throttled ones.
+pub(crate) struct Sampler<'a> {
+    policy: &'a Policy,
+    pub(crate) discarded: u32,
+    wait: Duration,
+}
+
+impl<'a> Sampler<'a> {
+    pub(crate) fn new(policy: &'a Policy) -> Sampler<'a> {
+        Sampler { policy, discarded: 0, wait: policy.throttle_wait }
+    }
+
+    /// Runs so many times for the caches' sake.
+    pub(crate) fn discard(&self, prepared: &mut dyn Prepared, runs: u32) -> Result<(), TimingError> {
+        (0..runs).try_for_each(|_| self.once(prepared).map(|_| ()))
+    }
+
+    /// The first reading that is not throttled.
+    pub(crate) fn accepted(&mut self, prepared: &mut dyn Prepared) -> Result<f64, TimingError> {
+        loop {
+            if let Some(ns) = self.once(prepared)? {
+                self.accept();
+                return Ok(ns);
+            }
+            self.reject()?;
+        }
+    }
+
+    /// One run after another thing's turn: rewarmed, then timed; `None` where it was throttled.
+    pub(crate) fn turn(&self, prepared: &mut dyn Prepared) -> Result<Option<f64>, TimingError> {
+        self.discard(prepared, self.policy.rewarm)?;
+        self.once(prepared)
+    }
+
+    /// One run; `None` where it was throttled.
+    pub(crate) fn once(&self, prepared: &mut dyn Prepared) -> Result<Option<f64>, TimingError> {
+        if self.policy.is_cancelled() {
+            return Err(TimingError::Interrupted);
+        }
+        let reading = prepared.run(self.policy.cache)?;
+        if !(reading.ns.is_finite() && reading.ns > 0.0) {
+            let reason = format!("it reported {} ns, which is no time a run can take", reading.ns);
+            return Err(TimingError::run("a prepared convolution or model", reason));
+        }
+        Ok((!reading.throttled).then_some(reading.ns))
+    }
+
+    pub(crate) fn accept(&mut self) {
+        self.wait = self.policy.throttle_wait;
+    }
+
+    /// Counts a throttled reading and gives the device time to cool.
+    pub(crate) fn reject(&mut self) -> Result<(), TimingError> {
+        self.discarded += 1;
+        if self.discarded > self.policy.max_discarded {
+            return Err(TimingError::Throttled { discarded: self.discarded });
+        }
+        std::thread::sleep(self.wait);
+        self.wait = (self.wait * 2).min(MAX_THROTTLE_WAIT);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! An engine as a latency source: order, errors, hooks, flags and anchors.
+#![allow(clippy::unwrap_used)]
+
+use netspec::{CacheState, ConvSpec, LatencySource, Machine, SourceError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use timing::{Backend, BackendSource, Policy, Prepared, Reading, TimingError, Unavailable, stop};
+
+/// Takes one nanosecond per output channel, times a pace that the test may change; cannot do 13 of them.
+#[derive(Clone)]
+struct Paced {
+    pace: Arc<Mutex<Box<dyn FnMut() -> f64 + Send>>>,
+    runs: Arc<Mutex<Vec<usize>>>,
+}
+
+struct Run(Paced, usize);
+
+impl Paced {
+    fn new(pace: impl FnMut() -> f64 + Send + 'static) -> Paced {
+        Paced { pace: Arc::new(Mutex::new(Box::new(pace))), runs: Arc::default() }
+    }
+}
+
+impl Backend for Paced {
+    fn check(&self) -> Result<Machine, Unavailable> {
+        Ok(Machine { engine: "paced".into(), ..Machine::default() })
+    }
+    fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+        match spec.c_out {
+            13 => Err(TimingError::unsupported(spec, "thirteen is bad luck")),
+            c_out => Ok(Box::new(Run(self.clone(), c_out))),
+        }
+    }
+}
+
+impl Prepared for Run {
+    fn run(&mut self, _: CacheState) -> Result<Reading, TimingError> {
+        self.0.runs.lock().unwrap().push(self.1);
+        Ok(Reading::new(self.1 as f64 * (self.0.pace.lock().unwrap())()))
+    }
+}
+
+fn specs(widths: &[usize]) -> Vec<ConvSpec> {
+    widths.iter().map(|&c_out| ConvSpec::new(1, c_out, [8, 8], [3, 3])).collect()
+}
+
+fn source(engine: &Paced) -> BackendSource<Paced, stop::Count> {
+    let policy = Policy::warm().warm_up(0).rewarm(0);
+    BackendSource::new(engine.clone()).unwrap().rule(stop::Count::new(8)).policy(policy)
+}
+
+#[test]
+fn answers_in_the_order_of_the_questions_and_tells_which_failed() {
+    let engine = Paced::new(|| 1.0);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let mut source =
+        source(&engine).chunk(2).on_answer(move |spec, answer| log.lock().unwrap().push((spec.c_out, answer.is_ok())));
+    let answers = source.latencies(&specs(&[64, 13, 32, 96, 8]));
+    let medians: Vec<_> = answers.iter().map(|a| a.as_ref().map(|m| m.median_ns).ok()).collect();
+    assert_eq!(medians, [Some(64.0), None, Some(32.0), Some(96.0), Some(8.0)]);
+    assert!(matches!(&answers[1], Err(SourceError::Unsupported { reason, .. }) if reason == "thirteen is bad luck"));
+    assert_eq!(*seen.lock().unwrap(), [(64, true), (13, false), (32, true), (96, true), (8, true)]);
+    assert_eq!(source.latency(&specs(&[40])[0]).unwrap().samples, 8);
+    assert_eq!(source.machine().engine, "paced");
+    // Within a chunk they took turns: 64 alone beside 13, then 32 and 96 in bursts of four.
+    assert_eq!(engine.runs.lock().unwrap()[..8], [64; 8]);
+    let second = engine.runs.lock().unwrap()[8..24].to_vec();
+    assert!(second[..8].contains(&32) && second[..8].contains(&96), "{second:?}");
+}
+
+#[test]
+fn a_flag_keeps_what_was_finished() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let engine = Paced::new(|| 1.0);
+    let stop_it = Arc::clone(&flag);
+    let policy = Policy::warm().warm_up(0).cancel(Arc::clone(&flag));
+    let mut source =
+        BackendSource::new(engine.clone()).unwrap().rule(stop::Count::new(3)).policy(policy).chunk(1).on_answer(
+            move |spec, _| {
+                stop_it.fetch_or(spec.c_out == 2, Ordering::Relaxed);
+            },
+        );
+    let answers = source.latencies(&specs(&[1, 2, 3, 4]));
+    assert!(answers[..2].iter().all(Result::is_ok));
+    assert!(answers[2..].iter().all(|a| *a == Err(SourceError::Interrupted)));
+    assert!(!engine.runs.lock().unwrap().contains(&3));
+}
+
+#[test]
+fn a_steady_anchor_repeats_nothing() {
+    let engine = Paced::new(|| 1.0);
+    let mut source = source(&engine).chunk(2).anchor(specs(&[1000]).remove(0), 0.03);
+    assert!(source.latencies(&specs(&[8, 16, 24, 32])).iter().all(Result::is_ok));
+    let drift = source.drift();
+    assert_eq!((drift.chunks, drift.repeated, drift.unsettled, drift.worst_move), (2, 0, 0, 0.0));
+    // The look after the first chunk is also the look before the second: three looks of fifteen.
+    assert_eq!(engine.runs.lock().unwrap().iter().filter(|&&width| width == 1000).count(), 45);
+}
+
+#[test]
+fn a_moved_anchor_repeats_its_chunk_once() {
+    // The machine slows down by half after the first look at the anchor (15 runs) and four runs of the chunk.
+    let mut runs = 0;
+    let engine = Paced::new(move || {
+        runs += 1;
+        if runs <= 19 { 1.0 } else { 1.5 }
+    });
+    let mut source = source(&engine).anchor(specs(&[1000]).remove(0), 0.03);
+    let answers = source.latencies(&specs(&[8, 16]));
+    assert_eq!(answers[0].as_ref().unwrap().median_ns, 12.0, "the repetition's numbers, all at one pace");
+    assert_eq!(answers[1].as_ref().unwrap().median_ns, 24.0);
+    let drift = source.drift();
+    assert_eq!((drift.chunks, drift.repeated, drift.unsettled, drift.worst_move), (1, 1, 0, 0.5));
+}
+
+#[test]
+fn an_anchor_that_never_rests_is_reported_and_ends() {
+    let mut pace = 1.0;
+    let engine = Paced::new(move || {
+        pace *= 1.01;
+        pace
+    });
+    let mut source = source(&engine).chunk(1).anchor(specs(&[1000]).remove(0), 0.03);
+    assert!(source.latencies(&specs(&[8, 16])).iter().all(Result::is_ok));
+    let drift = source.drift();
+    assert_eq!((drift.chunks, drift.repeated, drift.unsettled), (2, 2, 2));
+}
+
+#[test]
+fn an_unavailable_engine_is_no_source() {
+    struct Gone;
+    impl Backend for Gone {
+        fn check(&self) -> Result<Machine, Unavailable> {
+            Err(Unavailable {
+                engine: "gone".into(),
+                reason: "it left".into(),
+                looked_for: vec!["/here".into(), "/there".into()],
+                remedy: "wait".into(),
+            })
+        }
+        fn prepare(&self, _: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+            Err(self.check().unwrap_err().into())
+        }
+    }
+    let error = BackendSource::new(Gone).err().unwrap();
+    assert_eq!(error.to_string(), "gone cannot run here: it left; looked for /here, /there; wait");
+}
