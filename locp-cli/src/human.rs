@@ -57,7 +57,7 @@ fn percent(accuracy: Option<&Accuracy>) -> String {
 pub(crate) fn engine_line(header: &Header) -> String {
     let machine = &header.machine.machine;
     let threads = match machine.threads {
-        0 => String::new(),
+        _ if header.simulated || header.recorded => String::new(),
         1 => ", 1 thread".to_owned(),
         n => format!(", {n} threads"),
     };
@@ -140,8 +140,9 @@ pub(crate) fn inspect(report: &InspectReport) -> String {
     out
 }
 
-fn spent(measured: u64, shared: u64, seconds: f64) -> String {
-    format!("{measured} measured, {shared} shared, {seconds:.1} s of engine time")
+/// "New" rather than "measured", since a simulator's answers are counted in the same way.
+fn spent(new: u64, shared: u64, seconds: f64) -> String {
+    format!("{new} new, {shared} shared, {seconds:.1} s of engine time")
 }
 
 pub(crate) fn measure(report: &StepsReport) -> String {
@@ -163,7 +164,7 @@ pub(crate) fn steps(report: &StepsReport) -> String {
         };
         let _ = writeln!(
             out,
-            "\n{}  {}\n  {axis} up to {}, lattice {}, {} widths timed",
+            "\n{}  {}\n  {axis} up to {}, lattice {}, {} widths",
             stair.name, stair.spec, stair.channels, stair.lattice, stair.measured
         );
         let mut rows = vec![["  edge", "latency", "one step more"].map(str::to_owned).to_vec()];

@@ -3,6 +3,7 @@
 mod common;
 use common::Place;
 
+const MODEL: &str = "@models/fashion.onnx";
 const TINY: &str = "@onnx-surgery/tests/models/resnet_ts.onnx";
 
 /// Runs a command and keeps exit code, stdout and stderr, without what changes from machine to machine.
@@ -46,20 +47,20 @@ fn steps() {
 
 #[test]
 fn plan() {
-    let line = format!("plan {TINY} --engine simulated:h100 --batch 64 --latency 0.8x -o plan.json");
+    let line = format!("plan {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o plan.json");
     snapshot("plan", &[line]);
 }
 
 #[test]
 fn prune() {
-    let line = format!("prune {TINY} --engine simulated:h100 --batch 64 --latency 0.8x -o out.onnx");
+    let line = format!("prune {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o out.onnx");
     snapshot("prune", &[line]);
 }
 
 #[test]
 fn apply() {
-    let plan = format!("plan {TINY} --engine simulated:h100 --batch 64 --latency 0.8x -o plan.json");
-    snapshot("apply", &[plan, format!("apply {TINY} --plan plan.json --dry-run")]);
+    let plan = format!("plan {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o plan.json");
+    snapshot("apply", &[plan, format!("apply {MODEL} --plan plan.json --dry-run")]);
 }
 
 #[test]

@@ -20,8 +20,6 @@ pub(crate) struct Planning<'a> {
     /// Latency of the dense network in nanoseconds, measured.
     pub(crate) dense_ns: f64,
     pub(crate) covers: Covers,
-    /// Whole-model readings so far, which calibrate the sum of the parts.
-    readings: Vec<Reading>,
 }
 
 impl<'a> Planning<'a> {
@@ -64,12 +62,11 @@ impl<'a> Planning<'a> {
                 (timing::measure(&mut run, &mut rule, &policy)?.median_ns, Covers::WholeModel)
             }
         };
-        let mut readings = Vec::new();
         if covers == Covers::WholeModel {
-            readings.push(Reading { levels: problem.dense(), ns: dense_ns });
-            problem.apply(&benefit::calibrate(&problem, &readings)?)?;
+            let dense = Reading { levels: problem.dense(), ns: dense_ns };
+            problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
         }
-        Ok(Planning { model, problem, dense_ns, covers, readings })
+        Ok(Planning { model, problem, dense_ns, covers })
     }
 
     /// A plan within the budget whose every cell was measured afresh.
@@ -113,15 +110,6 @@ impl<'a> Planning<'a> {
         let narrowed = groups.filter(|(group, width)| **width < group.channels).count();
         progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.predicted_ns / self.dense_ns));
         solution
-    }
-
-    /// Takes in that these levels were timed as a whole model.
-    pub(crate) fn learn(&mut self, levels: &[usize], ns: f64) -> Result<(), Error> {
-        if self.covers == Covers::WholeModel {
-            self.readings.push(Reading { levels: levels.to_vec(), ns });
-            self.problem.apply(&benefit::calibrate(&self.problem, &self.readings)?)?;
-        }
-        Ok(())
     }
 
     fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {

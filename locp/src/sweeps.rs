@@ -181,7 +181,7 @@ impl Sweeps {
             progress.advance(1);
         }
         progress.end(&format!(
-            "{} layers, {} staircases: {} measured, {} shared",
+            "{} layers, {} staircases: {} new measurements, {} shared",
             network.layers.len(),
             sweeps.len(),
             measurer.measured(),
