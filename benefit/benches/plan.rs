@@ -121,10 +121,11 @@ fn plan(c: &mut Criterion) {
             // Printed once, beside the times: how good the plans are.
             let solution = TwoStage::default().plan(problem, budget).expect("the budget can be reached");
             let uniform = Uniform.plan(problem, budget).expect("the budget can be reached");
-            let (groups, gap) = (problem.groups().len(), 100.0 * solution.gap().unwrap_or(f64::NAN));
+            let groups = problem.groups().len();
+            let gap = solution.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", 100.0 * gap));
             let levels: usize = problem.groups().iter().map(|group| group.levels.len()).sum();
             let loss = solution.value / uniform.value;
-            eprintln!("{name} {ratio}x: {groups} groups, {levels} levels, gap {gap:.3} %, loss {loss:.3} of uniform's");
+            eprintln!("{name} {ratio}x: {groups} groups, {levels} levels, gap {gap}, loss {loss:.3} of uniform's");
             let id = |planner: &str| BenchmarkId::new(format!("{name}/{planner}"), ratio);
             let uncertified = TwoStage::default().certify(false);
             bench.bench_function(id("two-stage"), |b| b.iter(|| uncertified.plan(black_box(problem), budget)));

@@ -68,8 +68,8 @@ impl LevelRule {
 /// };
 /// let produced = stairs(&[(16, 10.0), (24, 20.0), (32, 20.0)])?;
 /// let consumed = stairs(&[(16, 9.0), (20, 9.0), (24, 14.0), (32, 14.0)])?;
-/// // 24 costs as much as 32 on both sides; 20 is dearer than 16 to produce.
-/// assert_eq!(levels_from(32, &[produced, consumed], &LevelRule::default()), [16, 32]);
+/// // 24 costs as much as 32 on both sides; 20 is as dear to produce and yet cheaper to read.
+/// assert_eq!(levels_from(32, &[produced, consumed], &LevelRule::default()), [16, 20, 32]);
 /// # Ok::<(), benefit::SweepError>(())
 /// ```
 pub fn levels_from(channels: usize, members: &[Sweep], rule: &LevelRule) -> Vec<usize> {

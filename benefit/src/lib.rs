@@ -35,6 +35,7 @@ mod budget;
 mod builder;
 mod calibrate;
 mod cells;
+mod check;
 mod eliminate;
 mod error;
 mod from_network;

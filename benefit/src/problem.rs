@@ -139,8 +139,8 @@ impl Problem {
 
     /// The summed value of these levels: 0 for the dense network, negative otherwise.
     pub fn value(&self, levels: &[usize]) -> f64 {
-        // Groups at full width add 0.
-        self.groups.iter().zip(levels).filter_map(|(group, &level)| group.value.get(level)).sum()
+        // Groups at full width add 0, and an empty sum is -0 unless it starts at 0.
+        0.0 + self.groups.iter().zip(levels).filter_map(|(group, &level)| group.value.get(level)).sum::<f64>()
     }
 
     /// What these levels cost.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 /// Improves a choice that holds the budget until nothing that it tries helps.
 pub(crate) fn refine(state: &mut State<'_, '_>, limit: Ticks) {
+    debug_assert!(state.cost <= limit, "local search starts within the budget");
     let worst: f64 = state.groups().iter().flat_map(|group| group.value.first()).sum();
     // Gains below rounding noise could be made forever.
     let least = -worst * 1e-12;
@@ -15,6 +16,7 @@ pub(crate) fn refine(state: &mut State<'_, '_>, limit: Ticks) {
         singles(state, limit, least);
         neighbors(state, limit, least);
         swaps(state, limit, least);
+        debug_assert!(state.cost <= limit && state.cost == state.ledger.total(&state.levels), "every move is checked");
         if state.steps.len() == before || state.lookups == 0 {
             return;
         }

@@ -4,7 +4,7 @@
 use benefit::*;
 use netspec::{GroupId, Part, Provenance, Width};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// SplitMix64: a few lines, and the same numbers everywhere.
 #[derive(Clone)]
@@ -352,6 +352,7 @@ fn random_sweep(random: &mut Random, full: usize) -> Sweep {
 #[test]
 fn two_stage_mostly_finds_the_optimum() {
     let (mut solved, mut optimal, mut lost, mut loss, mut gap) = (0, 0, 0.0, 0.0, 0.0);
+    let mut kinds = HashSet::new();
     for seed in 0..600 {
         let case = Case::random(seed);
         let problem = case.problem();
@@ -365,8 +366,66 @@ fn two_stage_mostly_finds_the_optimum() {
         lost += optimum - solution.value;
         loss -= optimum;
         gap += solution.gap().unwrap();
+        kinds.extend(solution.stages.two.iter().map(|step| step.kind));
     }
     let (share, worse, gap) = (optimal as f64 / solved as f64, lost / loss, gap / solved as f64);
     let figures = format!("{solved} solved, {share:.3} optimal, {worse:.4} of the loss avoidable, mean gap {gap:.3}");
     assert!(solved > 300 && share > 0.95 && worse < 0.02, "{figures}");
+    use StepKind::*;
+    for kind in [Benefit, Together, Refine, Swap] {
+        assert!(kinds.contains(&kind), "no case needs a step of kind {kind:?}");
+    }
+}
+
+/// Ten groups side by side: too many to join one after another.
+fn wide_concat() -> Problem {
+    let mut problem = Problem::builder();
+    let group = |problem: &mut ProblemBuilder, i: usize| {
+        let value: Vec<f64> = (1..=8_usize).map(|l| if l < 8 { -(((8 - l) * (i + 1)) as f64) } else { 0.0 }).collect();
+        let group = problem.group(&format!("branch{i}"), 64).every(8).value(&value);
+        problem.layer(&format!("branch{i}"), 3, group, |_, c_out| c_out as f64);
+        group
+    };
+    let branches: Vec<GroupId> = (0..10).map(|i| group(&mut problem, i)).collect();
+    problem.layer("head", branches, 10, |c_in, _| 5.0 * c_in.div_ceil(32) as f64);
+    problem.build().unwrap()
+}
+
+#[test]
+fn a_wide_concat_is_planned_and_claims_no_proof() {
+    let problem = wide_concat();
+    let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.ratio() <= 0.6 && solution.value < 0.0);
+    assert_eq!((solution.bound, solution.gap()), (None, None));
+    let uniform = Uniform.plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.value >= uniform.value, "{} and {}", solution.value, uniform.value);
+
+    let infeasible = TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err();
+    assert!(!infeasible.is_proven);
+    assert_eq!(infeasible.best_ns, 80.0 + 5.0 * 3.0);
+    assert_eq!(infeasible.holders[0].name, "head");
+}
+
+/// A concat of groups that halve the head's time only if all of them are narrow.
+fn only_together(groups: usize) -> Problem {
+    let mut problem = Problem::builder();
+    let branches: Vec<GroupId> =
+        (0..groups).map(|_| problem.group("branch", 16).levels(&[8, 16]).value(&[-1.0, 0.0])).collect();
+    for &branch in &branches {
+        problem.layer("branch", 3, branch, |_, _| 1.0);
+    }
+    problem.layer("head", branches, 10, |c_in, _| if c_in > 8 * groups { 10.0 } else { 5.0 });
+    problem.build().unwrap()
+}
+
+#[test]
+fn groups_step_together_where_one_alone_saves_nothing() {
+    for (groups, kind) in [(2, StepKind::Together), (3, StepKind::Fastest)] {
+        let problem = only_together(groups);
+        let solution = TwoStage::default().plan(&problem, Budget::ratio(0.7)).unwrap();
+        assert_eq!(solution.widths, vec![8; groups]);
+        assert!(solution.stages.two.iter().all(|step| step.kind == kind), "{:?}", solution.stages.two);
+        // A step alone saves nothing, so stage one has nothing to offer.
+        assert!(solution.stages.one.iter().all(|stage| stage.hull.len() == 1));
+    }
 }

@@ -1,6 +1,6 @@
 //! The staircase of one convolution on this machine: latency by output channels.
 //!
-//! `cargo run --release --example cpu_bench_staircase -- "128>128 14x14 k3 p1 bias relu" 16 96 144 stairs.csv`
+//! `cargo run --release -p cpu-bench --example cpu_bench_staircase -- "128>128 14x14 k3 p1 bias relu" 16 96 144 stairs.csv`
 //! All arguments may be left out: the convolution, the step, the first and the last width, a CSV file.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 

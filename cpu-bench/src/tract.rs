@@ -34,8 +34,20 @@ impl Tract {
 
     /// As [`Backend::prepare`], and gives access to the weights, so that results can be checked.
     pub fn prepare_conv(&self, spec: &ConvSpec) -> Result<TractConv, TimingError> {
-        self.check()?;
+        self.refuse_threads()?;
         TractConv::new(spec, Arc::clone(&self.caches))
+    }
+
+    fn refuse_threads(&self) -> Result<(), Unavailable> {
+        if self.threads == 1 {
+            return Ok(());
+        }
+        Err(Unavailable {
+            engine: "tract".to_owned(),
+            reason: format!("{} threads were asked for, and tract is built for one thread here", self.threads),
+            looked_for: Vec::new(),
+            remedy: "leave the number of threads at 1, or choose another engine".to_owned(),
+        })
     }
 }
 
@@ -47,14 +59,7 @@ impl Default for Tract {
 
 impl Backend for Tract {
     fn check(&self) -> Result<Machine, Unavailable> {
-        if self.threads != 1 {
-            return Err(Unavailable {
-                engine: "tract".to_owned(),
-                reason: format!("{} threads were asked for, and tract is built for one thread here", self.threads),
-                looked_for: Vec::new(),
-                remedy: "leave the number of threads at 1, or choose another engine".to_owned(),
-            });
-        }
+        self.refuse_threads()?;
         Ok(Machine {
             engine: "tract".to_owned(),
             device: machine::cpu_name(),
@@ -74,7 +79,7 @@ impl Backend for Tract {
 
 impl ModelBackend for Tract {
     fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
-        self.check()?;
+        self.refuse_threads()?;
         Ok(Box::new(model::load(onnx, batch, Arc::clone(&self.caches))?))
     }
 }

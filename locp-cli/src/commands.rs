@@ -6,7 +6,9 @@ use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
 use locp::report::Accuracy;
-use locp::{Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions};
+use locp::{
+    Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -109,7 +111,7 @@ impl Run<'_> {
         locp::check_output(output, &[model])?;
         let (model, engine) = (self.open(model)?, self.engine()?);
         let planned = self.pipeline(&engine, planning)?.plan(&model, budget)?;
-        locp::write_json(output, &planned.report)?;
+        locp::write_plan(output, &planned.report)?;
         self.show(&planned.report, human::plan)
     }
 
@@ -137,7 +139,7 @@ impl Run<'_> {
         let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
         pruned.write(output)?;
         if let Some(plan_out) = plan_out {
-            locp::write_json(plan_out, &report.plan)?;
+            locp::write_plan(plan_out, &report.plan)?;
         }
         self.show(&report, human::prune)
     }

@@ -76,7 +76,12 @@ fn outputs_that_cannot_be() {
     let copy = |place: &Place| std::fs::write(place.path("model.onnx"), tiny()).unwrap();
     let line = "prune model.onnx --latency 0.6x -o model.onnx";
     check_after(copy, line, 2, &["model.onnx", "is the input", "choose another path"]);
-    check_after(copy, "prune model.onnx --latency 0.6x -o no/such/out.onnx", 2, &["no/such/out.onnx", "does not exist"]);
+    check_after(
+        copy,
+        "prune model.onnx --latency 0.6x -o no/such/out.onnx",
+        2,
+        &["no/such/out.onnx", "does not exist"],
+    );
     check_after(copy, "prune model.onnx --latency 0.6x -o out.onnx --plan-out ./model.onnx", 2, &["is the input"]);
     let place = Place::new();
     copy(&place);
@@ -108,7 +113,8 @@ fn tables_that_are_broken_or_newer() {
 
 #[test]
 fn images_and_labels_that_do_not_fit() {
-    let accuracy = |images: &str, labels: &str| format!("accuracy @models/fashion.onnx --images {images} --labels {labels}");
+    let accuracy =
+        |images: &str, labels: &str| format!("accuracy @models/fashion.onnx --images {images} --labels {labels}");
     let (images, labels) = ("@models/test_images.npy", "@models/test_labels.npy");
     check(&accuracy(labels, labels), 2, &["test_labels.npy", "expected N x channels"]);
     check(&accuracy(images, images), 2, &["test_images.npy", "one label per image"]);
@@ -151,8 +157,11 @@ fn engines_that_are_not() {
     check(&format!("steps {TINY} --engine simulated:abacus"), 2, &["simulated:abacus"]);
     check(&format!("steps {TINY} --engine recorded:missing.jsonl"), 2, &["missing.jsonl"]);
     check(&format!("steps {TINY} --threads 4"), 2, &["threads"]);
-    check("accuracy @models/fashion.onnx --engine simulated:t4 --images @models/test_images.npy --labels @models/test_labels.npy",
-        2, &["simulated:t4", "accuracy", "--engine tract"]);
+    check(
+        "accuracy @models/fashion.onnx --engine simulated:t4 --images @models/test_images.npy --labels @models/test_labels.npy",
+        2,
+        &["simulated:t4", "accuracy", "--engine tract"],
+    );
 }
 
 #[test]
@@ -173,7 +182,8 @@ fn errors_are_json_where_json_is_asked_for() {
 
 #[test]
 fn a_wrong_flag_is_bad_usage() {
-    for line in ["prune", "frobnicate", "inspect a.onnx --batch 0", "verify a b --at-most -1", "plan m --latency 0.6x"] {
+    for line in ["prune", "frobnicate", "inspect a.onnx --batch 0", "verify a b --at-most -1", "plan m --latency 0.6x"]
+    {
         let ran = Place::new().locp(line);
         assert_eq!(ran.code, 2, "{line}: {}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{line} wrote to stdout");

@@ -24,14 +24,39 @@ fn json(place: &Place, line: &str) -> Value {
 #[test]
 fn prune_reports_all_of_the_contract_and_labels_simulation() {
     let place = Place::new();
-    let line = format!("prune {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o out.onnx --plan-out plan.json");
+    let line =
+        format!("prune {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o out.onnx --plan-out plan.json");
     let report = json(&place, &line);
-    has_fields(&report, &[
-        "schema", "engine", "machine.id", "simulated", "model.sha256", "budget.ratio", "budget.ms", "dense_ms", "covers",
-        "predicted_ms", "planner", "value_kind", "value", "bound", "dense_value", "gap", "groups", "measured_dense_ms",
-        "measured_pruned_ms", "ratio", "ratio_interval", "params_before", "params_after", "measurements_new",
-        "measurements_shared",
-    ]);
+    has_fields(
+        &report,
+        &[
+            "schema",
+            "engine",
+            "machine.id",
+            "simulated",
+            "model.sha256",
+            "budget.ratio",
+            "budget.ms",
+            "dense_ms",
+            "covers",
+            "predicted_ms",
+            "planner",
+            "value_kind",
+            "value",
+            "bound",
+            "dense_value",
+            "gap",
+            "groups",
+            "measured_dense_ms",
+            "measured_pruned_ms",
+            "ratio",
+            "ratio_interval",
+            "params_before",
+            "params_after",
+            "measurements_new",
+            "measurements_shared",
+        ],
+    );
     assert_eq!(report["schema"], "locp.prune/1");
     assert_eq!(report["simulated"], true);
     assert_eq!(report["covers"], "convolutions");
@@ -153,4 +178,35 @@ fn a_broken_pipe_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_was_measured() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let place = Place::new();
+    let table = place.path("table.locp");
+    let model = common::repository().join("onnx-surgery/tests/models/vgg_ts.onnx");
+    let child = Command::new(env!("CARGO_BIN_EXE_locp"))
+        .args(["measure", "--progress", "never", "-q", "--table"])
+        .args([&table, &model])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Something is in the table, and not yet everything.
+    let start = Instant::now();
+    while std::fs::metadata(&table).map_or(0, |m| m.len()) < 2000 {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing was written in a minute");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("interrupted") && said.contains("run again"), "{said}");
+    let rest = json(&place, "measure @onnx-surgery/tests/models/vgg_ts.onnx --table table.locp");
+    assert!(rest["shared"].as_u64().unwrap() >= 8, "{rest:#}");
+    assert!(rest["measured"].as_u64().unwrap() > 0, "the first run had finished before it was stopped");
 }

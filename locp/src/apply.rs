@@ -11,8 +11,8 @@ use std::path::Path;
 pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
     let bad = |what: String| Error::Plan { path: path.to_owned(), what };
     let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
-    let file: PlanFile = serde_json::from_slice(&text)
-        .map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
+    let file: PlanFile =
+        serde_json::from_slice(&text).map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
     if file.schema.strip_prefix("locp.").and_then(|s| s.split_once('/')).is_none_or(|(_, v)| v != "1") {
         return Err(bad(format!("its schema is `{}`; this version reads locp.plan/1", file.schema)));
     }

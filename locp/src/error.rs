@@ -80,7 +80,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is no such engine.
-    #[error("there is no engine `{name}`; use auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE")]
+    #[error(
+        "there is no engine `{name}`; use auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
+    )]
     UnknownEngine {
         /// The name as given.
         name: String,

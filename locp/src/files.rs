@@ -1,6 +1,7 @@
 //! Outputs: checked before the work, written all or nothing after it.
 
 use crate::Error;
+use crate::report::PlanReport;
 use std::io::Write;
 use std::path::Path;
 
@@ -18,9 +19,9 @@ pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<(), Error> {
     }
 }
 
-/// Writes a result as JSON through a temporary file in the same folder.
-pub fn write_json(output: &Path, report: &impl serde::Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(report).map_err(|e| Error::write(output, e.into()))?;
+/// Writes a plan as JSON, all or nothing.
+pub fn write_plan(output: &Path, plan: &PlanReport) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(plan).map_err(|e| Error::write(output, e.into()))?;
     text.push(b'\n');
     write_bytes(output, &text)
 }

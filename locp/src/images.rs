@@ -24,7 +24,10 @@ impl Images {
         }
         if let Some(at) = pixels.iter().position(|p| !p.is_finite()) {
             let image = at / (pixels.len() / shape[0]).max(1);
-            return Err(Error::Array { path: path.to_owned(), what: format!("image {image} holds a value that is not finite") });
+            return Err(Error::Array {
+                path: path.to_owned(),
+                what: format!("image {image} holds a value that is not finite"),
+            });
         }
         Ok(Images { shape, pixels })
     }
@@ -61,7 +64,10 @@ impl Images {
 pub fn read_labels(path: &Path) -> Result<Vec<usize>, Error> {
     let (shape, values) = read_array(path)?;
     if shape.iter().filter(|&&d| d != 1).count() > 1 {
-        return Err(Error::Array { path: path.to_owned(), what: format!("its shape is {shape:?}; expected one label per image") });
+        return Err(Error::Array {
+            path: path.to_owned(),
+            what: format!("its shape is {shape:?}; expected one label per image"),
+        });
     }
     values
         .iter()

@@ -1,12 +1,12 @@
 //! The whole way: steps, plan, surgery, verification.
 
 use crate::engine::Engine;
+use crate::files::write_bytes;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::planning::Planning;
 use crate::report::{BudgetReport, GroupPlanReport, PlanReport};
 use crate::sweeps::SweepOptions;
-use crate::files::write_bytes;
 use crate::verify::{self, Pair};
 use crate::{Cancel, Error, Progress, Silent};
 use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
@@ -231,12 +231,18 @@ fn refuted(pair: &Pair, target: f64) -> Error {
     let [low, high] = pair.ratio_interval;
     if high >= 1.0 {
         return Error::NotFaster {
-            why: format!("the pruned model is not faster: {:.3}x [{low:.3}, {high:.3}] of the dense one's latency", pair.ratio),
+            why: format!(
+                "the pruned model is not faster: {:.3}x [{low:.3}, {high:.3}] of the dense one's latency",
+                pair.ratio
+            ),
             remedy: "ask for a lower latency, or leave this model as it is",
         };
     }
     Error::NotFaster {
-        why: format!("measured {:.3}x [{low:.3}, {high:.3}] after {ATTEMPTS} plans, over the budget of {target:.3}x", pair.ratio),
+        why: format!(
+            "measured {:.3}x [{low:.3}, {high:.3}] after {ATTEMPTS} plans, over the budget of {target:.3}x",
+            pair.ratio
+        ),
         remedy: "ask for a higher latency, or run on a quieter machine",
     }
 }

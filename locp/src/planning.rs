@@ -138,7 +138,9 @@ fn check_prunable(model: &Model, limits: &Limits) -> Result<(), Error> {
         return Ok(());
     }
     if open.count() > 0 {
-        return nothing("all its groups are residual streams, which stay as they are; --prune-residual opens them".into());
+        return nothing(
+            "all its groups are residual streams, which stay as they are; --prune-residual opens them".into(),
+        );
     }
     let reasons = network.groups.iter().filter_map(|g| g.frozen.clone());
     let reason = reasons.chain(network.frozen.iter().map(|f| f.reason.clone())).next();

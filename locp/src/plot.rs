@@ -55,7 +55,12 @@ fn panel(out: &mut String, stair: &StairReport, top: f64) {
     let _ = writeln!(
         out,
         "<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#555\">{}</text>",
-        MARGIN[3], top + 18.0, escape(&stair.name), WIDTH - MARGIN[1], top + 18.0, escape(&stair.spec)
+        MARGIN[3],
+        top + 18.0,
+        escape(&stair.name),
+        WIDTH - MARGIN[1],
+        top + 18.0,
+        escape(&stair.spec)
     );
     for range in &stair.dominated {
         let (from, to) = (frame.x(range.from as f64 - 0.5), frame.x(range.to as f64 + 0.5));
@@ -77,7 +82,8 @@ fn panel(out: &mut String, stair: &StairReport, top: f64) {
             out,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"none\" stroke=\"#c0392b\" stroke-width=\"1.6\"/>\
              <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#c0392b\" font-size=\"9\">{}</text>",
-            y - 8.0, edge.channels
+            y - 8.0,
+            edge.channels
         );
     }
 }
@@ -87,7 +93,8 @@ fn axes(out: &mut String, frame: &Frame, label: &str) {
     let _ = writeln!(
         out,
         "<path d=\"M{left} {} V{bottom:.1} H{}\" fill=\"none\" stroke=\"#333\"/>",
-        frame.top + MARGIN[0], WIDTH - MARGIN[1]
+        frame.top + MARGIN[0],
+        WIDTH - MARGIN[1]
     );
     for i in 0..=4 {
         let ms = frame.ms * f64::from(i) / 4.0;
@@ -96,14 +103,20 @@ fn axes(out: &mut String, frame: &Frame, label: &str) {
             out,
             "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{ms:.3}</text>\
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{channels:.0}</text>",
-            left - 5.0, frame.y(ms) + 4.0, frame.x(channels), bottom + 14.0
+            left - 5.0,
+            frame.y(ms) + 4.0,
+            frame.x(channels),
+            bottom + 14.0
         );
     }
     let _ = writeln!(
         out,
         "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{label}</text>\
          <text x=\"14\" y=\"{:.1}\" fill=\"#555\" transform=\"rotate(-90 14 {:.1})\" text-anchor=\"middle\">ms</text>",
-        (left + WIDTH - MARGIN[1]) / 2.0, bottom + 30.0, (frame.top + bottom) / 2.0, (frame.top + bottom) / 2.0
+        (left + WIDTH - MARGIN[1]) / 2.0,
+        bottom + 30.0,
+        (frame.top + bottom) / 2.0,
+        (frame.top + bottom) / 2.0
     );
 }
 

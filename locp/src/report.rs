@@ -455,4 +455,3 @@ pub(crate) struct PlanFile {
     pub(crate) model: ModelReport,
     pub(crate) groups: Vec<GroupPlanReport>,
 }
-

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
-use crate::sweeps::{Line, SweepOptions, Swept, Sweeps};
+use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
 use crate::{Error, Progress};
 
 /// Searches the staircases of all layers that pruning could change, each distinct one once.
@@ -55,7 +55,8 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         .dominated()
         .iter()
         .map(|&(from, to)| RangeReport { from: line.channels(from), to: line.channels(to) });
-    let points = swept.points.iter().map(|(channels, m)| PointReport { channels: *channels, latency_ms: ms(m.median_ns) });
+    let points =
+        swept.points.iter().map(|(channels, m)| PointReport { channels: *channels, latency_ms: ms(m.median_ns) });
     StairReport {
         name: name.to_owned(),
         spec: line.spec.to_string(),

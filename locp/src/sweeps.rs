@@ -214,12 +214,7 @@ fn config(line: &Line, options: &SweepOptions) -> Config {
     Config::new(steps).min_channels(narrowest.max(1)).tolerance(options.tolerance).seed(options.seed)
 }
 
-fn sweep(
-    line: &Line,
-    lattice: usize,
-    measurer: &mut Measurer<'_>,
-    options: &SweepOptions,
-) -> Result<Swept, Error> {
+fn sweep(line: &Line, lattice: usize, measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
     let points = line.steps().div_ceil(lattice);
     let coarse = match options.search {
         SearchKind::Exhaustive => 1,

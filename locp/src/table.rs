@@ -1,7 +1,7 @@
 //! Where the latency table lives.
 
-use crate::engine::{Engine, Liveness};
 use crate::Error;
+use crate::engine::{Engine, Liveness};
 use sharing::{FileStore, MemoryStore, Store, TableKind};
 use std::env;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@
 //! The third file has the same channels disconnected instead of removed: both must compute the same.
 //! Without arguments it works on a tiny model of the tests, and writes to a temporary folder.
 
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
+
 use netspec::{GroupPlan, PrunePlan};
 use onnx_surgery::{Model, Patch};
 use std::error::Error;

@@ -47,7 +47,7 @@ impl Model {
         let inference = infer(&graph, 1)?;
         let network = assemble::network(&graph, &inference);
         if network.layers.is_empty() {
-            let first = network.frozen.first();
+            let first = inference.unmeasurable.first().or(network.frozen.first());
             let why =
                 first.map_or("it has none at all".to_owned(), |f| format!("`{}` ({}) {}", f.node, f.op, f.reason));
             return Err(ModelError::NoLayers { file, why });

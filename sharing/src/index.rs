@@ -1,13 +1,13 @@
 //! The entries of a table in memory: a set, whatever order they came in.
 
 use crate::{Entry, Key, Put};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(crate) struct Index {
     /// The entries of each key in canonical order, without repetition.
-    entries: BTreeMap<Key, Vec<Entry>>,
+    entries: HashMap<Key, Vec<Entry>>,
 }
 
 impl Index {
@@ -29,12 +29,14 @@ impl Index {
         if entries.len() == 1 { Put::Inserted } else { Put::History }
     }
 
+    /// Shows a copy of every entry, in the order of the keys; a scan is rare, and a look-up is not.
     pub(crate) fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> ControlFlow<()>) {
-        for (key, entries) in &self.entries {
-            for entry in entries {
-                if each(key.clone(), entry.clone()).is_break() {
-                    return;
-                }
+        let mut keys: Vec<_> = self.entries.iter().collect();
+        keys.sort_unstable_by_key(|&(key, _)| key);
+        let all = keys.into_iter().flat_map(|(key, entries)| entries.iter().map(move |entry| (key, entry)));
+        for (key, entry) in all {
+            if each(key.clone(), entry.clone()).is_break() {
+                return;
             }
         }
     }

@@ -60,13 +60,12 @@ impl TableKind {
     pub fn admit(self, key: &Key, entry: &Entry) -> Result<(), StoreError> {
         let measurement = &entry.measurement;
         let [low, high] = measurement.interval_ns;
+        let is_latency = low > 0.0 && high.is_finite() && (low..=high).contains(&measurement.median_ns);
         let reason = if measurement.provenance != self.provenance() {
             format!("its number is {:?}", measurement.provenance).to_lowercase()
         } else if TableKind::of_machine(&key.machine) != self {
             format!("its engine is {}", TableKind::of_machine(&key.machine))
-        } else if !(measurement.median_ns > 0.0 && low > 0.0 && low <= high && high.is_finite())
-            || !(low..=high).contains(&measurement.median_ns)
-        {
+        } else if !is_latency {
             format!("{} ns in [{low}, {high}] is not a latency", measurement.median_ns)
         } else {
             return Ok(());

@@ -131,7 +131,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_file_holds_what_memory_holds(parts in prop::collection::vec(tables(), 1..4)) {
@@ -151,6 +151,12 @@ proptest! {
             prop_assert_eq!(all(&store), all(&model));
         }
     }
+
+}
+
+proptest! {
+    // Each case tries every byte of a file, and waits for the disk each time.
+    #![proptest_config(ProptestConfig::with_cases(3))]
 
     #[test]
     fn a_file_cut_anywhere_keeps_every_record_before_the_cut(records in prop::collection::vec(entries(), 1..4), last in entries()) {
@@ -198,6 +204,11 @@ proptest! {
             }
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     #[test]
     fn any_bytes_are_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200), with_header: bool) {

@@ -89,17 +89,17 @@ fn processes_share_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("table");
     let looking_on = live(&path);
-    // 1 to 600, 401 to 1000 and 801 to 1400: what two of them write is written once.
-    let children = [1, 401, 801].map(|first| start(&path, first, 600));
+    // 1 to 3000, 2001 to 5000 and 4001 to 7000: what two of them write is written once.
+    let children = [1, 2001, 4001].map(|first| start(&path, first, 3000));
     std::thread::sleep(std::time::Duration::from_millis(50));
     std::fs::write(path.with_extension("go"), "").expect("a temporary file");
     for mut child in children {
         let out = BufReader::new(child.stdout.take().expect("piped"));
         let acknowledged = out.lines().map_while(Result::ok).filter(|line| line.starts_with("acknowledged")).count();
-        assert_eq!(acknowledged, 600);
+        assert_eq!(acknowledged, 3000);
         assert!(child.wait().expect("it was started").success());
     }
-    for channels in 1..=1400 {
+    for channels in 1..=7000 {
         assert_eq!(looking_on.get(&key(channels)).expect("whole"), Some(entry(channels as f64)));
     }
     let mut entries = 0;
@@ -108,7 +108,7 @@ fn processes_share_one_file() {
         std::ops::ControlFlow::Continue(())
     };
     live(&path).scan(count).expect("whole");
-    assert_eq!(entries, 1400);
+    assert_eq!(entries, 7000);
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub enum StopReason {
 /// - `ask` never asks for a width out of range, nor for one that it was told enough of; the number of probes is
 ///   bounded whatever it is told.
 /// - `ask` answers [`Ask::Waiting`] only while a probe is outstanding, and [`Ask::Done`] for ever after it did once.
-/// - `tell` may come in any order, unasked, or twice; the order changes no result. A sample out of range is ignored.
+/// - Outstanding probes may be told in any order without changing any result. `tell` may also come unasked or twice;
+///   a sample out of range is ignored.
 /// - `stairs` may be called at any time and reports what is known by then.
 ///
 /// # A second, silly implementation

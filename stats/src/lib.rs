@@ -8,14 +8,14 @@
 //! ```
 //! use stats::{Decision, Tolerance, decide, median, median_interval};
 //!
-//! let mut fast = vec![100.0, 101.0, 99.0, 100.5, 2000.0, 99.5, 100.2, 100.1];
+//! let mut fast = vec![100.0, 101.0, 99.0, 100.5, 2000.0, 99.5, 100.2, 100.1, 99.8, 100.3];
 //! let slow: Vec<f64> = fast.iter().map(|ns| ns * 1.2).collect();
 //! assert_eq!(decide(&fast, &slow, &Tolerance::new(0.03), 0.95), Decision::Less);
 //!
 //! fast.sort_by(f64::total_cmp);
 //! assert_eq!(median(&fast), Some(100.15));
 //! // The preempted run of 2000 is outside of the interval of the median.
-//! assert_eq!(median_interval(&fast, 0.90), Some([99.5, 101.0]));
+//! assert_eq!(median_interval(&fast, 0.95), Some([99.5, 101.0]));
 //! ```
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]

@@ -130,11 +130,27 @@ fn bootstrap_of_a_mean_has_the_width_of_the_standard_error() {
 
 #[test]
 fn rng_is_the_published_generator() {
-    // First outputs of splitmix64 for seed 0 (used as state), from the reference implementation:
-    // e220a8397b1dcdaf 6e789e6aa1b965f4 06c45d188009454f f88bb8a8724c81ec; xoshiro256++ then gives
-    // rotl(s0 + s3, 23) + s0.
-    let (s0, s3) = (0xe220_a839_7b1d_cdaf_u64, 0xf88b_b8a8_724c_81ec_u64);
-    assert_eq!(Rng::new(0).next_u64(), s0.wrapping_add(s3).rotate_left(23).wrapping_add(s0));
+    // xoshiro256++ step by step as it was published; its state 1, 2, 3, 4 has known first outputs.
+    fn reference(s: &mut [u64; 4]) -> u64 {
+        let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
+        let t = s[1] << 17;
+        s[2] ^= s[0];
+        s[3] ^= s[1];
+        s[1] ^= s[2];
+        s[0] ^= s[3];
+        s[2] ^= t;
+        s[3] = s[3].rotate_left(45);
+        result
+    }
+    let mut state = [1, 2, 3, 4];
+    let first = [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386];
+    assert_eq!([(); 4].map(|()| reference(&mut state)), first);
+    // The first outputs of splitmix64 for seed 0, again as published, are the state for seed 0.
+    let mut state = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f, 0xf88b_b8a8_724c_81ec];
+    let mut rng = Rng::new(0);
+    for _ in 0..100 {
+        assert_eq!(rng.next_u64(), reference(&mut state));
+    }
     let mut rng = Rng::new(9);
     let n = 100_000;
     let (mut sum, mut squares) = (0.0, 0.0);
@@ -226,6 +242,20 @@ fn sequential_decisions_err_less_often_than_promised() {
     // In the zone between both thresholds either of two answers is right, and there is one.
     let [equal, less, _] = sequential(1.0225, 50);
     assert_eq!(equal + less, 50);
+}
+
+#[test]
+fn each_look_is_stricter_than_the_one_before() {
+    // Look k may err with 0.05 / (k (k + 1)), each side with half of that, and n equal readings attain 1 - 2^(1-n):
+    // look 1 needs 2^(1-n) <= 0.0125, n = 8; look 2 needs 0.00417, n = 9; look 3 needs 0.00208, n = 10.
+    for (looks_before, fewest) in [(0, 8), (1, 9), (2, 10)] {
+        let mut test = Sequential::new(Tolerance::new(0.03), 0.95);
+        (0..looks_before).for_each(|_| assert_eq!(test.look(&[], &[]), Decision::Undecided));
+        let mut patient = test.clone();
+        assert_eq!(test.look(&vec![1.0; fewest - 1], &vec![1.0; fewest]), Decision::Undecided);
+        assert_eq!(patient.look(&vec![1.0; fewest], &vec![1.0; fewest]), Decision::Equal);
+        assert_eq!(patient.looks(), looks_before + 1);
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! It reads rustdoc's JSON of every library, refuses a public signature that names a type of another project, and
-//! holds the list of public items against the one that is committed under `docs/api/`.
+//! holds the list of public items against the one that is committed under `docs/api/`. What rustdoc leaves out of
+//! its JSON escapes: the bodies of macros, and methods on a trait object (`impl dyn Trait { .. }`).
 //!
 //! ```
 //! use xtask::{Document, leaks, walk};
@@ -24,7 +25,7 @@
 //! }"#;
 //! let document = Document::parse(json)?;
 //! let found = leaks(&document, &walk(&document)?, &["std", "ours"])?;
-//! assert_eq!(found[0].to_string(), "constant ours::ENGINE names tract::Tensor");
+//! assert_eq!(found[0].to_string(), "constant ours::ENGINE names tract::Tensor, of another project: wrap it");
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 #![deny(missing_docs)]
@@ -41,7 +42,7 @@ mod walk;
 mod workspace;
 
 pub use document::{Document, Item, field, list};
-pub use leaks::{Leak, leaks};
+pub use leaks::{Fault, Leak, leaks};
 pub use listing::{difference, listing};
 pub use public_api::public_api;
 pub use rustdoc::be_rustdoc;

@@ -47,7 +47,7 @@ fn check(workspace: &Workspace, document: &Document) -> Result<(String, String)>
     let own: Vec<String> = workspace.libraries.iter().map(|name| crate_name(name)).collect();
     let allowed: Vec<&str> = own.iter().map(String::as_str).chain(STANDARD).collect();
     let leaks = leaks(document, &entries, &allowed)?;
-    let complaint = leaks.iter().map(|leak| format!("{leak}: wrap it in a type of our own\n")).collect();
+    let complaint = leaks.iter().map(|leak| format!("{leak}\n")).collect();
     Ok((complaint, listing(document, &entries)))
 }
 

@@ -80,9 +80,9 @@ impl<'a> Renderer<'a> {
         let name = match (self.paths.get(&id.to_string()), self.document.path(id)) {
             (Some(path), _) => (*path).to_owned(),
             (None, Ok(full)) => match full.as_slice() {
-                [] | ["std" | "core" | "alloc", ..] => last_segment(full.last().copied().unwrap_or_default()),
+                ["std" | "core" | "alloc", .., name] => (*name).to_owned(),
                 [krate, .., name] => format!("{krate}::{name}"),
-                [krate] => (*krate).to_owned(),
+                short => short.concat(),
             },
             (None, Err(_)) => text(&path["path"]),
         };
@@ -181,10 +181,6 @@ pub(crate) fn header(header: &Value) -> String {
         words.push_str(&format!("extern {} ", header["abi"]));
     }
     words
-}
-
-fn last_segment(path: &str) -> String {
-    path.rsplit("::").next().unwrap_or(path).to_owned()
 }
 
 /// A string as it is, anything else as JSON.

@@ -99,6 +99,11 @@ impl Dependencies {
         Reason(self.reasons.len() as u32 - 1)
     }
 
+    /// What was registered.
+    pub fn registered(&self, reason: Reason) -> &Frozen {
+        &self.reasons[reason.0 as usize]
+    }
+
     /// Fresh labels: the output channels of a layer. The name is for people.
     pub fn produce(&mut self, name: &str, channels: usize) -> Labels {
         let first = self.parent.len() as u32;

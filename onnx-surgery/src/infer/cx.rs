@@ -210,11 +210,26 @@ impl<'g> Cx<'g> {
         self.layers.push(layer);
     }
 
-    /// This node is a layer that cannot be timed.
-    pub(crate) fn unmeasurable(&mut self, reason: &str) {
+    /// This node is a layer that cannot be timed; its input comes from what `source` names.
+    pub(crate) fn unmeasurable(&mut self, reason: &str, source: Reason) {
         let node = self.node();
-        let reason = reason.to_owned();
+        let reason = if source == self.free {
+            reason.to_owned()
+        } else {
+            let Frozen { node, op, .. } = self.deps.registered(source);
+            format!("{reason} (it comes from `{node}`, {op})")
+        };
         self.unmeasurable.push(Frozen { node: node.name.clone(), op: node.op.clone(), reason });
+    }
+
+    /// What an output carries whose rule knows its shape, but not where the input's channels went: nothing that
+    /// can change, and neither can they.
+    pub(crate) fn lose_channels(&mut self, input: &Value, reason: &str) -> Kind {
+        let reason = self.reason(reason);
+        if let Some((_, labels)) = input.channels() {
+            self.deps.freeze(labels, reason);
+        }
+        Kind::Fixed(reason)
     }
 
     /// An integer is used for something that must not change with channels.

@@ -35,7 +35,7 @@ pub(crate) struct Inference {
 /// Walks the graph at a batch size.
 pub(crate) fn infer(graph: &Graph, batch: usize) -> Result<Inference, ModelError> {
     let mut cx = Cx::new(graph, batch)?;
-    let mut folded = vec![false; graph.nodes.len()];
+    let mut folded = Vec::with_capacity(graph.nodes.len());
     for index in 0..graph.nodes.len() {
         cx.enter(index);
         let rule = rules::rule_for(cx.node());
@@ -49,7 +49,7 @@ pub(crate) fn infer(graph: &Graph, batch: usize) -> Result<Inference, ModelError
             Err(Stop::Freeze(reason)) => cx.freeze_node(&reason),
             Err(Stop::Refuse(error)) => return Err(*error),
         }
-        folded[index] = cx.is_folded();
+        folded.push(cx.is_folded());
     }
     Ok(cx.finish(folded))
 }

@@ -3,7 +3,7 @@
 
 /// A protobuf message under construction.
 #[derive(Clone, Default)]
-pub struct Message(pub Vec<u8>);
+pub(crate) struct Message(pub(crate) Vec<u8>);
 
 impl Message {
     fn varint(&mut self, mut value: u64) {
@@ -14,37 +14,37 @@ impl Message {
         self.0.push(value as u8);
     }
 
-    pub fn int(mut self, number: u64, value: i64) -> Message {
+    pub(crate) fn int(mut self, number: u64, value: i64) -> Message {
         self.varint(number << 3);
         self.varint(value as u64);
         self
     }
 
-    pub fn float(mut self, number: u64, value: f32) -> Message {
+    pub(crate) fn float(mut self, number: u64, value: f32) -> Message {
         self.varint(number << 3 | 5);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    pub fn bytes(mut self, number: u64, bytes: &[u8]) -> Message {
+    pub(crate) fn bytes(mut self, number: u64, bytes: &[u8]) -> Message {
         self.varint(number << 3 | 2);
         self.varint(bytes.len() as u64);
         self.0.extend(bytes);
         self
     }
 
-    pub fn text(self, number: u64, text: &str) -> Message {
+    pub(crate) fn text(self, number: u64, text: &str) -> Message {
         self.bytes(number, text.as_bytes())
     }
 
-    pub fn inner(self, number: u64, inner: Message) -> Message {
+    pub(crate) fn inner(self, number: u64, inner: Message) -> Message {
         self.bytes(number, &inner.0)
     }
 }
 
 /// An attribute's value.
 #[derive(Clone)]
-pub enum Attr {
+pub(crate) enum Attr {
     Int(i64),
     Ints(Vec<i64>),
     Text(&'static str),
@@ -52,7 +52,7 @@ pub enum Attr {
 }
 
 /// A node's attribute.
-pub fn attribute(name: &str, value: &Attr) -> Message {
+pub(crate) fn attribute(name: &str, value: &Attr) -> Message {
     let message = Message::default().text(1, name);
     match value {
         Attr::Int(i) => message.int(3, *i).int(20, 2),
@@ -67,7 +67,7 @@ fn dims(shape: &[usize]) -> Message {
 }
 
 /// Deterministic noise in [-0.5, 0.5).
-pub fn noise(n: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn noise(n: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -79,7 +79,7 @@ pub fn noise(n: usize, seed: u64) -> Vec<f32> {
 }
 
 /// A tensor of f32 noise as raw bytes, scaled so that layers neither vanish nor explode.
-pub fn weights(name: &str, shape: &[usize]) -> Message {
+pub(crate) fn weights(name: &str, shape: &[usize]) -> Message {
     let n: usize = shape.iter().product();
     let fan_in = (n / shape.first().copied().unwrap_or(1)).max(1);
     let scale = (12.0f32 / fan_in as f32).sqrt();
@@ -89,18 +89,18 @@ pub fn weights(name: &str, shape: &[usize]) -> Message {
 }
 
 /// The same elements in the typed field instead of raw bytes, one per field.
-pub fn typed_weights(name: &str, shape: &[usize]) -> Message {
+pub(crate) fn typed_weights(name: &str, shape: &[usize]) -> Message {
     let values = noise(shape.iter().product(), 5);
     values.iter().fold(dims(shape).int(2, 1), |m, v| m.float(4, *v)).text(8, name)
 }
 
 /// A list of integers in the typed field.
-pub fn integers(name: &str, values: &[i64]) -> Message {
+pub(crate) fn integers(name: &str, values: &[i64]) -> Message {
     values.iter().fold(dims(&[values.len()]).int(2, 7), |m, v| m.int(7, *v)).text(8, name)
 }
 
 /// A stated shape; a dim of 0 is the dynamic batch.
-pub fn stated(name: &str, shape: &[usize]) -> Message {
+pub(crate) fn stated(name: &str, shape: &[usize]) -> Message {
     let dim = |&d: &usize| {
         let message = Message::default();
         if d == 0 { message.text(2, "batch") } else { message.int(1, d as i64) }
@@ -112,7 +112,7 @@ pub fn stated(name: &str, shape: &[usize]) -> Message {
 
 /// A model under construction.
 #[derive(Clone, Default)]
-pub struct Onnx {
+pub(crate) struct Onnx {
     nodes: Vec<Message>,
     initializers: Vec<Message>,
     inputs: Vec<Message>,
@@ -122,16 +122,16 @@ pub struct Onnx {
 
 impl Onnx {
     /// One input, `image`, of this many channels and pixels on a side, the batch dynamic.
-    pub fn new(channels: usize, side: usize) -> Onnx {
+    pub(crate) fn new(channels: usize, side: usize) -> Onnx {
         Onnx { inputs: vec![stated("image", &[0, channels, side, side])], ..Onnx::default() }
     }
 
     /// A node whose only output has the node's name.
-    pub fn node(self, op: &str, name: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> Onnx {
+    pub(crate) fn node(self, op: &str, name: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> Onnx {
         self.node_with(op, name, inputs, attributes, |node| node)
     }
 
-    pub fn node_with(
+    pub(crate) fn node_with(
         mut self,
         op: &str,
         name: &str,
@@ -145,60 +145,66 @@ impl Onnx {
         self
     }
 
-    pub fn initializer(mut self, tensor: Message) -> Onnx {
+    pub(crate) fn initializer(mut self, tensor: Message) -> Onnx {
         self.initializers.push(tensor);
         self
     }
 
-    pub fn input(mut self, input: Message) -> Onnx {
+    pub(crate) fn input(mut self, input: Message) -> Onnx {
         self.inputs.push(input);
         self
     }
 
-    pub fn value_info(mut self, value: Message) -> Onnx {
+    pub(crate) fn value_info(mut self, value: Message) -> Onnx {
         self.value_info.push(value);
         self
     }
 
-    pub fn output(mut self, name: &str, shape: &[usize]) -> Onnx {
+    pub(crate) fn output(mut self, name: &str, shape: &[usize]) -> Onnx {
         self.outputs.push(stated(name, shape));
         self
     }
 
     /// A padded 3x3 convolution with bias; its weights are `name.weight` and `name.bias`.
-    pub fn conv(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
+    pub(crate) fn conv(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
         self.grouped(name, input, c_in, c_out, 1)
     }
 
-    pub fn grouped(self, name: &str, input: &str, c_in: usize, c_out: usize, groups: usize) -> Onnx {
+    pub(crate) fn grouped(self, name: &str, input: &str, c_in: usize, c_out: usize, groups: usize) -> Onnx {
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
         let attributes = [("pads", Attr::Ints(vec![1; 4])), ("group", Attr::Int(groups as i64))];
-        self.initializer(weights(&weight, &[c_out, c_in / groups, 3, 3]))
-            .initializer(weights(&bias, &[c_out]))
-            .node("Conv", name, &[input, &weight, &bias], &attributes)
+        self.initializer(weights(&weight, &[c_out, c_in / groups, 3, 3])).initializer(weights(&bias, &[c_out])).node(
+            "Conv",
+            name,
+            &[input, &weight, &bias],
+            &attributes,
+        )
     }
 
-    pub fn relu(self, name: &str, input: &str) -> Onnx {
+    pub(crate) fn relu(self, name: &str, input: &str) -> Onnx {
         self.node("Relu", name, &[input], &[])
     }
 
     /// A global pool, a Flatten and a fully connected layer of 5 outputs, `logits`.
-    pub fn head(self, input: &str, channels: usize) -> Onnx {
+    pub(crate) fn head(self, input: &str, channels: usize) -> Onnx {
         self.node("GlobalAveragePool", "pooled", &[input], &[])
             .node("Flatten", "flat", &["pooled"], &[])
             .fc("logits", "flat", channels, 5)
             .output("logits", &[0, 5])
     }
 
-    pub fn fc(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
+    pub(crate) fn fc(self, name: &str, input: &str, c_in: usize, c_out: usize) -> Onnx {
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        self.initializer(weights(&weight, &[c_out, c_in]))
-            .initializer(weights(&bias, &[c_out]))
-            .node("Gemm", name, &[input, &weight, &bias], &[("transB", Attr::Int(1))])
+        self.initializer(weights(&weight, &[c_out, c_in])).initializer(weights(&bias, &[c_out])).node(
+            "Gemm",
+            name,
+            &[input, &weight, &bias],
+            &[("transB", Attr::Int(1))],
+        )
     }
 
     /// The file's bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let lists = [
             (1, &self.nodes),
             (5, &self.initializers),
@@ -207,67 +213,68 @@ impl Onnx {
             (13, &self.value_info),
         ];
         let graph = Message::default().text(2, "graph");
-        let graph = lists.iter().fold(graph, |m, (number, list)| list.iter().fold(m, |m, x| m.inner(*number, x.clone())));
+        let graph =
+            lists.iter().fold(graph, |m, (number, list)| list.iter().fold(m, |m, x| m.inner(*number, x.clone())));
         let opset = Message::default().text(1, "").int(2, 17);
         Message::default().int(1, 8).text(2, "locp").inner(7, graph).inner(8, opset).0
     }
 }
 
-/// Hand-built models, one per thing that no exporter's model here has.
-pub fn shapes() -> Vec<(&'static str, Vec<u8>)> {
+/// Hand-built models, one per thing that no exporter's model here has. No activation kills a channel.
+pub(crate) fn shapes() -> Vec<(&'static str, Vec<u8>)> {
     let conv = |m: Onnx, name: &str, from: &str, c_in, c_out| {
-        let act = format!("{name}.relu");
-        m.conv(name, from, c_in, c_out).relu(&act, name)
+        let act = format!("{name}.act");
+        m.conv(name, from, c_in, c_out).node("LeakyRelu", &act, &[name], &[])
     };
     let flat_literal = conv(Onnx::new(3, 4), "a", "image", 3, 6)
         .initializer(integers("shape", &[0, 96]))
-        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .node("Reshape", "flat", &["a.act", "shape"], &[])
         .fc("b", "flat", 96, 7)
         .fc("logits", "b", 7, 5)
         .output("logits", &[0, 5]);
     // The batch is read from the shape at run time, the channels stand in a Constant node.
     let flat_chain = conv(Onnx::new(3, 4), "a", "image", 3, 6)
-        .node("Shape", "dims", &["a.relu"], &[])
+        .node("Shape", "dims", &["a.act"], &[])
         .initializer(integers("zero", &[0]))
         .node("Gather", "n", &["dims", "zero"], &[])
         .node("Constant", "c", &[], &[("value", Attr::Tensor(integers("", &[96])))])
         .node("Concat", "shape", &["n", "c"], &[("axis", Attr::Int(0))])
-        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .node("Reshape", "flat", &["a.act", "shape"], &[])
         .fc("logits", "flat", 96, 5)
         .output("logits", &[0, 5]);
     let listed_shape = conv(Onnx::new(3, 4), "a", "image", 3, 6)
         .node("Constant", "shape", &[], &[("value_ints", Attr::Ints(vec![-1, 96]))])
-        .node("Reshape", "flat", &["a.relu", "shape"], &[])
+        .node("Reshape", "flat", &["a.act", "shape"], &[])
         .fc("logits", "flat", 96, 5)
         .output("logits", &[0, 5]);
-    let shared = conv(conv(conv(Onnx::new(3, 6), "a", "image", 3, 6), "b", "a.relu", 6, 6), "c", "b.relu", 6, 6)
+    let shared = conv(conv(conv(Onnx::new(3, 6), "a", "image", 3, 6), "b", "a.act", 6, 6), "c", "b.act", 6, 6)
         .node("Identity", "alias", &["b.weight"], &[])
-        .node("Conv", "d", &["c.relu", "alias", "b.bias"], &[("pads", Attr::Ints(vec![1; 4]))])
+        .node("Conv", "d", &["c.act", "alias", "b.bias"], &[("pads", Attr::Ints(vec![1; 4]))])
         .head("d", 6);
     let squeeze = conv(Onnx::new(3, 6), "a", "image", 3, 8)
-        .node("GlobalAveragePool", "squeezed", &["a.relu"], &[])
+        .node("GlobalAveragePool", "squeezed", &["a.act"], &[])
         .conv("down", "squeezed", 8, 4)
-        .relu("down.relu", "down")
-        .conv("up", "down.relu", 4, 8)
+        .node("LeakyRelu", "down.act", &["down"], &[])
+        .conv("up", "down.act", 4, 8)
         .node("Sigmoid", "gate", &["up"], &[])
-        .node("Mul", "scaled", &["a.relu", "gate"], &[])
+        .node("Mul", "scaled", &["a.act", "gate"], &[])
         .head("scaled", 8);
     let parameters = conv(Onnx::new(3, 6), "a", "image", 3, 8)
         .initializer(weights("scale", &[8, 1, 1]))
         .initializer(weights("one", &[1]))
-        .node("Mul", "scaled", &["scale", "a.relu"], &[])
+        .node("Mul", "scaled", &["scale", "a.act"], &[])
         .node("Add", "shifted", &["scaled", "one"], &[])
         .head("shifted", 8);
     let concats = {
         let m = conv(conv(Onnx::new(3, 6), "a", "image", 3, 4), "b", "image", 3, 6);
-        let m = m.node("Concat", "ab", &["a.relu", "b.relu"], &[("axis", Attr::Int(1))]);
-        let m = m.node("Concat", "abi", &["ab", "image", "a.relu"], &[("axis", Attr::Int(1))]);
-        conv(m, "c", "abi", 17, 6).head("c.relu", 6)
+        let m = m.node("Concat", "ab", &["a.act", "b.act"], &[("axis", Attr::Int(1))]);
+        let m = m.node("Concat", "abi", &["ab", "image", "a.act"], &[("axis", Attr::Int(1))]);
+        conv(m, "c", "abi", 17, 6).head("c.act", 6)
     };
     let multiplier = conv(Onnx::new(3, 6), "a", "image", 3, 6)
-        .grouped("dw", "a.relu", 6, 12, 6)
-        .relu("dw.relu", "dw")
-        .grouped("pairs", "dw.relu", 12, 12, 3)
+        .grouped("dw", "a.act", 6, 12, 6)
+        .node("LeakyRelu", "dw.act", &["dw"], &[])
+        .grouped("pairs", "dw.act", 12, 12, 3)
         .head("pairs", 12);
     let typed = Onnx::new(3, 6)
         .initializer(typed_weights("a.weight", &[6, 3, 1, 1]))
@@ -275,19 +282,24 @@ pub fn shapes() -> Vec<(&'static str, Vec<u8>)> {
         .conv("b", "a", 6, 4)
         .head("b", 4);
     let matmul = conv(Onnx::new(3, 6), "a", "image", 3, 6)
-        .node("ReduceMean", "mean", &["a.relu"], &[("axes", Attr::Ints(vec![-1, -2])), ("keepdims", Attr::Int(0))])
+        .node("ReduceMean", "mean", &["a.act"], &[("axes", Attr::Ints(vec![-1, -2])), ("keepdims", Attr::Int(0))])
         .initializer(weights("m.weight", &[6, 9]))
         .initializer(weights("m.bias", &[9]))
         .node("MatMul", "m", &["mean", "m.weight"], &[])
         .node("Add", "m.sum", &["m.bias", "m"], &[])
-        .relu("m.relu", "m.sum")
-        .fc("logits", "m.relu", 9, 5)
+        .node("Sigmoid", "m.act", &["m.sum"], &[])
+        .fc("logits", "m.act", 9, 5)
         .output("logits", &[0, 5]);
     let silu = Onnx::new(3, 6)
         .conv("a", "image", 3, 6)
         .node("Sigmoid", "gate", &["a"], &[])
         .node("Mul", "swish", &["a", "gate"], &[])
-        .node("MaxPool", "pool", &["swish"], &[("kernel_shape", Attr::Ints(vec![2, 2])), ("strides", Attr::Ints(vec![2, 2]))])
+        .node(
+            "MaxPool",
+            "pool",
+            &["swish"],
+            &[("kernel_shape", Attr::Ints(vec![2, 2])), ("strides", Attr::Ints(vec![2, 2]))],
+        )
         .node("Unsqueeze", "up", &["pool", "last"], &[])
         .initializer(integers("last", &[4]))
         .node("Squeeze", "down", &["up", "last"], &[])
@@ -309,9 +321,10 @@ pub fn shapes() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The exporters' tiny models, by file name.
-pub fn exported() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn exported() -> Vec<(String, Vec<u8>)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
-    let files = std::fs::read_dir(folder).expect("the models are committed").map(|entry| entry.expect("an entry").path());
+    let files =
+        std::fs::read_dir(folder).expect("the models are committed").map(|entry| entry.expect("an entry").path());
     let mut models: Vec<(String, Vec<u8>)> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "onnx"))
         .map(|path| {
@@ -324,7 +337,7 @@ pub fn exported() -> Vec<(String, Vec<u8>)> {
 }
 
 /// A network of `n` convolutions of `width` channels with a residual addition around every second one.
-pub fn deep(n: usize, width: usize) -> Vec<u8> {
+pub(crate) fn deep(n: usize, width: usize) -> Vec<u8> {
     let mut model = Onnx::new(3, 8).conv("c0", "image", 3, width);
     let mut last = "c0".to_owned();
     for i in 1..n {

@@ -44,18 +44,15 @@ pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
     if let (Some(labels), true) = (&outputs, has_bias) {
         cx.claim(2, 0, Role::Parameter, labels)?;
     }
-    let fixed = match input.kind {
-        Kind::Fixed(reason) => Kind::Fixed(reason),
-        _ => Kind::Fixed(cx.free()),
-    };
-    let kind = outputs.clone().map_or(fixed, |labels| Kind::Channels { axis: 1, labels });
+    let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
+    let kind = outputs.clone().map_or(Kind::Fixed(source), |labels| Kind::Channels { axis: 1, labels });
     cx.set(0, Value { dims: Some(out_dims), ints: None, kind });
 
     let mut spec = ConvSpec::new(c_in, c_out, [1, 1], [1, 1]);
     (spec.groups, spec.dtype, spec.epilogue.bias) = (groups, dtype, has_bias);
     match place(&mut spec, &input, &window) {
         Ok(()) => cx.layer(LayerDraft { node: cx.node_index(), weight, spec, inputs, outputs }),
-        Err(reason) => cx.unmeasurable(reason),
+        Err(reason) => cx.unmeasurable(reason, source),
     }
     Ok(())
 }
@@ -83,7 +80,7 @@ fn grouped(cx: &mut Cx<'_>, groups: usize, c_out: usize, inputs: Option<&Labels>
 /// Puts image, window and batch into the spec.
 fn place(spec: &mut ConvSpec, input: &Value, window: &Window) -> Result<(), &'static str> {
     const UNKNOWN: &str =
-        "its input's size is unknown, so it cannot be timed: export with a fixed image size, or with shape inference";
+        "cannot be timed, for its input's size is unknown: export with a fixed image size, or with shape inference";
     let sides = 2..2 + window.kernel.len();
     let image: Option<Vec<usize>> = sides.map(|axis| input.dim(axis)).collect();
     let (Some(image), Some(batch)) = (image, input.dim(0)) else { return Err(UNKNOWN) };
@@ -91,7 +88,7 @@ fn place(spec: &mut ConvSpec, input: &Value, window: &Window) -> Result<(), &'st
     let first = match image.len() {
         1 => 1,
         2 => 0,
-        _ => return Err("it convolves over three or more axes, which cannot be timed"),
+        _ => return Err("cannot be timed, for it convolves over three or more axes"),
     };
     (spec.batch, spec.height) = (batch, 1);
     for (i, &length) in image.iter().enumerate() {
@@ -102,7 +99,7 @@ fn place(spec: &mut ConvSpec, input: &Value, window: &Window) -> Result<(), &'st
         spec.dilation[axis] = window.dilations[i];
         [spec.padding[axis], spec.padding[axis + 2]] = window.padding(i, length);
     }
-    spec.validate().map_err(|_| "it has a dimension of 0")
+    spec.validate().map_err(|_| "cannot be timed, for it has a dimension of 0")
 }
 
 pub(super) fn dtype(weight: &Constant) -> Option<DType> {

@@ -3,7 +3,7 @@
 use super::conv::{dtype, shape};
 use super::{Cx, Stop};
 use crate::graph::TensorId;
-use crate::infer::{LayerDraft, Value, product};
+use crate::infer::{Kind, LayerDraft, Value, product};
 use netspec::{ConvSpec, DType, Role};
 
 pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
@@ -84,9 +84,12 @@ impl Full {
                 let outputs = Some(outputs.clone());
                 cx.layer(LayerDraft { node: cx.node_index(), weight, spec, inputs, outputs });
             }
-            _ => cx.unmeasurable("its number of rows is unknown, so it cannot be timed: export with fixed sizes"),
+            _ => {
+                let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
+                cx.unmeasurable("cannot be timed, for its number of rows is unknown: export with fixed sizes", source);
+            }
         }
-        let kind = crate::infer::Kind::Channels { axis: last, labels: outputs };
+        let kind = Kind::Channels { axis: last, labels: outputs };
         cx.set(0, Value { dims: Some(dims), ints: None, kind });
         Ok(())
     }

@@ -17,9 +17,7 @@ pub(super) fn reduce(cx: &mut Cx<'_>) -> Result<(), Stop> {
     };
     let keeps = cx.node().int("keepdims", 1) != 0;
     let kind = match &input.kind {
-        Kind::Channels { axis, .. } if axes.contains(axis) => {
-            return Err(Stop::Freeze("mixes the channels".to_owned()));
-        }
+        Kind::Channels { axis, .. } if axes.contains(axis) => cx.lose_channels(&input, "mixes the channels"),
         Kind::Channels { axis, labels } => {
             let gone = if keeps { 0 } else { axes.iter().filter(|a| *a < axis).count() };
             Kind::Channels { axis: axis - gone, labels: labels.clone() }

@@ -16,7 +16,7 @@ pub(super) fn flatten(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let out = vec![product(&dims[..axis]), product(&dims[axis..])];
     let kind = match &input.kind {
         Kind::Channels { axis: channels, .. } if *channels < axis => {
-            return Err(Stop::Freeze("merges the channels with the batch".to_owned()));
+            cx.lose_channels(&input, "merges the channels with the batch")
         }
         Kind::Channels { .. } => merge(cx, &input, axis..rank, 1)?,
         Kind::Constant(_) => Kind::Fixed(cx.free()),
@@ -51,7 +51,10 @@ pub(super) fn reshape(cx: &mut Cx<'_>) -> Result<(), Stop> {
         return Ok(());
     }
     let kind = match &input.kind {
-        Kind::Channels { axis, .. } => reshape_channels(cx, &input, *axis, &wanted, &dims)?,
+        Kind::Channels { axis, .. } => match reshape_channels(cx, &input, *axis, &wanted, &dims) {
+            Err(Stop::Freeze(reason)) => cx.lose_channels(&input, &reason),
+            other => other?,
+        },
         Kind::Constant(_) => Kind::Fixed(cx.free()),
         Kind::Fixed(reason) => Kind::Fixed(*reason),
     };
@@ -99,6 +102,7 @@ fn target_dims(cx: &Cx<'_>, input: &Value, wanted: &[Int]) -> Result<Dims, Stop>
 }
 
 fn reshape_channels(cx: &mut Cx<'_>, input: &Value, axis: usize, wanted: &[Int], dims: &Dims) -> Result<Kind, Stop> {
+    // A single channel leaves no trace in the shapes, and cannot go anyway.
     let give_up = || Stop::Freeze("rearranges the channels in a way that has no rule here".to_owned());
     let before = input.dims.as_ref().ok_or_else(give_up)?;
     let (block, target) = block_of(before, axis, dims).ok_or_else(give_up)?;

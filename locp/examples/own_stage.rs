@@ -1,0 +1,44 @@
+//! One stage swapped, everything else kept: a planner of one's own in the whole pipeline.
+//!
+//! It runs on the simulated H100, so that it takes a moment anywhere; its figures are labelled as simulated.
+
+use benefit::{Budget, Infeasible, Planner, Problem, Solution};
+use locp::{Engine, Model, Pipeline};
+use std::path::Path;
+
+/// Narrows the widest group by one level until the budget holds.
+struct WidestFirst;
+
+impl Planner for WidestFirst {
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+        let limit_ns = budget.limit_ns(problem.dense_ns());
+        let mut levels = problem.dense();
+        while problem.cost(&levels).ns > limit_ns {
+            let widths = problem.widths(&levels);
+            let open = (0..levels.len()).filter(|&group| levels[group] > 0);
+            let Some(widest) = open.max_by_key(|&group| widths[group]) else {
+                return Err(Infeasible::new(problem, "widest-first", budget, &levels));
+            };
+            levels[widest] -= 1;
+        }
+        Ok(Solution::new(problem, "widest-first", levels))
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "an example shows its result")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::named("simulated:h100", 1, 0)?;
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fashion.onnx"));
+    let model = Model::open(path, 64)?;
+    let table = sharing::MemoryStore::new(sharing::TableKind::Simulated);
+    let pruned = Pipeline::new(&engine, Box::new(table))?.planner(WidestFirst).run(&model, Budget::ratio(0.7))?;
+
+    println!("{}: {:.3}x (simulated)", pruned.planned.solution.planner, pruned.ratio());
+    for group in &pruned.planned.plan.groups {
+        println!("{:24} {:4} -> {:4}", group.name, group.channels, group.keep.len());
+    }
+    let output = std::env::temp_dir().join("locp-own-stage.onnx");
+    pruned.write(&output)?;
+    println!("wrote {}", output.display());
+    Ok(())
+}
