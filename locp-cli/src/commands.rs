@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use locp::report::Accuracy;
 use locp::{
     Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
+    Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,10 @@ impl Run<'_> {
             Format::Human => output::text(&human(report))?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Watch { progress: &self.bars, cancel: self.cancel.clone() }
     }
 
     fn engine(&self) -> Result<Engine, Error> {
@@ -145,7 +150,7 @@ impl Run<'_> {
     }
 
     fn accuracies(&self, labelled: &Labelled, engine: &Engine, models: [&Path; 2]) -> Result<[Accuracy; 2], Error> {
-        let [dense, pruned] = models.map(|onnx| labelled.accuracy(engine, onnx, &self.bars, self.cancel));
+        let [dense, pruned] = models.map(|onnx| labelled.accuracy(engine, onnx, &self.watch()));
         Ok([dense?, pruned?])
     }
 
@@ -162,7 +167,7 @@ impl Run<'_> {
         let (dense, pruned, engine) = (self.open(dense)?, self.open(pruned)?, self.engine()?);
         let mut measurer = self.measurer(&engine)?;
         let models = [&dense, &pruned];
-        let report = locp::verify(&engine, &mut measurer, models, at_most, &self.bars, self.cancel)?;
+        let report = locp::verify(&engine, &mut measurer, models, at_most, &self.watch())?;
         self.show(&report, human::verify)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -170,7 +175,7 @@ impl Run<'_> {
     fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
         let labelled = Labelled::read(images, labels, &model)?;
-        let accuracy = labelled.accuracy(&engine, model.path(), &self.bars, self.cancel)?;
+        let accuracy = labelled.accuracy(&engine, model.path(), &self.watch())?;
         let header = engine.header("locp.accuracy/1");
         self.show(&locp::report::AccuracyReport { header, model: model.report(), accuracy }, human::accuracy)
     }
@@ -183,10 +188,10 @@ impl Run<'_> {
         options.sweeps.min_share = planning.min_share;
         options.sweeps.residual = planning.prune_residual;
         let table = locp::open(&self.table(), engine)?;
-        let pipeline = Pipeline::with(engine, table, options, &self.bars, self.cancel.clone())?;
+        let pipeline = Pipeline::with(engine, table, options, self.watch())?;
         Ok(match planning.planner {
             Planner::TwoStage => pipeline,
-            Planner::Uniform => pipeline.planner(locp::Uniform::default()),
+            Planner::Uniform => pipeline.planner(locp::Uniform),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::images::Images;
 use crate::report::Accuracy;
-use crate::{Cancel, Error, Progress};
+use crate::{Error, Watch};
 use netspec::Tensor;
 use std::path::Path;
 use timing::{ModelBackend, ModelRun};
@@ -16,17 +16,16 @@ pub fn accuracy(
     onnx: &Path,
     images: &Images,
     labels: &[usize],
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: &Watch<'_>,
 ) -> Result<Accuracy, Error> {
     if images.len() != labels.len() {
         return Err(Error::Count { images: images.len(), labels: labels.len() });
     }
     let mut run = models.load(onnx, 1)?;
-    progress.begin("accuracy", Some(images.len() as u64));
+    watch.progress.begin("accuracy", Some(images.len() as u64));
     let mut hits = [0usize; 2];
     for (i, &label) in labels.iter().enumerate() {
-        if cancel.is_raised() {
+        if watch.cancel.is_raised() {
             return Err(Error::Interrupted);
         }
         let scores = scores(run.as_mut(), images.batch(i, 1), onnx)?;
@@ -37,9 +36,9 @@ pub fn accuracy(
         let rank = scores.iter().enumerate().filter(|&(class, &s)| class != label && (s >= own || s.is_nan())).count();
         hits[0] += usize::from(rank == 0);
         hits[1] += usize::from(rank < 5);
-        progress.advance(1);
+        watch.progress.advance(1);
     }
-    progress.end("");
+    watch.progress.end("");
     let n = labels.len();
     Ok(Accuracy {
         n,

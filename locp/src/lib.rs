@@ -50,7 +50,7 @@ pub use measure::{Measurer, Precision};
 pub use model::Model;
 pub use netspec;
 pub use pipeline::{Options, Pipeline, Planned, Pruned};
-pub use progress::{Cancel, Progress, Silent};
+pub use progress::{Cancel, Progress, Silent, Watch};
 pub use prune::{Labelled, report as prune_report};
 pub use steps::steps;
 pub use sweeps::{SearchKind, SweepOptions};

@@ -8,7 +8,7 @@ use crate::planning::Planning;
 use crate::report::{BudgetReport, GroupPlanReport, PlanReport};
 use crate::sweeps::SweepOptions;
 use crate::verify::{self, Pair};
-use crate::{Cancel, Error, Progress, Silent};
+use crate::{Error, Watch};
 use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
@@ -52,8 +52,7 @@ pub struct Pipeline<'a> {
     measurer: Measurer<'a>,
     planner: Box<dyn Planner + 'a>,
     options: Options,
-    progress: &'a dyn Progress,
-    cancel: Cancel,
+    watch: Watch<'a>,
 }
 
 /// A plan with its prediction.
@@ -105,7 +104,7 @@ impl Pruned {
 impl<'a> Pipeline<'a> {
     /// An engine, the table behind it, and the defaults: the two-stage planner, nobody who listens.
     pub fn new(engine: &'a Engine, table: Box<dyn Store>) -> Result<Pipeline<'a>, Error> {
-        Pipeline::with(engine, table, Options::default(), &Silent, Cancel::new())
+        Pipeline::with(engine, table, Options::default(), Watch::default())
     }
 
     /// The same with everything said.
@@ -113,11 +112,10 @@ impl<'a> Pipeline<'a> {
         engine: &'a Engine,
         table: Box<dyn Store>,
         options: Options,
-        progress: &'a dyn Progress,
-        cancel: Cancel,
+        watch: Watch<'a>,
     ) -> Result<Pipeline<'a>, Error> {
-        let measurer = Measurer::new(engine, table, &cancel, options.seed)?;
-        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), options, progress, cancel })
+        let measurer = Measurer::new(engine, table, &watch.cancel, options.seed)?;
+        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), options, watch })
     }
 
     /// Another planner.
@@ -151,7 +149,7 @@ impl<'a> Pipeline<'a> {
             let file = temporary(&patch)?;
             let smaller = Model::open(file.path(), model.batch())?;
             let models = [model, &smaller];
-            let (pair, _) = verify::pair(self.engine, &mut self.measurer, models, self.progress, &self.cancel)?;
+            let (pair, _) = verify::pair(self.engine, &mut self.measurer, models, &self.watch)?;
             let target = target_ns / planning.dense_ns;
             let is_within = pair.ratio <= target || (round >= ATTEMPTS && pair.ratio <= SLACK * target);
             if is_within && pair.ratio_interval[1] < 1.0 {
@@ -169,7 +167,7 @@ impl<'a> Pipeline<'a> {
 
     fn state<'m>(&mut self, model: &'m Model, value: &dyn Value) -> Result<Planning<'m>, Error> {
         let Options { limits, sweeps, .. } = &self.options;
-        Planning::new(model, self.engine, &mut self.measurer, value, limits, sweeps, self.progress, &self.cancel)
+        Planning::new(model, self.engine, &mut self.measurer, value, limits, sweeps, &self.watch)
     }
 
     /// `budget` is what was asked for, `limit` what this attempt aims at.
@@ -180,7 +178,7 @@ impl<'a> Pipeline<'a> {
         budget: Budget,
         limit: Budget,
     ) -> Result<Planned, Error> {
-        let solution = planning.solve(&*self.planner, limit, &mut self.measurer, self.progress)?;
+        let solution = planning.solve(&*self.planner, limit, &mut self.measurer, self.watch.progress)?;
         let model = planning.model;
         let plan = solution.to_plan(model.network(), value)?;
         let prunable = model.network().groups.iter().filter(|group| group.frozen.is_none());

@@ -5,7 +5,7 @@ use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Axis, Covers};
 use crate::sweeps::{Line, SweepOptions, Sweeps};
-use crate::{Cancel, Error, Progress};
+use crate::{Error, Progress, Watch};
 use benefit::{Budget, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
 use netspec::{ConvSpec, Network, Provenance};
 use timing::{Policy, stop};
@@ -31,12 +31,11 @@ impl<'a> Planning<'a> {
         value: &dyn Value,
         limits: &Limits,
         options: &SweepOptions,
-        progress: &dyn Progress,
-        cancel: &Cancel,
+        watch: &Watch<'_>,
     ) -> Result<Planning<'a>, Error> {
         let network = model.network();
         check_prunable(model, limits)?;
-        let sweeps = Sweeps::search(network, measurer, options, progress)?;
+        let sweeps = Sweeps::search(network, measurer, options, watch.progress)?;
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
         for (i, layer) in network.layers.iter().enumerate() {
             let lines = Line::of(layer, network, options.residual);
@@ -58,7 +57,7 @@ impl<'a> Planning<'a> {
             Some(models) => {
                 let mut run = models.load(model.path(), model.batch())?;
                 let mut rule = stop::Relative::new(0.005).min_samples(30).max_samples(400).limit_ms(10_000.0);
-                let policy = Policy::warm().warm_up(5).cancel(cancel.flag());
+                let policy = Policy::warm().warm_up(5).cancel(watch.cancel.flag());
                 (timing::measure(&mut run, &mut rule, &policy)?.median_ns, Covers::WholeModel)
             }
         };

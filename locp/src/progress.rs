@@ -37,6 +37,22 @@ pub struct Silent;
 
 impl Progress for Silent {}
 
+/// What long work reports to, and what can stop it.
+#[derive(Clone)]
+pub struct Watch<'a> {
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+    /// Who may ask to stop.
+    pub cancel: Cancel,
+}
+
+impl Default for Watch<'_> {
+    /// Nobody listens and nobody stops it.
+    fn default() -> Self {
+        Watch { progress: &Silent, cancel: Cancel::new() }
+    }
+}
+
 /// A flag that asks long work to stop; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);

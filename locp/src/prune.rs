@@ -7,7 +7,7 @@ use crate::measure::Measurer;
 use crate::model::Model;
 use crate::pipeline::Pruned;
 use crate::report::{Accuracy, Interval, PruneReport};
-use crate::{Cancel, Error, Progress};
+use crate::{Error, Watch};
 use std::path::Path;
 
 /// Labelled images, read and counted.
@@ -43,16 +43,10 @@ impl Labelled {
     }
 
     /// The share of right answers of a model file.
-    pub fn accuracy(
-        &self,
-        engine: &Engine,
-        onnx: &Path,
-        progress: &dyn Progress,
-        cancel: &Cancel,
-    ) -> Result<Accuracy, Error> {
+    pub fn accuracy(&self, engine: &Engine, onnx: &Path, watch: &Watch<'_>) -> Result<Accuracy, Error> {
         let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "accuracy" };
         let models = engine.models().ok_or_else(missing)?;
-        accuracy(models, onnx, &self.images, &self.labels, progress, cancel)
+        accuracy(models, onnx, &self.images, &self.labels, watch)
     }
 }
 

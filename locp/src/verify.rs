@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Covers, Interval, VerifyReport};
-use crate::{Cancel, Error, Progress};
+use crate::{Error, Watch};
 use netspec::Network;
 use std::path::Path;
 use timing::{Policy, stop};
@@ -29,21 +29,15 @@ pub(crate) struct Pair {
 }
 
 /// Times two model files in turns on an engine that runs whole models.
-fn whole(
-    engine: &Engine,
-    [dense, pruned]: [&Path; 2],
-    batch: usize,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Pair, Error> {
+fn whole(engine: &Engine, [dense, pruned]: [&Path; 2], batch: usize, watch: &Watch<'_>) -> Result<Pair, Error> {
     let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "timing end to end" };
     let models = engine.models().ok_or_else(missing)?;
     let (mut a, mut b) = (models.load(dense, batch)?, models.load(pruned, batch)?);
-    progress.begin("verify", None);
+    watch.progress.begin("verify", None);
     let mut rule = stop::Relative::new(PRECISION).min_samples(PAIRS[0]).max_samples(PAIRS[1]).limit_ms(LIMIT_MS);
-    let policy = Policy::warm().warm_up(5).cancel(cancel.flag());
+    let policy = Policy::warm().warm_up(5).cancel(watch.cancel.flag());
     let found = timing::compare(&mut a, &mut b, &mut rule, &policy)?;
-    progress.end("");
+    watch.progress.end("");
     Ok(Pair {
         dense_ns: found.a.median_ns,
         dense_interval_ns: found.a.interval_ns,
@@ -83,13 +77,12 @@ pub(crate) fn pair(
     engine: &Engine,
     measurer: &mut Measurer<'_>,
     [dense, pruned]: [&Model; 2],
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: &Watch<'_>,
 ) -> Result<(Pair, Covers), Error> {
     Ok(match engine.models() {
         Some(_) => {
             let paths = [dense.path(), pruned.path()];
-            (whole(engine, paths, dense.batch(), progress, cancel)?, Covers::WholeModel)
+            (whole(engine, paths, dense.batch(), watch)?, Covers::WholeModel)
         }
         None => (sums(measurer, [dense.network(), pruned.network()])?, Covers::Convolutions),
     })
@@ -103,10 +96,9 @@ pub fn verify(
     measurer: &mut Measurer<'_>,
     [dense, pruned]: [&Model; 2],
     at_most: f64,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: &Watch<'_>,
 ) -> Result<VerifyReport, Error> {
-    let (pair, covers) = pair(engine, measurer, [dense, pruned], progress, cancel)?;
+    let (pair, covers) = pair(engine, measurer, [dense, pruned], watch)?;
     let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     Ok(VerifyReport {
         header: engine.header("locp.verify/1"),

@@ -1,7 +1,6 @@
 //! The command line's contract: fields, labels, exit codes, and what one command hands to the next.
 
-mod common;
-use common::Place;
+use crate::place::Place;
 use serde_json::Value;
 
 const MODEL: &str = "@models/fashion.onnx";
@@ -170,7 +169,7 @@ fn a_broken_pipe_is_no_error() {
     use std::process::{Command, Stdio};
     let mut child = Command::new(env!("CARGO_BIN_EXE_locp"))
         .args(["inspect", "--format", "json"])
-        .arg(common::repository().join("models/fashion.onnx"))
+        .arg(crate::place::repository().join("models/fashion.onnx"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -187,7 +186,7 @@ fn ctrl_c_keeps_what_was_measured() {
     use std::time::{Duration, Instant};
     let place = Place::new();
     let table = place.path("table.locp");
-    let model = common::repository().join("onnx-surgery/tests/models/vgg_ts.onnx");
+    let model = crate::place::repository().join("onnx-surgery/tests/models/vgg_ts.onnx");
     let child = Command::new(env!("CARGO_BIN_EXE_locp"))
         .args(["measure", "--progress", "never", "-q", "--table"])
         .args([&table, &model])

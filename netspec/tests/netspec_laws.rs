@@ -1,4 +1,5 @@
 //! Laws that every conv spec, index map and plan obeys.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain fails, as it should")]
 use netspec::*;
 use proptest::prelude::*;
 

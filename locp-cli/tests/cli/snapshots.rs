@@ -1,7 +1,6 @@
 //! What people see, word for word, where it does not depend on the machine.
 
-mod common;
-use common::Place;
+use crate::place::Place;
 
 const MODEL: &str = "@models/fashion.onnx";
 const TINY: &str = "@onnx-surgery/tests/models/resnet_ts.onnx";
@@ -14,7 +13,7 @@ fn snapshot(name: &str, lines: &[String]) {
         let ran = place.locp(&format!("--progress never {line}"));
         seen = format!("exit {}\n-- stdout\n{}-- stderr\n{}", ran.code, ran.stdout, ran.stderr);
     }
-    let root = regex_of(&common::repository().display().to_string());
+    let root = regex_of(&crate::place::repository().display().to_string());
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&root, "REPOSITORY");
     settings.add_filter(r"\d+\.\d s of engine time", "T s of engine time");

@@ -1,7 +1,6 @@
 //! Bad input: a one-line error that names the thing and the remedy, the right exit code, and nothing written.
 
-mod common;
-use common::{Place, repository};
+use crate::place::{Place, repository};
 
 const TINY: &str = "@onnx-surgery/tests/models/chain_ts.onnx";
 
