@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod aim;
 mod apply;
 mod engine;
 mod error;

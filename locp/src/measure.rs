@@ -136,7 +136,7 @@ fn clocked<'a>(
     cancel: &Cancel,
     seed: u64,
 ) -> Result<Source<'a>, Error> {
-    let policy = Policy::warm().warm_up(2).seed(seed).cancel(cancel.flag());
+    let policy = Policy::network().warm_up(2).seed(seed).cancel(cancel.flag());
     let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy);
     Ok(Clocked { source, spent: Rc::clone(spent) })
 }
