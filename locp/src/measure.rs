@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use timing::{Backend, BackendSource, Policy, stop};
 
 /// Convolutions that take turns, and that a kill may lose.
-const CHUNK: usize = 8;
+const CHUNK: usize = 24;
 
 /// How precisely convolutions are timed.
 #[derive(Clone, Debug)]
@@ -29,12 +29,12 @@ pub struct Precision {
 impl Precision {
     /// For staircases: many widths, each to about 1 %.
     pub fn survey() -> Precision {
-        Precision { half_width: 0.01, min_samples: 9, max_samples: 45, limit_ms: 60.0 }
+        Precision { half_width: 0.01, min_samples: 11, max_samples: 300, limit_ms: 60.0 }
     }
 
     /// For the cells of a final plan: few, and taken afresh, because chosen readings are optimistic.
     pub fn fresh() -> Precision {
-        Precision { half_width: 0.005, min_samples: 15, max_samples: 150, limit_ms: 200.0 }
+        Precision { half_width: 0.005, min_samples: 15, max_samples: 600, limit_ms: 150.0 }
     }
 
     fn rule(&self) -> stop::Relative {

@@ -5,7 +5,11 @@ use crate::report::Axis;
 use crate::{Error, Progress};
 use netspec::{ConvSpec, Layer, Measurement, Network, Width};
 use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+/// Lines on which a lattice is searched at most.
+const WITNESSES: usize = 3;
 
 /// How widths are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,7 +32,7 @@ pub struct SweepOptions {
     pub search: SearchKind,
     /// The narrowest width, as a share of the full one.
     pub min_share: f64,
-    /// The most lattice points of one axis; a finer lattice is coarsened to its next multiple that has no more.
+    /// The most lattice points of one axis; a finer lattice is doubled until it has no more.
     pub max_points: usize,
     /// Relative difference from which on two latencies are two prices.
     pub tolerance: f64,
@@ -157,27 +161,26 @@ impl Sweeps {
         progress: &dyn Progress,
     ) -> Result<Sweeps, Error> {
         let wanted = |layer: &&Layer| options.layer.as_ref().is_none_or(|name| *name == layer.name);
-        let lines: Vec<Line> =
+        let mut distinct: Vec<Line> =
             network.layers.iter().filter(wanted).flat_map(|layer| Line::of(layer, network, options.residual)).collect();
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
-        let mut distinct = lines.clone();
         distinct.sort();
         distinct.dedup();
         progress.begin("steps", Some(distinct.len() as u64));
         let mut lattices = BTreeMap::new();
-        for line in distinct {
+        for line in &distinct {
             let kind = (line.axis, line.spec.groups > 1);
             let lattice = match lattices.get(&kind) {
                 Some(&lattice) => lattice,
                 None if options.search == SearchKind::Exhaustive => 1,
                 None => {
-                    let lattice = find_lattice(&lines, kind, measurer, options)?;
+                    let lattice = find_lattice(&distinct, kind, measurer, options)?;
                     lattices.insert(kind, lattice);
                     lattice
                 }
             };
-            let swept = sweep(&line, lattice, measurer, options)?;
-            sweeps.insert(line, swept);
+            let swept = sweep(line, lattice, measurer, options)?;
+            sweeps.insert(line.clone(), swept);
             progress.advance(1);
         }
         progress.end(&format!(
@@ -193,18 +196,25 @@ impl Sweeps {
 
 /// The multiples on which treads live on this engine, for one axis and kind of convolution.
 ///
-/// It is found on the line with the most work among those wide enough to show it, once, and used for all of them.
+/// It is searched on the lines with the most work among those wide enough to show it, and used for all of them.
+/// One unlucky reading makes a lattice look finer than it is, so the median of up to three answers counts.
 fn find_lattice(
     lines: &[Line],
     (axis, is_grouped): (Axis, bool),
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
 ) -> Result<usize, Error> {
-    let same_kind = lines.iter().filter(|line| line.axis == axis && (line.spec.groups > 1) == is_grouped);
-    let Some(line) = same_kind.max_by_key(|line| (line.steps().min(128), line.spec.macs())) else { return Ok(1) };
-    let mut search = LatticeSearch::new(&config(line, options));
-    drive(&mut search, line, measurer)?;
-    Ok(search.lattice().unwrap_or(1))
+    let mut widest: Vec<&Line> =
+        lines.iter().filter(|line| line.axis == axis && (line.spec.groups > 1) == is_grouped).collect();
+    widest.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
+    let mut found = Vec::new();
+    for line in widest.into_iter().take(WITNESSES) {
+        let mut search = LatticeSearch::new(&config(line, options));
+        drive(&mut search, line, measurer)?;
+        found.push(search.lattice().unwrap_or(1));
+    }
+    found.sort_unstable();
+    Ok(found.get(found.len() / 2).copied().unwrap_or(1))
 }
 
 fn config(line: &Line, options: &SweepOptions) -> Config {
@@ -215,11 +225,11 @@ fn config(line: &Line, options: &SweepOptions) -> Config {
 }
 
 fn sweep(line: &Line, lattice: usize, measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
-    let points = line.steps().div_ceil(lattice);
-    let coarse = match options.search {
-        SearchKind::Exhaustive => 1,
-        _ => lattice * points.div_ceil(options.max_points.max(1)),
-    };
+    // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
+    let mut coarse = lattice;
+    while options.search != SearchKind::Exhaustive && line.steps().div_ceil(coarse) > options.max_points.max(2) {
+        coarse *= 2;
+    }
     let strategy = match options.search {
         SearchKind::ThreePoint => Strategy::ThreePoint,
         SearchKind::Grid => Strategy::Grid(coarse),
