@@ -5,15 +5,24 @@
 
 use timing::Rng;
 
+/// Numbers that are drawn; longer tensors repeat them. A hundred million draws would take longer than all the runs
+/// of a fully connected layer, and no engine can tell. A prime, so that rows do not repeat each other.
+const DRAWN: usize = 65_521;
+
+fn repeated(n: usize, draw: impl FnMut() -> f32) -> Vec<f32> {
+    let drawn: Vec<f32> = std::iter::repeat_with(draw).take(n.min(DRAWN)).collect();
+    drawn.iter().copied().cycle().take(n).collect()
+}
+
 /// Activations as behind a ReLU: normal values with the negative half set to zero.
 pub(crate) fn activations(n: usize, seed: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed);
-    (0..n).map(|_| rng.normal().max(0.0) as f32).collect()
+    repeated(n, || rng.normal().max(0.0) as f32)
 }
 
 /// Weights with the variance that keeps activations at their scale: 2 / `fan_in` (He et al., 2015).
 pub(crate) fn weights(n: usize, fan_in: usize, seed: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed);
     let scale = (2.0 / fan_in.max(1) as f64).sqrt();
-    (0..n).map(|_| (rng.normal() * scale) as f32).collect()
+    repeated(n, || (rng.normal() * scale) as f32)
 }

@@ -39,9 +39,6 @@ pub(crate) struct Global {
     /// Print the result only.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Tell more on stderr.
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
     /// Seed of every random choice.
     #[arg(long, global = true, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -72,6 +69,8 @@ pub(crate) enum Command {
     Measure {
         /// The ONNX model.
         model: PathBuf,
+        #[command(flatten)]
+        reach: Reach,
     },
     /// Show the latency staircases: lattice, edges, dominated widths.
     Steps {
@@ -86,6 +85,8 @@ pub(crate) enum Command {
         /// Draw the staircases into this SVG file.
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
+        #[command(flatten)]
+        reach: Reach,
     },
     /// Decide what every group keeps under a latency budget.
     Plan {
@@ -166,6 +167,13 @@ pub(crate) struct Planning {
     /// How the plan is made.
     #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
     pub(crate) planner: Planner,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// How far a network may be pruned, and so which widths matter.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
     /// Prune residual streams too; without calibration this costs much accuracy.
     #[arg(long)]
     pub(crate) prune_residual: bool,

@@ -1,11 +1,10 @@
 //! One function per subcommand: flags in, report out.
 
-use crate::args::{Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Search};
+use crate::args::{Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search};
 use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
-use locp::report::Accuracy;
 use locp::{
     Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
     Watch,
@@ -29,8 +28,10 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
     match &cli.command {
         Command::Doctor => run.doctor(),
         Command::Inspect { model } => run.inspect(model),
-        Command::Measure { model } => run.measure(model),
-        Command::Steps { model, layer, search, plot } => run.steps(model, layer.as_deref(), *search, plot.as_deref()),
+        Command::Measure { model, reach } => run.measure(model, reach),
+        Command::Steps { model, layer, search, plot, reach } => {
+            run.steps(model, layer.as_deref(), *search, plot.as_deref(), reach)
+        }
         Command::Plan { model, planning, output } => run.plan(model, planning, output),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
             let labelled = images.as_deref().zip(labels.as_deref());
@@ -75,6 +76,14 @@ impl Run<'_> {
         Measurer::new(engine, locp::open(&self.table(), engine)?, self.cancel, self.global.seed)
     }
 
+    /// The table and a recording are inputs that no result may replace.
+    fn check_outputs(&self, outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
+        let table = self.table();
+        let recorded = self.global.engine.strip_prefix("recorded:").map(Path::new);
+        let inputs: Vec<&Path> = inputs.iter().copied().chain([table.as_path()]).chain(recorded).collect();
+        locp::check_outputs(outputs, &inputs)
+    }
+
     fn doctor(&self) -> Result<ExitCode> {
         self.show(&locp::doctor(self.global.threads.into(), &self.table()), human::doctor)
     }
@@ -83,27 +92,40 @@ impl Run<'_> {
         self.show(&locp::inspect(&self.open(model)?), human::inspect)
     }
 
-    fn measure(&self, model: &Path) -> Result<ExitCode> {
+    /// What is swept, the same for every command, so that one fills the table for the next.
+    fn sweeps(&self, reach: &Reach) -> SweepOptions {
+        let mut options = SweepOptions::default();
+        options.seed = self.global.seed;
+        options.min_share = reach.min_share;
+        options.residual = reach.prune_residual;
+        options
+    }
+
+    fn measure(&self, model: &Path, reach: &Reach) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
-        let options = SweepOptions::default();
-        let report = locp::steps(&model, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
+        let mut measurer = self.measurer(&engine)?;
+        measurer.latencies(&model.network().layers.iter().map(|layer| layer.spec.clone()).collect::<Vec<_>>())?;
+        let report = locp::steps(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
         self.show(&report, human::measure)
     }
 
-    fn steps(&self, model: &Path, layer: Option<&str>, search: Search, plot: Option<&Path>) -> Result<ExitCode> {
-        if let Some(plot) = plot {
-            locp::check_output(plot, &[model])?;
-        }
+    fn steps(
+        &self,
+        model: &Path,
+        layer: Option<&str>,
+        search: Search,
+        plot: Option<&Path>,
+        reach: &Reach,
+    ) -> Result<ExitCode> {
+        self.check_outputs(plot.as_slice(), &[model])?;
         let (model, engine) = (self.open(model)?, self.engine()?);
-        let mut options = SweepOptions::default();
-        options.layer = layer.map(str::to_owned);
-        options.seed = self.global.seed;
+        let mut options = self.sweeps(reach);
         options.search = match search {
             Search::ThreePoint => SearchKind::ThreePoint,
             Search::Grid => SearchKind::Grid,
             Search::Exhaustive => SearchKind::Exhaustive,
         };
-        let report = locp::steps(&model, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
+        let report = locp::steps(&model, layer, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
         if let Some(plot) = plot {
             let svg = locp::plot::svg(&report.layers, &human::engine_line(&report.header));
             locp::write_bytes(plot, svg.as_bytes())?;
@@ -113,7 +135,7 @@ impl Run<'_> {
 
     fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
-        locp::check_output(output, &[model])?;
+        self.check_outputs(&[output], &[model])?;
         let (model, engine) = (self.open(model)?, self.engine()?);
         let planned = self.pipeline(&engine, planning)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
@@ -130,17 +152,19 @@ impl Run<'_> {
     ) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         let inputs: Vec<&Path> = [model].into_iter().chain(labelled.iter().flat_map(|(i, l)| [*i, *l])).collect();
-        for output in [output].into_iter().chain(plan_out) {
-            locp::check_output(output, &inputs)?;
-        }
+        let outputs: Vec<&Path> = [output].into_iter().chain(plan_out).collect();
+        self.check_outputs(&outputs, &inputs)?;
         let (model, engine) = (self.open(model)?, self.engine()?);
         let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
+        let accuracy = |onnx: &Path| match &labelled {
+            Some(labelled) => labelled.accuracy(&engine, onnx, model.batch(), &self.watch()).map(Some),
+            None => Ok(None),
+        };
+        // The dense model's first: labels that do not fit it are found before minutes are spent.
+        let before = accuracy(model.path())?;
         let mut pipeline = self.pipeline(&engine, planning)?;
         let pruned = pipeline.run(&model, budget)?;
-        let accuracies = match &labelled {
-            Some(labelled) => Some(self.accuracies(labelled, &engine, [model.path(), pruned.path()])?),
-            None => None,
-        };
+        let accuracies = before.zip(accuracy(pruned.path())?).map(|(before, after)| [before, after]);
         let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
         pruned.write(output)?;
         if let Some(plan_out) = plan_out {
@@ -149,15 +173,8 @@ impl Run<'_> {
         self.show(&report, human::prune)
     }
 
-    fn accuracies(&self, labelled: &Labelled, engine: &Engine, models: [&Path; 2]) -> Result<[Accuracy; 2], Error> {
-        let [dense, pruned] = models.map(|onnx| labelled.accuracy(engine, onnx, &self.watch()));
-        Ok([dense?, pruned?])
-    }
-
     fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>) -> Result<ExitCode> {
-        if let Some(output) = output {
-            locp::check_output(output, &[model, plan])?;
-        }
+        self.check_outputs(output.as_slice(), &[model, plan])?;
         let model = self.open(model)?;
         let plan = locp::read_plan(plan, &model)?;
         self.show(&locp::apply(&model, &plan, output)?, human::apply)
@@ -165,9 +182,7 @@ impl Run<'_> {
 
     fn verify(&self, dense: &Path, pruned: &Path, at_most: f64) -> Result<ExitCode> {
         let (dense, pruned, engine) = (self.open(dense)?, self.open(pruned)?, self.engine()?);
-        let mut measurer = self.measurer(&engine)?;
-        let models = [&dense, &pruned];
-        let report = locp::verify(&engine, &mut measurer, models, at_most, &self.watch())?;
+        let report = locp::verify(&engine, || self.measurer(&engine), [&dense, &pruned], at_most, &self.watch())?;
         self.show(&report, human::verify)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -175,7 +190,7 @@ impl Run<'_> {
     fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
         let labelled = Labelled::read(images, labels, &model)?;
-        let accuracy = labelled.accuracy(&engine, model.path(), &self.watch())?;
+        let accuracy = labelled.accuracy(&engine, model.path(), model.batch(), &self.watch())?;
         let header = engine.header("locp.accuracy/1");
         self.show(&locp::report::AccuracyReport { header, model: model.report(), accuracy }, human::accuracy)
     }
@@ -183,10 +198,9 @@ impl Run<'_> {
     fn pipeline<'e>(&'e self, engine: &'e Engine, planning: &Planning) -> Result<Pipeline<'e>, Error> {
         let mut options = Options::default();
         options.seed = self.global.seed;
-        options.limits = Limits::default().min_share(planning.min_share).prune_residual(planning.prune_residual);
-        options.sweeps.seed = self.global.seed;
-        options.sweeps.min_share = planning.min_share;
-        options.sweeps.residual = planning.prune_residual;
+        options.limits =
+            Limits::default().min_share(planning.reach.min_share).prune_residual(planning.reach.prune_residual);
+        options.sweeps = self.sweeps(&planning.reach);
         let table = locp::open(&self.table(), engine)?;
         let pipeline = Pipeline::with(engine, table, options, self.watch())?;
         Ok(match planning.planner {

@@ -23,6 +23,7 @@ fn table(right: &[bool], rows: &[Vec<String>]) -> String {
 }
 
 fn ms(value: f64) -> String {
+    // Whole networks take milliseconds; a single layer's microseconds would round away.
     match value {
         v if v >= 100.0 => format!("{v:.1} ms"),
         v if v >= 10.0 => format!("{v:.2} ms"),
@@ -167,9 +168,9 @@ pub(crate) fn steps(report: &StepsReport) -> String {
             "\n{}  {}\n  {axis} up to {}, lattice {}, {} widths",
             stair.name, stair.spec, stair.channels, stair.lattice, stair.measured
         );
-        let mut rows = vec![["  edge", "latency", "one step more"].map(str::to_owned).to_vec()];
+        let mut rows = vec![["  edge", "latency", "to the next"].map(str::to_owned).to_vec()];
         for edge in &stair.edges {
-            let jump = if edge.channels == stair.channels { String::new() } else { format!("{:+.4} ms", edge.jump_ms) };
+            let jump = edge.jump_ms.map_or(String::new(), |jump| format!("{jump:+.4} ms"));
             rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump]);
         }
         out.push_str(&table(&[true; 3], &rows));
@@ -261,6 +262,9 @@ pub(crate) fn prune(report: &PruneReport) -> String {
         plan.value_kind,
         value_note(&plan.value_kind)
     );
+    if plan.cells_estimated > 0 {
+        let _ = writeln!(out, "              {} of its cells are estimated, not measured", plan.cells_estimated);
+    }
     let _ = writeln!(out, "covers        {}", covers(plan.covers));
     let asked = report.measurements_new + report.measurements_shared;
     let _ = writeln!(
@@ -275,7 +279,7 @@ pub(crate) fn prune(report: &PruneReport) -> String {
 
 pub(crate) fn verify(report: &VerifyReport) -> String {
     format!(
-        "engine  {}\ndense   {} {}\npruned  {} {}\nratio   {:.3}x {} from {} interleaved pairs ({})\n{}\n",
+        "engine  {}\ndense   {} {}\npruned  {} {}\nratio   {:.3}x {} from {} ({})\n{}\n",
         engine_line(&report.header),
         ms(report.dense_ms),
         interval(report.dense_interval_ms),
@@ -283,7 +287,10 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
         interval(report.pruned_interval_ms),
         report.ratio,
         interval(report.ratio_interval),
-        report.samples,
+        match report.covers {
+            Covers::WholeModel => format!("{} interleaved pairs", report.samples),
+            Covers::Convolutions => "sums over the layers".to_owned(),
+        },
         covers(report.covers),
         match report.passed {
             true => format!("yes: the interval ends below {}x", report.at_most),

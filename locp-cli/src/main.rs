@@ -64,7 +64,9 @@ fn failure(error: &anyhow::Error, format: Format) -> ExitCode {
         // Where even this cannot be written, the exit code still tells.
         let _ = output::json(&report);
     } else {
-        output::log(&format!("error: {error:#}"));
+        // Our own errors say all in one line; others come with what they were found while doing.
+        let line = known.map_or_else(|| format!("{error:#}"), ToString::to_string);
+        output::log(&format!("error: {line}"));
     }
     ExitCode::from(if known.is_some_and(locp::Error::is_an_answer) { 1 } else { 2 })
 }

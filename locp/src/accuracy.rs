@@ -7,13 +7,13 @@ use netspec::Tensor;
 use std::path::Path;
 use timing::{ModelBackend, ModelRun};
 
-/// Runs all images through the model and counts right answers.
+/// Runs all images through the model, `batch` at a time, and counts right answers.
 ///
-/// `labels` are class indices, one per image. Images whose label is past the model's outputs are an error,
-/// not a wrong answer.
+/// `labels` are class indices, one per image. A label past the model's outputs is an error, not a wrong answer.
 pub fn accuracy(
     models: &dyn ModelBackend,
     onnx: &Path,
+    batch: usize,
     images: &Images,
     labels: &[usize],
     watch: &Watch<'_>,
@@ -21,22 +21,26 @@ pub fn accuracy(
     if images.len() != labels.len() {
         return Err(Error::Count { images: images.len(), labels: labels.len() });
     }
-    let mut run = models.load(onnx, 1)?;
+    let batch = batch.max(1);
+    let mut run = models.load(onnx, batch)?;
     watch.progress.begin("accuracy", Some(images.len() as u64));
     let mut hits = [0usize; 2];
-    for (i, &label) in labels.iter().enumerate() {
+    for (block, labels) in labels.chunks(batch).enumerate() {
         if watch.cancel.is_raised() {
             return Err(Error::Interrupted);
         }
-        let scores = scores(run.as_mut(), images.batch(i, 1), onnx)?;
-        let Some(&own) = scores.get(label) else {
-            return Err(Error::Label { index: i, label, classes: scores.len() });
-        };
-        // Ties count against the model: a network that answers the same everywhere knows nothing.
-        let rank = scores.iter().enumerate().filter(|&(class, &s)| class != label && (s >= own || s.is_nan())).count();
-        hits[0] += usize::from(rank == 0);
-        hits[1] += usize::from(rank < 5);
-        watch.progress.advance(1);
+        let first = block * batch;
+        let scores = scores(run.as_mut(), images.batch(first, batch), onnx)?;
+        for (i, (&label, scores)) in labels.iter().zip(&scores).enumerate() {
+            let Some(&own) = scores.get(label) else {
+                return Err(Error::Label { index: first + i, label, classes: scores.len() });
+            };
+            // Ties and what is no number count against the model: one that answers the same everywhere knows nothing.
+            let rank = scores.iter().enumerate().filter(|&(class, &s)| class != label && !is_below(s, own)).count();
+            hits[0] += usize::from(rank == 0);
+            hits[1] += usize::from(rank < 5);
+        }
+        watch.progress.advance(labels.len() as u64);
     }
     watch.progress.end("");
     let n = labels.len();
@@ -48,10 +52,23 @@ pub fn accuracy(
     })
 }
 
-fn scores(run: &mut dyn ModelRun, image: Tensor, onnx: &Path) -> Result<Vec<f32>, Error> {
-    let outputs = run.infer(&[image])?;
-    let output = outputs.first().ok_or_else(|| Error::Output { path: onnx.to_owned() })?;
-    output.to_f32().map_err(|_| Error::Output { path: onnx.to_owned() })
+/// False also where one of them is no number.
+fn is_below(a: f32, b: f32) -> bool {
+    a < b
+}
+
+/// The scores of each image: the model's first output, of shape N x classes (x 1 x 1).
+fn scores(run: &mut dyn ModelRun, images: Tensor, onnx: &Path) -> Result<Vec<Vec<f32>>, Error> {
+    let outputs = run.infer(&[images])?;
+    let no_scores = || Error::Output { path: onnx.to_owned() };
+    let output = outputs.first().ok_or_else(no_scores)?;
+    let scores = output.to_f32().map_err(|_| no_scores())?;
+    match output.shape.as_slice() {
+        [_, classes, rest @ ..] if *classes > 0 && rest.iter().all(|&d| d == 1) => {
+            Ok(scores.chunks(*classes).map(<[f32]>::to_vec).collect())
+        }
+        _ => Err(no_scores()),
+    }
 }
 
 /// Wilson's score interval of a share at 95 % (Wilson, "Probable inference, the law of succession, and

@@ -13,7 +13,7 @@ pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
     let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     let file: PlanFile =
         serde_json::from_slice(&text).map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
-    if file.schema.strip_prefix("locp.").and_then(|s| s.split_once('/')).is_none_or(|(_, v)| v != "1") {
+    if !["locp.plan/1", "locp.prune/1"].contains(&file.schema.as_str()) {
         return Err(bad(format!("its schema is `{}`; this version reads locp.plan/1", file.schema)));
     }
     let own = model.report().sha256;
@@ -28,7 +28,11 @@ pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
         keep: g.keep,
         members: g.members,
     });
-    Ok(PrunePlan { groups: groups.filter(|g| g.keep.len() != g.channels).collect() })
+    let mut plan = PrunePlan { groups: groups.collect() };
+    // Before those that change nothing are left out: a plan that was edited by hand is checked as a whole.
+    plan.validate(model.network()).map_err(|e| bad(e.to_string()))?;
+    plan.groups.retain(|g| g.keep.len() != g.channels);
+    Ok(plan)
 }
 
 fn short(hash: &str) -> String {

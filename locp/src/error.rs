@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,22 +16,28 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}; check the path, its permissions and the free space", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
-    /// The output would replace an input.
-    #[error("the output {} is the input; choose another path for -o", path.display())]
+    /// The output would replace an input, the table, or another output.
+    #[error("the output {} is already an input or another output; choose another path", path.display())]
     SameFile {
         /// The file.
         path: PathBuf,
     },
     /// The output's folder does not exist.
-    #[error("the folder of the output {} does not exist; make it first or choose another path for -o", path.display())]
+    #[error("the folder of the output {} does not exist; make it first or choose another path", path.display())]
     NoFolder {
+        /// The output.
+        path: PathBuf,
+    },
+    /// The output is a folder or a device.
+    #[error("the output {} is no regular file; name a file that exists or is to be made", path.display())]
+    NoFile {
         /// The output.
         path: PathBuf,
     },
@@ -74,7 +80,7 @@ pub enum Error {
         expected: String,
     },
     /// The model's first output is no list of scores.
-    #[error("{}: its first output is no floating-point tensor; accuracy needs class scores", path.display())]
+    #[error("{}: its first output is no N x classes tensor of floating-point scores; accuracy needs a classifier", path.display())]
     Output {
         /// The model.
         path: PathBuf,
@@ -100,10 +106,10 @@ pub enum Error {
     Unavailable(#[from] timing::Unavailable),
     /// Something could not be timed or run.
     #[error(transparent)]
-    Timing(#[from] timing::TimingError),
+    Timing(timing::TimingError),
     /// A latency could not be told.
     #[error(transparent)]
-    Source(#[from] netspec::SourceError),
+    Source(netspec::SourceError),
     /// The model is no model that can be worked on.
     #[error(transparent)]
     Model(#[from] onnx_surgery::ModelError),
@@ -179,6 +185,7 @@ impl Error {
             Error::Write { .. } => "write",
             Error::SameFile { .. } => "same-file",
             Error::NoFolder { .. } => "no-folder",
+            Error::NoFile { .. } => "no-file",
             Error::Array { .. } => "array",
             Error::Count { .. } => "count",
             Error::Label { .. } => "label",
@@ -224,5 +231,25 @@ impl Error {
 
     pub(crate) fn write(path: &Path, source: std::io::Error) -> Error {
         Error::Write { path: path.to_owned(), source }
+    }
+}
+
+/// An interruption is one, whoever noticed it first.
+impl From<timing::TimingError> for Error {
+    fn from(error: timing::TimingError) -> Error {
+        match error {
+            timing::TimingError::Interrupted => Error::Interrupted,
+            timing::TimingError::Unavailable(unavailable) => Error::Unavailable(unavailable),
+            other => Error::Timing(other),
+        }
+    }
+}
+
+impl From<netspec::SourceError> for Error {
+    fn from(error: netspec::SourceError) -> Error {
+        match error {
+            netspec::SourceError::Interrupted => Error::Interrupted,
+            other => Error::Source(other),
+        }
     }
 }

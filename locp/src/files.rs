@@ -3,20 +3,46 @@
 use crate::Error;
 use crate::report::PlanReport;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
-/// Refuses an output that is an input, or whose folder is missing, before any time is spent.
-pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<(), Error> {
-    let folder = folder(output);
-    if !folder.is_dir() || output.is_dir() || output.file_name().is_none() {
-        return Err(Error::NoFolder { path: output.to_owned() });
+/// Refuses outputs that cannot be, before any time is spent: one that is an input or another output, a folder, a
+/// device, or in a folder that is missing or may not be written to.
+pub fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
+    let mut taken: Vec<PathBuf> = inputs.iter().filter_map(|input| resolved(input)).collect();
+    for &output in outputs {
+        let folder = folder(output);
+        if !folder.is_dir() {
+            return Err(Error::NoFolder { path: output.to_owned() });
+        }
+        if output.exists() && !output.is_file() {
+            return Err(Error::NoFile { path: output.to_owned() });
+        }
+        let own = resolved(output).ok_or_else(|| Error::NoFile { path: output.to_owned() })?;
+        if taken.contains(&own) {
+            return Err(Error::SameFile { path: output.to_owned() });
+        }
+        taken.push(own);
+        temporary_in(folder).map_err(|e| Error::write(output, e))?;
     }
-    let resolved = |path: &Path| path.canonicalize().ok();
-    let own = resolved(output);
-    match own.is_some() && inputs.iter().any(|input| resolved(input) == own) {
-        true => Err(Error::SameFile { path: output.to_owned() }),
-        false => Ok(()),
+    Ok(())
+}
+
+/// A path without links and dots; of a file that does not exist yet, its folder's with its name.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| Some(folder(path).canonicalize().ok()?.join(path.file_name()?)))
+}
+
+/// A file that is gone unless it is renamed, with the permissions that a new file usually has.
+fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".locp-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
+    builder.tempfile_in(folder)
 }
 
 /// Writes a plan as JSON, all or nothing.
@@ -29,7 +55,7 @@ pub fn write_plan(output: &Path, plan: &PlanReport) -> Result<(), Error> {
 /// Writes bytes through a temporary file in the same folder, so that nobody ever sees half of them.
 pub fn write_bytes(output: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".locp-").tempfile_in(folder(output))?;
+        let mut file = temporary_in(folder(output))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(output)?;

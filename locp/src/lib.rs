@@ -38,13 +38,14 @@ mod steps;
 mod sweeps;
 mod table;
 mod verify;
+mod whole;
 
 pub use accuracy::{accuracy, wilson};
 pub use apply::{apply, read_plan};
 pub use benefit::{Budget, Limits, Planner, TwoStage, Uniform};
 pub use engine::{Engine, Liveness, doctor};
 pub use error::Error;
-pub use files::{check_output, write_bytes, write_plan};
+pub use files::{check_outputs, write_bytes, write_plan};
 pub use images::{Images, read_labels};
 pub use inspect::inspect;
 pub use measure::{Measurer, Precision};

@@ -9,8 +9,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use timing::{Backend, BackendSource, Policy, stop};
 
-/// Convolutions that take turns, and that a kill may lose.
+/// Convolutions that take turns, and that a kill may lose: drift cancels among them, and they take seconds at most.
 const CHUNK: usize = 24;
+
+/// Bytes of weights and activations that are prepared at the same time; an engine may hold them two or three times.
+const TOGETHER: usize = 512 << 20;
 
 /// How precisely convolutions are timed.
 #[derive(Clone, Debug)]
@@ -97,17 +100,31 @@ impl<'a> Measurer<'a> {
 
     /// The latencies of `specs`, in their order; the first failure ends it, what was measured before is kept.
     pub fn latencies(&mut self, specs: &[ConvSpec]) -> Result<Vec<Measurement>, Error> {
-        self.cached.latencies(specs).into_iter().map(|answer| answer.map_err(Error::from)).collect()
+        let mut answers = Vec::with_capacity(specs.len());
+        for together in in_memory(specs) {
+            for answer in self.cached.latencies(together) {
+                answers.push(answer?);
+            }
+        }
+        Ok(answers)
     }
 
-    /// The latencies of `specs`, measured now whatever the table says.
+    /// The latencies of `specs`, measured now whatever the table says; it keeps them as history.
     pub fn fresh(&mut self, specs: &[ConvSpec]) -> Result<Vec<Measurement>, Error> {
         // Another order than the survey's, so that a reading that was lucky there is not lucky again.
         let mut source = clocked(self.engine, &Precision::fresh(), &self.spent, &self.cancel, self.seed ^ 0x5eed)?;
         let mut distinct: Vec<ConvSpec> = specs.to_vec();
         distinct.sort();
         distinct.dedup();
-        let answers = source.latencies(&distinct).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut answers = Vec::with_capacity(distinct.len());
+        for together in in_memory(&distinct) {
+            for answer in source.latencies(together) {
+                answers.push(answer?);
+            }
+        }
+        for (spec, measurement) in distinct.iter().zip(&answers) {
+            self.cached.record(spec, measurement)?;
+        }
         self.afresh += distinct.len() as u64;
         let found = |spec| distinct.binary_search(spec).expect("every spec was put among the distinct ones");
         Ok(specs.iter().map(|spec| answers[found(spec)].clone()).collect())
@@ -129,6 +146,29 @@ impl<'a> Measurer<'a> {
     }
 }
 
+/// Runs of specs that fit into memory together: what takes turns is prepared at the same time.
+fn in_memory(specs: &[ConvSpec]) -> impl Iterator<Item = &[ConvSpec]> {
+    let bytes = |spec: &ConvSpec| {
+        let weights = spec.c_out * (spec.c_in / spec.groups.max(1)) * spec.kernel[0] * spec.kernel[1];
+        let [height, width] = spec.out_hw();
+        let activations = spec.batch * (spec.c_in * spec.height * spec.width + spec.c_out * height * width);
+        (weights + activations) * spec.dtype.bytes()
+    };
+    let mut rest = specs;
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fit = rest.iter().take_while(|spec| {
+            sum += bytes(spec);
+            sum <= TOGETHER
+        });
+        // At least one, however large it is.
+        let n = fit.count().max(1).min(rest.len());
+        let (now, later) = rest.split_at(n);
+        rest = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
 fn clocked<'a>(
     engine: &'a Engine,
     precision: &Precision,
@@ -137,6 +177,6 @@ fn clocked<'a>(
     seed: u64,
 ) -> Result<Source<'a>, Error> {
     let policy = Policy::network().warm_up(2).seed(seed).cancel(cancel.flag());
-    let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy);
+    let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy).chunk(CHUNK);
     Ok(Clocked { source, spent: Rc::clone(spent) })
 }

@@ -5,10 +5,10 @@ use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Axis, Covers};
 use crate::sweeps::{Line, SweepOptions, Sweeps};
+use crate::whole;
 use crate::{Error, Progress, Watch};
-use benefit::{Budget, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
-use netspec::{ConvSpec, Network, Provenance};
-use timing::{Policy, stop};
+use benefit::{Budget, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
+use netspec::{ConvSpec, Measurement, Network};
 
 /// How often a plan may be measured and solved again before its estimates are accepted as such.
 const ROUNDS: usize = 24;
@@ -19,6 +19,8 @@ pub(crate) struct Planning<'a> {
     pub(crate) problem: Problem,
     /// Latency of the dense network in nanoseconds, measured.
     pub(crate) dense_ns: f64,
+    /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
+    scale: f64,
     pub(crate) covers: Covers,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Planning<'a> {
     ) -> Result<Planning<'a>, Error> {
         let network = model.network();
         check_prunable(model, limits)?;
-        let sweeps = Sweeps::search(network, measurer, options, watch.progress)?;
+        let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
         for (i, layer) in network.layers.iter().enumerate() {
             let lines = Line::of(layer, network, options.residual);
@@ -54,70 +56,74 @@ impl<'a> Planning<'a> {
         let mut problem = builder.build()?;
         let (dense_ns, covers) = match engine.models() {
             None => (problem.dense_ns(), Covers::Convolutions),
-            Some(models) => {
-                let mut run = models.load(model.path(), model.batch())?;
-                let mut rule = stop::Relative::new(0.005).min_samples(30).max_samples(400).limit_ms(10_000.0);
-                let policy = Policy::warm().warm_up(5).cancel(watch.cancel.flag());
-                (timing::measure(&mut run, &mut rule, &policy)?.median_ns, Covers::WholeModel)
+            Some(_) => {
+                let [whole_ns, parts_ns] = whole::with_parts(engine, model.path(), network, watch)?;
+                // The table's cells may be from a quieter or busier hour: only the ratio is taken over.
+                let dense = Reading { levels: problem.dense(), ns: problem.dense_ns() * whole_ns / parts_ns };
+                problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
+                (whole_ns, Covers::WholeModel)
             }
         };
-        if covers == Covers::WholeModel {
-            let dense = Reading { levels: problem.dense(), ns: dense_ns };
-            problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
-        }
-        Ok(Planning { model, problem, dense_ns, covers })
+        let scale = dense_ns / problem.dense_ns();
+        Ok(Planning { model, problem, dense_ns, scale, covers })
     }
 
-    /// A plan within the budget whose every cell was measured afresh.
+    /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.
+    ///
+    /// It is made on estimates, measured where it stands, and made again, until it rests on measured cells. Then all
+    /// its cells are measured afresh, for chosen readings are optimistic: what looks fast by chance is chosen more
+    /// often. A plan that still holds the limit is returned; else the next one is made with what was learned.
     pub(crate) fn solve(
         &mut self,
         planner: &dyn Planner,
-        budget: Budget,
+        limit_ns: f64,
         measurer: &mut Measurer<'_>,
         progress: &dyn Progress,
     ) -> Result<Solution, Error> {
         progress.begin("plan", None);
-        let mut refreshed = Vec::new();
-        for _ in 0..ROUNDS {
-            let solution = planner.plan(&self.problem, budget)?;
+        let limit_ns = limit_ns / self.scale;
+        let mut rounds = 0;
+        loop {
+            let mut solution = planner.plan(&self.problem, Budget::ns(limit_ns))?;
+            rounds += 1;
             progress.advance(1);
             let estimated = self.problem.unmeasured_cells(&solution.levels);
+            let is_last = rounds >= ROUNDS;
             if !estimated.is_empty() {
-                let specs: Vec<ConvSpec> = estimated.iter().map(|c| self.spec(c.layer, c.c_in, c.c_out)).collect();
-                for (cell, m) in estimated.iter().zip(measurer.latencies(&specs)?) {
-                    self.problem.set_cell(cell.layer, cell.c_in, cell.c_out, m.median_ns, m.provenance)?;
+                self.measure(&estimated, |specs| measurer.latencies(specs))?;
+                if !is_last {
+                    continue;
                 }
-                continue;
             }
-            if refreshed.contains(&solution.levels) {
-                return Ok(self.end(solution, progress));
-            }
-            // Chosen readings are optimistic: what looks fast by chance is chosen more often. So all of them again.
             let cells = self.problem.cells(&solution.levels);
-            let specs: Vec<ConvSpec> = cells.iter().map(|c| self.spec(c.layer, c.c_in, c.c_out)).collect();
-            for (cell, m) in cells.iter().zip(measurer.fresh(&specs)?) {
-                self.problem.set_cell(cell.layer, cell.c_in, cell.c_out, m.median_ns, m.provenance)?;
+            self.measure(&cells, |specs| measurer.fresh(specs))?;
+            let cost = self.problem.cost(&solution.levels);
+            if cost.ns <= limit_ns || is_last {
+                solution.predicted_ns = cost.ns * self.scale;
+                solution.dense_ns = self.dense_ns;
+                solution.estimated = cost.estimated;
+                let groups = self.model.network().groups.iter().zip(&solution.widths);
+                let narrowed = groups.filter(|(group, width)| **width < group.channels).count();
+                progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.ratio()));
+                return Ok(solution);
             }
-            refreshed.push(solution.levels);
         }
-        let solution = planner.plan(&self.problem, budget)?;
-        Ok(self.end(solution, progress))
     }
 
-    fn end(&self, solution: Solution, progress: &dyn Progress) -> Solution {
-        let groups = self.model.network().groups.iter().zip(&solution.widths);
-        let narrowed = groups.filter(|(group, width)| **width < group.channels).count();
-        progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.predicted_ns / self.dense_ns));
-        solution
+    fn measure(
+        &mut self,
+        cells: &[CellUse],
+        ask: impl FnOnce(&[ConvSpec]) -> Result<Vec<Measurement>, Error>,
+    ) -> Result<(), Error> {
+        let specs: Vec<ConvSpec> = cells.iter().map(|c| self.spec(c.layer, c.c_in, c.c_out)).collect();
+        for (cell, m) in cells.iter().zip(ask(&specs)?) {
+            self.problem.set_cell(cell.layer, cell.c_in, cell.c_out, m.median_ns, m.provenance)?;
+        }
+        Ok(())
     }
 
     fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {
         self.model.network().layers[layer].spec.with_channels(c_in, c_out)
-    }
-
-    /// How many cells of these levels are estimates.
-    pub(crate) fn estimated(&self, levels: &[usize]) -> usize {
-        self.problem.cells(levels).iter().filter(|c| c.cell.provenance == Provenance::Interpolated).count()
     }
 }
 

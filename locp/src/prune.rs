@@ -43,10 +43,10 @@ impl Labelled {
     }
 
     /// The share of right answers of a model file.
-    pub fn accuracy(&self, engine: &Engine, onnx: &Path, watch: &Watch<'_>) -> Result<Accuracy, Error> {
+    pub fn accuracy(&self, engine: &Engine, onnx: &Path, batch: usize, watch: &Watch<'_>) -> Result<Accuracy, Error> {
         let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "accuracy" };
         let models = engine.models().ok_or_else(missing)?;
-        accuracy(models, onnx, &self.images, &self.labels, watch)
+        accuracy(models, onnx, batch, &self.images, &self.labels, watch)
     }
 }
 

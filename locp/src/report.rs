@@ -3,7 +3,7 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use netspec::{GroupId, Machine, Measurement, Member};
+use netspec::{GroupId, Machine, Measurement, Member, Provenance};
 use serde::{Deserialize, Serialize};
 
 /// The schema's name and version, for example `locp.plan/1`.
@@ -219,13 +219,15 @@ pub struct StairReport {
     pub channels: usize,
     /// Multiples on which treads live, 1 if there is none.
     pub lattice: usize,
+    /// Multiples that were looked at: the lattice, or a multiple of it.
+    pub step: usize,
     /// Right ends of treads: the most channels for their price.
     pub edges: Vec<EdgeReport>,
     /// Ranges of widths that some larger width equals or beats.
     pub dominated: Vec<RangeReport>,
     /// All widths with a latency of their own.
     pub points: Vec<PointReport>,
-    /// How many widths were timed for it.
+    /// How many widths have a latency of their own, from this run or from the table.
     pub measured: usize,
 }
 
@@ -236,8 +238,8 @@ pub struct EdgeReport {
     pub channels: usize,
     /// Latency there.
     pub latency_ms: f64,
-    /// What one lattice step more costs.
-    pub jump_ms: f64,
+    /// What the next edge costs more; nothing at the full width.
+    pub jump_ms: Option<f64>,
 }
 
 /// Widths from `from` to `to`, both included.
@@ -247,6 +249,8 @@ pub struct RangeReport {
     pub from: usize,
     /// The largest.
     pub to: usize,
+    /// Whether some of them were not timed: the lattice says so, not a measurement of each.
+    pub inferred: bool,
 }
 
 /// A measured width.
@@ -256,6 +260,8 @@ pub struct PointReport {
     pub channels: usize,
     /// Latency there.
     pub latency_ms: f64,
+    /// Where it comes from.
+    pub provenance: Provenance,
 }
 
 /// A budget as it was asked for and what it comes to.
@@ -388,7 +394,7 @@ pub struct VerifyReport {
     pub passed: bool,
     /// What the times cover.
     pub covers: Covers,
-    /// Interleaved pairs of runs.
+    /// Interleaved pairs of runs; for `convolutions` the fewest samples that one of them rests on.
     pub samples: u32,
 }
 

@@ -7,26 +7,27 @@ use crate::report::{EdgeReport, PointReport, RangeReport, StairReport, StepsRepo
 use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
 use crate::{Error, Progress};
 
-/// Searches the staircases of all layers that pruning could change, each distinct one once.
+/// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
 pub fn steps(
     model: &Model,
+    layer: Option<&str>,
     engine: &Engine,
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
     progress: &dyn Progress,
 ) -> Result<StepsReport, Error> {
     let network = model.network();
-    let sweeps = Sweeps::search(network, measurer, options, progress)?;
+    let sweeps = Sweeps::search(network, layer, measurer, options, progress)?;
     let mut layers = Vec::new();
-    for layer in &network.layers {
+    for layer in network.layers.iter().filter(|candidate| layer.is_none_or(|name| candidate.name == name)) {
         for line in Line::of(layer, network, options.residual) {
             if let Some(swept) = sweeps.get(&line) {
                 layers.push(stair_report(&layer.name, &line, swept));
             }
         }
     }
-    match (&options.layer, layers.is_empty()) {
-        (Some(name), true) => return Err(Error::NoLayer { name: name.clone() }),
+    match (layer, layers.is_empty()) {
+        (Some(name), true) => return Err(Error::NoLayer { name: name.to_owned() }),
         (None, true) => {
             let why = "no layer follows a group that may lose channels; `locp inspect` lists the groups".to_owned();
             return Err(Error::NothingToPrune { path: model.path().to_owned(), why });
@@ -48,21 +49,25 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
     let edges = swept.stairs.edges().iter().map(|edge| EdgeReport {
         channels: line.channels(edge.channels),
         latency_ms: ms(edge.latency_ns),
-        jump_ms: ms(edge.jump_ns.unwrap_or(0.0)),
+        jump_ms: edge.jump_ns.map(ms),
     });
-    let dominated = swept
-        .stairs
-        .dominated()
-        .iter()
-        .map(|&(from, to)| RangeReport { from: line.channels(from), to: line.channels(to) });
-    let points =
-        swept.points.iter().map(|(channels, m)| PointReport { channels: *channels, latency_ms: ms(m.median_ns) });
+    let dominated = swept.stairs.dominated().iter().map(|&(from, to)| {
+        let probed = swept.stairs.probed().iter().filter(|p| (from..=to).contains(&p.channels)).count();
+        let inferred = probed * line.unit() < line.channels(to) + line.unit() - line.channels(from);
+        RangeReport { from: line.channels(from), to: line.channels(to), inferred }
+    });
+    let points = swept.points.iter().map(|(channels, m)| PointReport {
+        channels: *channels,
+        latency_ms: ms(m.median_ns),
+        provenance: m.provenance,
+    });
     StairReport {
         name: name.to_owned(),
         spec: line.spec.to_string(),
         axis: line.axis,
         channels: line.full(),
         lattice: line.unit() * swept.lattice,
+        step: line.unit() * swept.step,
         edges: edges.collect(),
         dominated: dominated.collect(),
         points: points.collect(),

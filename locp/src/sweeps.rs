@@ -18,7 +18,7 @@ pub enum SearchKind {
     /// Three-point discrimination on the engine's lattice.
     #[default]
     ThreePoint,
-    /// Every multiple of the engine's lattice.
+    /// Every multiple of the engine's lattice, or of a multiple of it where that would be too many.
     Grid,
     /// Every width.
     Exhaustive,
@@ -36,8 +36,6 @@ pub struct SweepOptions {
     pub max_points: usize,
     /// Relative difference from which on two latencies are two prices.
     pub tolerance: f64,
-    /// Only the layer of this name.
-    pub layer: Option<String>,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
     /// Seed of the order of probes.
@@ -51,7 +49,6 @@ impl Default for SweepOptions {
             min_share: 0.25,
             max_points: 32,
             tolerance: 0.03,
-            layer: None,
             residual: false,
             seed: 0,
         }
@@ -62,7 +59,10 @@ impl Default for SweepOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Swept {
     pub(crate) stairs: Staircase,
+    /// The engine's lattice, in steps of the line.
     pub(crate) lattice: usize,
+    /// The multiples that were looked at: the lattice, or a multiple of it where that would be too many.
+    pub(crate) step: usize,
     /// Channels of the axis and their latency.
     pub(crate) points: Vec<(usize, Measurement)>,
 }
@@ -110,6 +110,11 @@ impl Line {
         lines
     }
 
+    /// Lines of one kind share a lattice: the axis, whether the convolution is grouped, channels per step.
+    fn kind(&self) -> Kind {
+        (self.axis, self.spec.groups > 1, self.unit)
+    }
+
     pub(crate) fn full(&self) -> usize {
         match self.axis {
             Axis::CIn => self.spec.c_in,
@@ -144,6 +149,8 @@ impl Line {
     }
 }
 
+type Kind = (Axis, bool, usize);
+
 /// All sweeps of a network.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sweeps(BTreeMap<Line, Swept>);
@@ -153,34 +160,36 @@ impl Sweeps {
         self.0.get(line)
     }
 
-    /// Searches every distinct line of the network.
+    /// Searches every distinct line of the network, or of one of its layers.
     pub(crate) fn search(
         network: &Network,
+        layer: Option<&str>,
         measurer: &mut Measurer<'_>,
         options: &SweepOptions,
         progress: &dyn Progress,
     ) -> Result<Sweeps, Error> {
-        let wanted = |layer: &&Layer| options.layer.as_ref().is_none_or(|name| *name == layer.name);
-        let mut distinct: Vec<Line> =
-            network.layers.iter().filter(wanted).flat_map(|layer| Line::of(layer, network, options.residual)).collect();
+        let lines = |wanted: &dyn Fn(&Layer) -> bool| {
+            let layers = network.layers.iter().filter(|layer| wanted(layer));
+            let mut lines: Vec<Line> = layers.flat_map(|layer| Line::of(layer, network, options.residual)).collect();
+            lines.sort();
+            lines.dedup();
+            lines
+        };
+        // The lattice comes from the whole network also where one layer is asked for: it is the engine's.
+        let all = lines(&|_| true);
+        let wanted = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
-        distinct.sort();
-        distinct.dedup();
-        progress.begin("steps", Some(distinct.len() as u64));
+        progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices = BTreeMap::new();
-        for line in &distinct {
-            let kind = (line.axis, line.spec.groups > 1);
+        for line in wanted {
+            let kind = line.kind();
             let lattice = match lattices.get(&kind) {
                 Some(&lattice) => lattice,
                 None if options.search == SearchKind::Exhaustive => 1,
-                None => {
-                    let lattice = find_lattice(&distinct, kind, measurer, options)?;
-                    lattices.insert(kind, lattice);
-                    lattice
-                }
+                None => *lattices.entry(kind).or_insert(find_lattice(&all, kind, measurer, options)?),
             };
-            let swept = sweep(line, lattice, measurer, options)?;
-            sweeps.insert(line.clone(), swept);
+            let swept = sweep(&line, lattice, measurer, options)?;
+            sweeps.insert(line, swept);
             progress.advance(1);
         }
         progress.end(&format!(
@@ -194,18 +203,18 @@ impl Sweeps {
     }
 }
 
-/// The multiples on which treads live on this engine, for one axis and kind of convolution.
+/// The multiples on which treads live on this engine, for one kind of line, in the line's own steps.
 ///
 /// It is searched on the lines with the most work among those wide enough to show it, and used for all of them.
-/// One unlucky reading makes a lattice look finer than it is, so the median of up to three answers counts.
+/// One unlucky reading makes a lattice look finer than it is, so the middle of three answers counts, and of two the
+/// finer one.
 fn find_lattice(
     lines: &[Line],
-    (axis, is_grouped): (Axis, bool),
+    kind: Kind,
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
 ) -> Result<usize, Error> {
-    let mut widest: Vec<&Line> =
-        lines.iter().filter(|line| line.axis == axis && (line.spec.groups > 1) == is_grouped).collect();
+    let mut widest: Vec<&Line> = lines.iter().filter(|line| line.kind() == kind).collect();
     widest.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
     let mut found = Vec::new();
     for line in widest.into_iter().take(WITNESSES) {
@@ -214,7 +223,7 @@ fn find_lattice(
         found.push(search.lattice().unwrap_or(1));
     }
     found.sort_unstable();
-    Ok(found.get(found.len() / 2).copied().unwrap_or(1))
+    Ok(found.get(found.len().saturating_sub(1) / 2).copied().unwrap_or(1))
 }
 
 fn config(line: &Line, options: &SweepOptions) -> Config {
@@ -237,7 +246,7 @@ fn sweep(line: &Line, lattice: usize, measurer: &mut Measurer<'_>, options: &Swe
     };
     let mut search = strategy.into_search(&config(line, options).lattice(coarse));
     let points = drive(&mut *search, line, measurer)?;
-    Ok(Swept { stairs: search.stairs(), lattice: coarse, points: points.into_iter().collect() })
+    Ok(Swept { stairs: search.stairs(), lattice, step: coarse, points: points.into_iter().collect() })
 }
 
 /// Measures what the search asks for, everything outstanding in one call, so that the engine can interleave it.

@@ -71,6 +71,15 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         self
     }
 
+    /// Keeps a measurement that was made elsewhere for the same machine, as history where the key is known already.
+    ///
+    /// # Errors
+    /// What the store answers, as [`SourceError::Table`].
+    pub fn record(&mut self, spec: &ConvSpec, measurement: &Measurement) -> Result<(), SourceError> {
+        let key = self.key(spec);
+        self.keep(&key, measurement)
+    }
+
     /// How often was asked so far.
     pub fn stats(&self) -> CachedStats {
         self.stats

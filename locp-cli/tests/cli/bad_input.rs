@@ -74,14 +74,14 @@ fn budgets_that_make_no_sense() {
 fn outputs_that_cannot_be() {
     let copy = |place: &Place| std::fs::write(place.path("model.onnx"), tiny()).unwrap();
     let line = "prune model.onnx --latency 0.6x -o model.onnx";
-    check_after(copy, line, 2, &["model.onnx", "is the input", "choose another path"]);
+    check_after(copy, line, 2, &["model.onnx", "already an input", "choose another path"]);
     check_after(
         copy,
         "prune model.onnx --latency 0.6x -o no/such/out.onnx",
         2,
         &["no/such/out.onnx", "does not exist"],
     );
-    check_after(copy, "prune model.onnx --latency 0.6x -o out.onnx --plan-out ./model.onnx", 2, &["is the input"]);
+    check_after(copy, "prune model.onnx --latency 0.6x -o out.onnx --plan-out ./model.onnx", 2, &["already an input"]);
     let place = Place::new();
     copy(&place);
     assert_eq!(place.locp("prune model.onnx --latency 0.6x -o model.onnx").code, 2);
@@ -187,4 +187,50 @@ fn a_wrong_flag_is_bad_usage() {
         assert_eq!(ran.code, 2, "{line}: {}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{line} wrote to stdout");
     }
+}
+
+#[test]
+fn outputs_that_would_replace_each_other_or_the_table() {
+    let line = format!("{TINY} --engine simulated:t4 --batch 64 --latency 0.9x --table table.locp");
+    check(&format!("prune {line} -o same.onnx --plan-out same.onnx"), 2, &["same.onnx", "another output"]);
+    check(&format!("prune {line} -o same.onnx --plan-out ./same.onnx"), 2, &["same.onnx", "another output"]);
+    let table = |place: &Place| std::fs::write(place.path("table.locp"), b"kept").unwrap();
+    check_after(table, &format!("plan {line} -o table.locp"), 2, &["table.locp", "already an input"]);
+    check(&format!("plan {line} -o ."), 2, &["no regular file"]);
+    check(&format!("prune {line} -o /dev/null"), 2, &["/dev/null", "no regular file"]);
+}
+
+#[test]
+fn a_budget_that_holds_already_is_an_answer() {
+    let line = "prune @models/fashion.onnx --engine simulated:h100 --batch 64 --latency 1000ms -o out.onnx";
+    check(line, 1, &["not written", "holds the budget as it is", "lower latency"]);
+}
+
+#[test]
+fn labels_past_the_classes_are_found_before_the_work() {
+    let labels = |place: &Place| {
+        // A .npy of 2,000 bytes, each of them 10, where the model has classes 0 to 9.
+        let mut bytes = std::fs::read(repository().join("models/test_labels.npy")).unwrap();
+        let data = bytes.len() - 2000;
+        bytes[data..].fill(10);
+        std::fs::write(place.path("labels.npy"), bytes).unwrap();
+    };
+    let line = "prune @models/fashion.onnx --latency 0.6x -o out.onnx --images @models/test_images.npy --labels labels.npy";
+    check_after(labels, line, 2, &["label 0 is 10", "from 0 to 9"]);
+}
+
+#[test]
+fn an_edited_plan_is_checked_as_a_whole() {
+    let edited = |place: &Place| {
+        let ran = place.locp("plan @models/fashion.onnx --engine simulated:h100 --batch 64 --latency 0.8x -o plan.json");
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let mut plan: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(place.path("plan.json")).unwrap()).unwrap();
+        // As long as the group is wide, and no list of its channels.
+        let group = &mut plan["groups"][0];
+        let channels = group["channels"].as_u64().unwrap() as usize;
+        group["keep"] = vec![0; channels].into();
+        std::fs::write(place.path("plan.json"), plan.to_string()).unwrap();
+    };
+    check_after(edited, "apply @models/fashion.onnx --plan plan.json -o out.onnx", 2, &["plan.json", "ascending"]);
 }
