@@ -37,7 +37,7 @@ impl Precision {
 
     /// For the cells of a final plan: few, and taken afresh, because chosen readings are optimistic.
     pub fn fresh() -> Precision {
-        Precision { half_width: 0.005, min_samples: 15, max_samples: 600, limit_ms: 150.0 }
+        Precision { half_width: 0.005, min_samples: 15, max_samples: 600, limit_ms: 120.0 }
     }
 
     fn rule(&self) -> stop::Relative {

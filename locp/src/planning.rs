@@ -9,9 +9,10 @@ use crate::whole;
 use crate::{Error, Progress, Watch};
 use benefit::{Budget, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
 use netspec::{ConvSpec, Measurement, Network};
+use std::collections::HashSet;
 
 /// How often a plan may be measured and solved again before its estimates are accepted as such.
-const ROUNDS: usize = 24;
+const ROUNDS: usize = 30;
 
 /// A network's pruning problem and what it was made from.
 pub(crate) struct Planning<'a> {
@@ -21,6 +22,8 @@ pub(crate) struct Planning<'a> {
     pub(crate) dense_ns: f64,
     /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
     scale: f64,
+    /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
+    fresh: HashSet<ConvSpec>,
     pub(crate) covers: Covers,
 }
 
@@ -65,13 +68,13 @@ impl<'a> Planning<'a> {
             }
         };
         let scale = dense_ns / problem.dense_ns();
-        Ok(Planning { model, problem, dense_ns, scale, covers })
+        Ok(Planning { model, problem, dense_ns, scale, fresh: HashSet::new(), covers })
     }
 
     /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.
     ///
     /// It is made on estimates, measured where it stands, and made again, until it rests on measured cells. Then all
-    /// its cells are measured afresh, for chosen readings are optimistic: what looks fast by chance is chosen more
+    /// its cells are measured afresh, each once, for chosen readings are optimistic: what looks fast by chance is chosen more
     /// often. A plan that still holds the limit is returned; else the next one is made with what was learned.
     pub(crate) fn solve(
         &mut self,
@@ -95,7 +98,8 @@ impl<'a> Planning<'a> {
                     continue;
                 }
             }
-            let cells = self.problem.cells(&solution.levels);
+            let mut cells = self.problem.cells(&solution.levels);
+            cells.retain(|cell| self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
             self.measure(&cells, |specs| measurer.fresh(specs))?;
             let cost = self.problem.cost(&solution.levels);
             if cost.ns <= limit_ns || is_last {

@@ -215,14 +215,16 @@ fn labels_past_the_classes_are_found_before_the_work() {
         bytes[data..].fill(10);
         std::fs::write(place.path("labels.npy"), bytes).unwrap();
     };
-    let line = "prune @models/fashion.onnx --latency 0.6x -o out.onnx --images @models/test_images.npy --labels labels.npy";
+    let line =
+        "prune @models/fashion.onnx --latency 0.6x -o out.onnx --images @models/test_images.npy --labels labels.npy";
     check_after(labels, line, 2, &["label 0 is 10", "from 0 to 9"]);
 }
 
 #[test]
 fn an_edited_plan_is_checked_as_a_whole() {
     let edited = |place: &Place| {
-        let ran = place.locp("plan @models/fashion.onnx --engine simulated:h100 --batch 64 --latency 0.8x -o plan.json");
+        let ran =
+            place.locp("plan @models/fashion.onnx --engine simulated:h100 --batch 64 --latency 0.8x -o plan.json");
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let mut plan: serde_json::Value =
             serde_json::from_slice(&std::fs::read(place.path("plan.json")).unwrap()).unwrap();
