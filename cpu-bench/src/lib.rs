@@ -30,6 +30,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod allocator;
 mod caches;
 mod conv;
 mod fill;

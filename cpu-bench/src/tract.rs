@@ -2,7 +2,7 @@
 
 use crate::caches::Caches;
 use crate::conv::TractConv;
-use crate::{machine, model};
+use crate::{allocator, machine, model};
 use netspec::{ConvSpec, Machine};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct Tract {
 impl Tract {
     /// The engine on one thread.
     pub fn new() -> Tract {
+        allocator::settle();
         Tract { threads: 1, caches: Arc::new(Caches::of_this_machine()) }
     }
 

@@ -24,9 +24,9 @@ pub(crate) struct Global {
     /// auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
     #[arg(long, global = true, default_value = "auto")]
     pub(crate) engine: String,
-    /// Images per run.
-    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) batch: u16,
+    /// Images per run; by default as many as the model fixes, or 1.
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Option<u16>,
     /// Threads that the engine may use.
     #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,

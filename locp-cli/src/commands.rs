@@ -65,7 +65,7 @@ impl Run<'_> {
     }
 
     fn open(&self, model: &Path) -> Result<Model, Error> {
-        Model::open(model, self.global.batch.into())
+        Model::open(model, self.global.batch.map(usize::from))
     }
 
     fn table(&self) -> PathBuf {

@@ -29,7 +29,7 @@ impl Planner for WidestFirst {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::named("simulated:h100", 1, 0)?;
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fashion.onnx"));
-    let model = Model::open(path, 64)?;
+    let model = Model::open(path, Some(64))?;
     let table = sharing::MemoryStore::new(sharing::TableKind::Simulated);
     let pruned = Pipeline::new(&engine, Box::new(table))?.planner(WidestFirst).run(&model, Budget::ratio(0.7))?;
 

@@ -10,7 +10,7 @@
 //!
 //! let engine = Engine::named("auto", 1, 0)?;
 //! let table = sharing::MemoryStore::new(sharing::TableKind::Live);
-//! let model = Model::open("model.onnx".as_ref(), 1)?;
+//! let model = Model::open("model.onnx".as_ref(), None)?;
 //! let pruned = Pipeline::new(&engine, Box::new(table))?.run(&model, Budget::ratio(0.6))?;
 //! pruned.write("pruned.onnx".as_ref())?;
 //! # Ok::<(), locp::Error>(())

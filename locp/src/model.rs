@@ -18,10 +18,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model for runs of `batch` images.
-    pub fn open(path: &Path, batch: usize) -> Result<Model, Error> {
+    /// Reads a model for runs of `batch` images; without one, of as many as the file fixes, or one.
+    pub fn open(path: &Path, batch: Option<usize>) -> Result<Model, Error> {
         let onnx = onnx_surgery::Model::open(path)?;
-        let network = onnx.network_at(batch)?;
+        let network = match batch {
+            Some(batch) => onnx.network_at(batch)?,
+            None => onnx.network().clone(),
+        };
+        let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
         Ok(Model { path: path.to_owned(), sha256: sha256(path)?, batch, network, onnx })
     }
 

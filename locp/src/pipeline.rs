@@ -36,7 +36,7 @@ pub struct Options {
 /// use locp::{Engine, Model, Pipeline};
 ///
 /// let engine = Engine::named("tract", 1, 0)?;
-/// let model = Model::open("model.onnx".as_ref(), 1)?;
+/// let model = Model::open("model.onnx".as_ref(), None)?;
 /// let mut pipeline = Pipeline::new(&engine, Box::new(sharing::MemoryStore::new(sharing::TableKind::Live)))?;
 /// let pruned = pipeline.run(&model, Budget::ratio(0.6))?;
 /// println!("{:.3}x of today's latency", pruned.ratio());
@@ -180,7 +180,7 @@ impl<'a> Pipeline<'a> {
         }
         let patch = Patch::build(model.onnx(), &planned.plan)?;
         let file = temporary(&patch)?;
-        let smaller = Model::open(file.path(), model.batch())?;
+        let smaller = Model::open(file.path(), Some(model.batch()))?;
         let pair = match self.engine.models() {
             Some(_) => whole::compare(self.engine, [model.path(), file.path()], model.batch(), &self.watch)?,
             None => verify::sums(&mut self.measurer, [model.network(), smaller.network()])?,
