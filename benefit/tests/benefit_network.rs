@@ -65,6 +65,7 @@ fn network() -> Network {
             elements_per_channel: 2 * 784,
         }],
         frozen: Vec::new(),
+        untimed: Vec::new(),
         parameters: 0,
     }
 }

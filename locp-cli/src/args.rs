@@ -138,7 +138,7 @@ pub(crate) enum Command {
         /// The model after.
         pruned: PathBuf,
         /// The line that the ratio's interval must stay below.
-        #[arg(long, value_name = "RATIO", default_value_t = 1.0, value_parser = ratio)]
+        #[arg(long, value_name = "RATIO", allow_hyphen_values = true, default_value_t = 1.0, value_parser = ratio)]
         at_most: f64,
     },
     /// Share of right answers on labelled images.
@@ -162,7 +162,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Planning {
     /// The budget for the whole network: 0.6x of today's latency, or 12ms.
-    #[arg(long, value_name = "BUDGET")]
+    #[arg(long, value_name = "BUDGET", allow_hyphen_values = true)]
     pub(crate) latency: String,
     /// How the plan is made.
     #[arg(long, value_enum, default_value_t = Planner::TwoStage)]

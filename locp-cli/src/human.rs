@@ -132,6 +132,9 @@ pub(crate) fn inspect(report: &InspectReport) -> String {
     }
     out.push('\n');
     out.push_str(&table(&[false, true, true, false, false], &rows));
+    if report.untimed > 0 {
+        let _ = writeln!(out, "\n{} more layers cannot be timed alone and are not counted above", report.untimed);
+    }
     if !report.frozen.is_empty() {
         out.push_str("\ncannot be pruned:\n");
         for frozen in &report.frozen {

@@ -38,6 +38,22 @@ fn main() -> ExitCode {
 
 /// Help and version go to stdout with exit 0; a wrong flag is exit 2.
 fn usage(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    let is_json =
+        words.windows(2).any(|pair| pair == ["--format", "json"]) || words.iter().any(|w| w == "--format=json");
+    if is_json && error.use_stderr() {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let report = locp::report::ErrorReport {
+            schema: "locp.error/1",
+            kind: "usage".to_owned(),
+            message,
+            remedy: "see `locp --help`".to_owned(),
+        };
+        // Where even this cannot be written, the exit code still tells.
+        let _ = output::json(&report);
+        return ExitCode::from(2);
+    }
     match error.print() {
         Ok(()) if error.use_stderr() => ExitCode::from(2),
         Ok(()) => ExitCode::SUCCESS,

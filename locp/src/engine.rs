@@ -1,6 +1,7 @@
 //! Engines by name, chosen at run time.
 
 use crate::Error;
+use crate::model::Model;
 use crate::report::{DoctorReport, EngineReport, Header, MachineReport, Schema};
 use cpu_bench::Tract;
 use netspec::Machine;
@@ -91,6 +92,20 @@ impl Engine {
     /// Runs whole models, if it can.
     pub fn models(&self) -> Option<&dyn ModelBackend> {
         self.models.as_deref()
+    }
+
+    /// Refuses a model with layers that nobody can time, where this engine could only leave them out of a sum.
+    pub(crate) fn check_timed(&self, model: &Model) -> Result<(), Error> {
+        match (model.network().untimed.as_slice(), &self.models) {
+            ([first, ..], None) => Err(Error::Untimed {
+                path: model.path().to_owned(),
+                count: model.network().untimed.len(),
+                first: first.node.clone(),
+                reason: first.reason.clone(),
+                engine: self.machine.engine.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The start of every result.

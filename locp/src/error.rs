@@ -101,6 +101,30 @@ pub enum Error {
         /// The command.
         what: &'static str,
     },
+    /// Layers whose latency nobody can tell, on an engine that sums layers.
+    #[error("{}: {count} of its layers cannot be timed alone (first `{first}`: {reason}), and {engine} sums layers; use --engine tract, which times the whole model", path.display())]
+    Untimed {
+        /// The model.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// The first one's name.
+        first: String,
+        /// Why.
+        reason: String,
+        /// The engine.
+        engine: String,
+    },
+    /// Two models that are compared do not take or give the same tensors.
+    #[error("{} is no version of {}: {what}; compare a model with one that was made from it", b.display(), a.display())]
+    Unrelated {
+        /// The one model.
+        a: PathBuf,
+        /// The other one.
+        b: PathBuf,
+        /// What differs.
+        what: String,
+    },
     /// The engine cannot run here.
     #[error(transparent)]
     Unavailable(#[from] timing::Unavailable),
@@ -193,6 +217,8 @@ impl Error {
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
             Error::NoModels { .. } => "no-models",
+            Error::Untimed { .. } => "untimed",
+            Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",
             Error::Timing(_) => "timing",
             Error::Source(_) => "source",

@@ -40,6 +40,7 @@ pub fn inspect(model: &Model) -> InspectReport {
                 members: group.members.clone(),
             })
             .collect(),
+        untimed: network.untimed.len(),
         frozen: network
             .frozen
             .iter()

@@ -40,6 +40,7 @@ impl<'a> Planning<'a> {
     ) -> Result<Planning<'a>, Error> {
         let network = model.network();
         check_prunable(model, limits)?;
+        engine.check_timed(model)?;
         let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
         for (i, layer) in network.layers.iter().enumerate() {

@@ -132,6 +132,8 @@ pub struct InspectReport {
     pub groups: Vec<GroupReport>,
     /// What cannot be pruned, and why.
     pub frozen: Vec<FrozenReport>,
+    /// How many layers are not listed, and not counted in `macs`, because their convolution is unknown.
+    pub untimed: usize,
 }
 
 /// A layer.

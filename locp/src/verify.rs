@@ -58,6 +58,8 @@ pub fn verify<'e>(
     at_most: f64,
     watch: &Watch<'_>,
 ) -> Result<VerifyReport, Error> {
+    check_related(models)?;
+    models.iter().try_for_each(|model| engine.check_timed(model))?;
     let (pair, covers) = pair(engine, measurer, models, watch)?;
     let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     Ok(VerifyReport {
@@ -73,4 +75,24 @@ pub fn verify<'e>(
         covers,
         samples: pair.samples,
     })
+}
+
+/// Pruning keeps what a model takes and gives, so models that differ there were never one.
+fn check_related([a, b]: [&Model; 2]) -> Result<(), Error> {
+    let sides = [("inputs", a.onnx().inputs(), b.onnx().inputs()), ("outputs", a.onnx().outputs(), b.onnx().outputs())];
+    for (side, of_a, of_b) in sides {
+        let shapes = |ports: &[onnx_surgery::Port]| -> Vec<Vec<Option<usize>>> {
+            // The batch may be fixed in one of them.
+            ports.iter().map(|port| port.shape.iter().skip(1).copied().collect()).collect()
+        };
+        let (of_a, of_b) = (shapes(of_a), shapes(of_b));
+        let fits = |(a, b): (&Vec<Option<usize>>, &Vec<Option<usize>>)| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || a.is_none() || b.is_none())
+        };
+        if of_a.len() != of_b.len() || !of_a.iter().zip(&of_b).all(fits) {
+            let what = format!("their {side} differ in number or shape");
+            return Err(Error::Unrelated { a: a.path().to_owned(), b: b.path().to_owned(), what });
+        }
+    }
+    Ok(())
 }

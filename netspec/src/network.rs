@@ -184,6 +184,8 @@ pub struct Network {
     pub operators: Vec<Operator>,
     /// What cannot be pruned, and why.
     pub frozen: Vec<Frozen>,
+    /// Layers that are not among `layers` because their convolution is unknown: a sum over the layers leaves them out.
+    pub untimed: Vec<Frozen>,
     /// Elements of all weights.
     pub parameters: usize,
 }

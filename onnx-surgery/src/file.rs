@@ -15,11 +15,12 @@ const GRAPH: u64 = 7;
 /// A file's bytes, not read before they are used.
 pub(crate) fn map(path: &Path) -> Result<Bytes, ModelError> {
     let fail = |source| ModelError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if metadata.is_dir() {
-        return Err(fail(std::io::Error::other("it is a folder")));
+    // Asked before it is opened: opening a pipe would wait for somebody to write into it.
+    let metadata = std::fs::metadata(path).map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(fail(std::io::Error::other("it is no regular file")));
     }
+    let file = File::open(path).map_err(fail)?;
     if metadata.len() == 0 {
         // An empty map is an error on some systems; the decoder says more about an empty file.
         return Ok(Bytes::new());

@@ -38,7 +38,7 @@ pub enum StoreError {
     },
     /// The table is damaged before its end.
     #[error(
-        "the table {} is damaged at byte {offset} ({reason}); it is left as it is: move it away, and salvage what is before and behind the damage into a new one",
+        "the table {} is damaged at byte {offset} ({reason}); it is left as it is: move it away and start a new one (the library function `sharing::salvage` saves what is before and behind the damage)",
         path.display()
     )]
     Corrupted {

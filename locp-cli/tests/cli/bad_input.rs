@@ -65,6 +65,7 @@ fn budgets_that_make_no_sense() {
     let prune = |budget: &str| format!("prune {TINY} --engine simulated:t4 --latency {budget} -o out.onnx");
     check(&prune("0x"), 2, &["0x", "above 0x"]);
     check(&prune("1.2x"), 2, &["1.2x", "at most 1x"]);
+    check(&prune("-1x"), 2, &["-1x", "above 0x"]);
     check(&prune("abc"), 2, &["`abc`", "0.6x", "12ms"]);
     check(&prune("0.01x"), 1, &["no plan takes at most", "best that", "held by", "ask for a higher latency"]);
     check(&prune("0.000001ms"), 1, &["no plan takes at most"]);
@@ -235,4 +236,40 @@ fn an_edited_plan_is_checked_as_a_whole() {
         std::fs::write(place.path("plan.json"), plan.to_string()).unwrap();
     };
     check_after(edited, "apply @models/fashion.onnx --plan plan.json -o out.onnx", 2, &["plan.json", "ascending"]);
+}
+
+#[test]
+fn a_sum_that_would_leave_layers_out_is_refused() {
+    let unknown = "@onnx-surgery/tests/models/unknown_op.onnx";
+    check(
+        &format!("plan {unknown} --engine simulated:h100 --latency 0.9x -o p.json"),
+        2,
+        &["2 of its layers", "`c`", "tract"],
+    );
+    check(
+        &format!("verify {unknown} {unknown} --engine simulated:h100"),
+        2,
+        &["cannot be timed alone", "--engine tract"],
+    );
+}
+
+#[test]
+fn unrelated_models_are_not_compared() {
+    check(&format!("verify @models/fashion.onnx {TINY}"), 2, &["no version of", "inputs differ"]);
+}
+
+#[test]
+fn usage_errors_are_json_too() {
+    let ran = Place::new().locp("prune --format json");
+    assert_eq!((ran.code, ran.json()["kind"].as_str()), (2, Some("usage")), "{}", ran.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_model() {
+    let place = Place::new();
+    assert!(std::process::Command::new("mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    let ran = place.locp("inspect pipe");
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("no regular file"), "{}", ran.stderr);
 }

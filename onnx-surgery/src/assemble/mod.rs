@@ -33,6 +33,7 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
         groups: inference.grouping.groups.clone(),
         operators: operators::operators(graph, inference, &fusion),
         frozen: inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect(),
+        untimed: inference.unmeasurable.clone(),
         parameters: parameters(graph),
     }
 }
