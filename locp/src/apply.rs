@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::model::Model;
 use crate::report::{ApplyReport, PlanFile};
-use netspec::{GroupPlan, PrunePlan};
+use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
 
@@ -21,14 +21,7 @@ pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
         let (theirs, own) = (short(&file.model.sha256), short(&own));
         return Err(bad(format!("it was made for a model with SHA-256 {theirs}.., this one has {own}..; plan again")));
     }
-    let groups = file.groups.into_iter().map(|g| GroupPlan {
-        id: g.id,
-        name: g.name,
-        channels: g.channels,
-        keep: g.keep,
-        members: g.members,
-    });
-    let mut plan = PrunePlan { groups: groups.collect() };
+    let mut plan = PrunePlan { groups: file.groups };
     // Before those that change nothing are left out: a plan that was edited by hand is checked as a whole.
     plan.validate(model.network()).map_err(|e| bad(e.to_string()))?;
     plan.groups.retain(|g| g.keep.len() != g.channels);

@@ -1,7 +1,7 @@
 //! `inspect`: what a model is made of, as pruning sees it.
 
 use crate::model::Model;
-use crate::report::{FrozenReport, GroupReport, InspectReport, LayerReport};
+use crate::report::{InspectReport, LayerReport};
 use netspec::{Network, Width};
 use std::collections::HashSet;
 
@@ -28,24 +28,9 @@ pub fn inspect(model: &Model) -> InspectReport {
         batch: model.batch(),
         distinct_specs: distinct_specs(network),
         layers,
-        groups: network
-            .groups
-            .iter()
-            .map(|group| GroupReport {
-                id: group.id,
-                name: group.name.clone(),
-                channels: group.channels,
-                residual: group.residual,
-                frozen: group.frozen.clone(),
-                members: group.members.clone(),
-            })
-            .collect(),
+        groups: network.groups.clone(),
         untimed: network.untimed.len(),
-        frozen: network
-            .frozen
-            .iter()
-            .map(|f| FrozenReport { node: f.node.clone(), op: f.op.clone(), reason: f.reason.clone() })
-            .collect(),
+        frozen: network.frozen.clone(),
     }
 }
 

@@ -6,13 +6,13 @@ use crate::files::write_bytes;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::planning::Planning;
-use crate::report::{BudgetReport, GroupPlanReport, PlanReport};
+use crate::report::{BudgetReport, PlanReport};
 use crate::sweeps::SweepOptions;
 use crate::verify;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch};
 use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
-use netspec::PrunePlan;
+use netspec::{GroupPlan, PrunePlan};
 use onnx_surgery::Patch;
 use sharing::Store;
 use std::path::Path;
@@ -208,14 +208,8 @@ impl<'a> Pipeline<'a> {
         let prunable = model.network().groups.iter().filter(|group| group.frozen.is_none());
         let groups = prunable
             .map(|group| {
-                let kept = plan.groups.iter().find(|g| g.id == group.id).map(|g| g.keep.clone());
-                GroupPlanReport {
-                    id: group.id,
-                    name: group.name.clone(),
-                    channels: group.channels,
-                    keep: kept.unwrap_or_else(|| (0..group.channels).collect()),
-                    members: group.members.clone(),
-                }
+                let narrowed = plan.groups.iter().find(|narrowed| narrowed.id == group.id);
+                narrowed.cloned().unwrap_or_else(|| GroupPlan::new(group, (0..group.channels).collect()))
             })
             .collect();
         let report = PlanReport {

@@ -8,6 +8,7 @@ use crate::model::Model;
 use crate::pipeline::Pruned;
 use crate::report::{Accuracy, Interval, PruneReport};
 use crate::{Error, Watch};
+use netspec::GroupPlan;
 use std::path::Path;
 
 /// Labelled images, read and counted.
@@ -61,7 +62,7 @@ pub fn report(
     let mut plan = pruned.planned.report.clone();
     plan.header.schema = "locp.prune/1";
     let [params_before, params_after] = pruned.parameters();
-    let sum = |pick: fn(&crate::report::GroupPlanReport) -> usize| plan.groups.iter().map(pick).sum();
+    let sum = |pick: fn(&GroupPlan) -> usize| plan.groups.iter().map(pick).sum();
     PruneReport {
         output: output.display().to_string(),
         measured_dense_ms: pruned.pair.dense_ns / 1e6,

@@ -3,7 +3,7 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use netspec::{GroupId, Machine, Measurement, Member, Provenance};
+use netspec::{ChannelGroup, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
 
 /// The schema's name and version, for example `locp.plan/1`.
@@ -129,9 +129,9 @@ pub struct InspectReport {
     /// How many different conv specs the layers have.
     pub distinct_specs: usize,
     /// Channel groups.
-    pub groups: Vec<GroupReport>,
+    pub groups: Vec<ChannelGroup>,
     /// What cannot be pruned, and why.
-    pub frozen: Vec<FrozenReport>,
+    pub frozen: Vec<Frozen>,
     /// How many layers are not listed, and not counted in `macs`, because their convolution is unknown.
     pub untimed: usize,
 }
@@ -149,35 +149,6 @@ pub struct LayerReport {
     pub inputs: Vec<GroupId>,
     /// Groups that its output channels follow.
     pub outputs: Vec<GroupId>,
-}
-
-/// A channel group.
-#[derive(Clone, Debug, Serialize)]
-pub struct GroupReport {
-    /// Its id.
-    pub id: GroupId,
-    /// The name of its first producer.
-    pub name: String,
-    /// Channels.
-    pub channels: usize,
-    /// Whether several producers are added into it.
-    pub residual: bool,
-    /// Why it cannot be pruned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub frozen: Option<String>,
-    /// Every tensor axis that shrinks with it.
-    pub members: Vec<Member>,
-}
-
-/// A place where channels cannot be pruned.
-#[derive(Clone, Debug, Serialize)]
-pub struct FrozenReport {
-    /// The node.
-    pub node: String,
-    /// Its operator.
-    pub op: String,
-    /// The reason.
-    pub reason: String,
 }
 
 /// The axis that a staircase runs along.
@@ -309,23 +280,7 @@ pub struct PlanReport {
     /// Cells of the final plan that were estimated, not measured.
     pub cells_estimated: usize,
     /// What each group keeps.
-    pub groups: Vec<GroupPlanReport>,
-}
-
-/// What one group keeps.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GroupPlanReport {
-    /// The group.
-    pub id: GroupId,
-    /// The name of its first producer.
-    #[serde(default)]
-    pub name: String,
-    /// Channels before.
-    pub channels: usize,
-    /// Channels that stay, ascending.
-    pub keep: Vec<usize>,
-    /// The tensor axes that shrink.
-    pub members: Vec<Member>,
+    pub groups: Vec<GroupPlan>,
 }
 
 /// Result of `prune`.
@@ -461,5 +416,5 @@ pub struct ErrorReport {
 pub(crate) struct PlanFile {
     pub(crate) schema: String,
     pub(crate) model: ModelReport,
-    pub(crate) groups: Vec<GroupPlanReport>,
+    pub(crate) groups: Vec<GroupPlan>,
 }
