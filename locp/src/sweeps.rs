@@ -185,7 +185,8 @@ impl Sweeps {
             let kind = line.kind();
             let lattice = match lattices.get(&kind) {
                 Some(&lattice) => lattice,
-                None if options.search == SearchKind::Exhaustive => 1,
+                // Steps of many channels each are coarse already, and the layers that have them are the largest.
+                None if options.search == SearchKind::Exhaustive || line.unit > 1 => 1,
                 None => *lattices.entry(kind).or_insert(find_lattice(&all, kind, measurer, options)?),
             };
             let swept = sweep(&line, lattice, measurer, options)?;
