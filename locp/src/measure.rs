@@ -101,7 +101,7 @@ impl<'a> Measurer<'a> {
     /// The latencies of `specs`, in their order; the first failure ends it, what was measured before is kept.
     pub fn latencies(&mut self, specs: &[ConvSpec]) -> Result<Vec<Measurement>, Error> {
         let mut answers = Vec::with_capacity(specs.len());
-        for together in in_memory(specs) {
+        for together in fitting(specs) {
             for answer in self.cached.latencies(together) {
                 answers.push(answer?);
             }
@@ -117,13 +117,12 @@ impl<'a> Measurer<'a> {
         distinct.sort();
         distinct.dedup();
         let mut answers = Vec::with_capacity(distinct.len());
-        for together in in_memory(&distinct) {
-            for answer in source.latencies(together) {
-                answers.push(answer?);
+        for together in fitting(&distinct) {
+            for (spec, answer) in together.iter().zip(source.latencies(together)) {
+                let measurement = answer?;
+                self.cached.record(spec, &measurement)?;
+                answers.push(measurement);
             }
-        }
-        for (spec, measurement) in distinct.iter().zip(&answers) {
-            self.cached.record(spec, measurement)?;
         }
         self.afresh += distinct.len() as u64;
         let found = |spec| distinct.binary_search(spec).expect("every spec was put among the distinct ones");
@@ -147,7 +146,7 @@ impl<'a> Measurer<'a> {
 }
 
 /// Runs of specs that fit into memory together: what takes turns is prepared at the same time.
-fn in_memory(specs: &[ConvSpec]) -> impl Iterator<Item = &[ConvSpec]> {
+fn fitting(specs: &[ConvSpec]) -> impl Iterator<Item = &[ConvSpec]> {
     let bytes = |spec: &ConvSpec| {
         let weights = spec.c_out * (spec.c_in / spec.groups.max(1)) * spec.kernel[0] * spec.kernel[1];
         let [height, width] = spec.out_hw();
