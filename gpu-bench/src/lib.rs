@@ -14,10 +14,20 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod check;
+mod cudnn;
+mod discover;
 mod driver;
+mod first_gpu;
+mod kernels;
+pub mod layers;
+mod nvml;
+mod nvrtc;
 mod places;
+pub mod reference;
+mod session;
 
-use driver::Trouble;
+use first_gpu::Trouble;
 use netspec::Machine;
 use timing::Unavailable;
 
@@ -26,7 +36,7 @@ use timing::Unavailable;
 /// The driver's field is the newest CUDA version that it supports. Library, policy and method are empty: they belong
 /// to the timing that comes next, so nothing may be keyed by this machine yet.
 pub fn check() -> Result<Machine, Unavailable> {
-    let gpu = driver::first_gpu().map_err(unavailable)?;
+    let gpu = first_gpu::first_gpu().map_err(unavailable)?;
     Ok(Machine {
         engine: "cuda".to_owned(),
         device: gpu.name,

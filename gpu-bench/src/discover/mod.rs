@@ -1,0 +1,1 @@
+//! Where the libraries of CUDA are looked for, and how they are loaded.

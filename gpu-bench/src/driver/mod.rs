@@ -1,0 +1,1 @@
+//! The driver API behind handles that clean up after themselves.

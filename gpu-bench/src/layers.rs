@@ -1,0 +1,1 @@
+//! Named layers of well-known networks.

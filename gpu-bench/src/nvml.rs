@@ -1,0 +1,1 @@
+//! Clocks, temperature and throttling, as the driver reports them.

@@ -1,0 +1,1 @@
+//! Compiling CUDA source at run time.
