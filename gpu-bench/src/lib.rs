@@ -18,57 +18,30 @@ mod check;
 mod cudnn;
 mod discover;
 mod driver;
-mod first_gpu;
+mod error;
 mod kernels;
 pub mod layers;
 mod nvml;
-mod nvrtc;
-mod places;
+pub mod nvrtc;
 pub mod reference;
 mod session;
 
-use first_gpu::Trouble;
+pub use driver::{Arg, Shape};
+pub use error::GpuError;
+
 use netspec::Machine;
 use timing::Unavailable;
 
 /// The first GPU as the driver describes it, or why there is none and what was looked for.
-///
-/// The driver's field is the newest CUDA version that it supports. Library, policy and method are empty: they belong
-/// to the timing that comes next, so nothing may be keyed by this machine yet.
 pub fn check() -> Result<Machine, Unavailable> {
-    let gpu = first_gpu::first_gpu().map_err(unavailable)?;
+    let context = driver::Context::new(0)?;
+    let attributes = context.attributes();
     Ok(Machine {
         engine: "cuda".to_owned(),
-        device: gpu.name,
-        compute: format!("sm_{}{}", gpu.capability.0, gpu.capability.1),
-        driver: format!("{}.{}", gpu.cuda / 1000, gpu.cuda % 1000 / 10),
+        device: attributes.name.clone(),
+        compute: attributes.arch(),
+        driver: check::driver()?.cuda_version(),
         threads: 1,
         ..Machine::default()
     })
-}
-
-fn unavailable(trouble: Trouble) -> Unavailable {
-    let (reason, looked_for, remedy) = match trouble {
-        Trouble::NoLibrary => (
-            "no CUDA driver".to_owned(),
-            places::driver(std::env::var_os("LD_LIBRARY_PATH").as_deref()),
-            "install NVIDIA's driver, or add its folder to LD_LIBRARY_PATH",
-        ),
-        Trouble::NoSymbol { name } => (
-            format!("the CUDA driver lacks `{name}`"),
-            places::driver(std::env::var_os("LD_LIBRARY_PATH").as_deref()),
-            "update NVIDIA's driver to one for CUDA 12 or later",
-        ),
-        Trouble::NoDevice => (
-            "the CUDA driver sees no GPU".to_owned(),
-            places::devices(std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref()),
-            "check `nvidia-smi`, and that CUDA_VISIBLE_DEVICES does not hide the GPU",
-        ),
-        Trouble::Call { name, code } => (
-            format!("the CUDA driver's `{name}` failed with {code}"),
-            places::devices(std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref()),
-            "check that `nvidia-smi` works and that its driver fits the kernel module; a restart often helps",
-        ),
-    };
-    Unavailable { engine: "cuda".to_owned(), reason, looked_for, remedy: remedy.to_owned() }
 }
