@@ -19,7 +19,7 @@ mod cudnn;
 mod discover;
 mod driver;
 mod error;
-mod kernels;
+pub mod kernels;
 pub mod layers;
 mod nvml;
 pub mod nvrtc;

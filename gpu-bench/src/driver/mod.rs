@@ -15,7 +15,8 @@ pub(crate) use context::{Attributes, Context};
 pub(crate) use event::Event;
 pub(crate) use graph::Graph;
 pub(crate) use host_flag::HostFlag;
-pub(crate) use launch::{Arg, Function, Module, Shape};
+pub use launch::{Arg, Shape};
+pub(crate) use launch::{Function, Module};
 pub(crate) use memory::Buffer;
 pub(crate) use stream::Stream;
 
