@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 pub(crate) const DRIVER: &str = "the CUDA driver";
 
 /// Every driver function that is called; a test compares this list with the sources.
-const DRIVER_SYMBOLS: [&str; 40] = [
+const DRIVER_SYMBOLS: [&str; 39] = [
     "cuCtxSetCurrent",
     "cuDeviceGet",
     "cuDeviceGetAttribute",
@@ -40,7 +40,6 @@ const DRIVER_SYMBOLS: [&str; 40] = [
     "cuMemAlloc_v2",
     "cuMemFreeHost",
     "cuMemFree_v2",
-    "cuMemGetInfo_v2",
     "cuMemHostAlloc",
     "cuMemHostGetDevicePointer_v2",
     "cuMemcpyDtoH_v2",
@@ -64,7 +63,7 @@ const CUDA_NEEDED: i32 = 12_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Driver {
     /// The newest CUDA version that it supports: 1000 * major + 10 * minor.
-    pub(crate) cuda: i32,
+    cuda: i32,
     pub(crate) devices: usize,
 }
 
@@ -86,20 +85,27 @@ pub(crate) fn driver() -> Result<Driver, GpuError> {
     if let Some(driver) = FOUND.get() {
         return Ok(*driver);
     }
-    let driver = look_for_driver()?;
+    let driver = devices(look_for_library()?)?;
     Ok(*FOUND.get_or_init(|| driver))
 }
 
-fn look_for_driver() -> Result<Driver, GpuError> {
-    let done = |call: &'static str, result: sys::CUresult| match result {
+/// The newest CUDA version that the driver supports, whether or not it has a device.
+pub(crate) fn library_version() -> Result<String, GpuError> {
+    look_for_library().map(version)
+}
+
+fn done(call: &'static str, result: sys::CUresult) -> Result<(), GpuError> {
+    match result {
         sys::CUresult::CUDA_SUCCESS => Ok(()),
         code => Err(GpuError::from_cuda(call, code as u32, format!("{code:?}"))),
-    };
-    let (mut cuda, mut count) = (0, 0);
+    }
+}
+
+fn look_for_library() -> Result<i32, GpuError> {
+    let mut cuda = 0;
     // SAFETY: Loading runs the initializers of whatever the system's loader takes for the CUDA driver, which is what
     // the user asked for by asking for CUDA. `culib` panics without the library, so its presence is tested first;
-    // each binding panics without its symbol, so all of DRIVER_SYMBOLS are looked up first. Every call gets pointers
-    // to live, initialized locals of the types that the driver's header declares.
+    // a binding panics without its symbol, so it is looked up first. The call gets a pointer to a live local.
     unsafe {
         if !sys::is_culib_present() {
             let looked_for = discover::driver_places(&Surroundings::here());
@@ -122,6 +128,14 @@ fn look_for_driver() -> Result<Driver, GpuError> {
             });
         }
         lacks(&DRIVER_SYMBOLS)?;
+    }
+    Ok(cuda)
+}
+
+fn devices(cuda: i32) -> Result<Driver, GpuError> {
+    let mut count = 0;
+    // SAFETY: All of DRIVER_SYMBOLS were found before anyone could know the version; `count` is a live local.
+    unsafe {
         done("cuInit", sys::cuInit(0))?;
         done("cuDeviceGetCount", sys::cuDeviceGetCount(&mut count))?;
     }

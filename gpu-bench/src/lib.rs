@@ -1,47 +1,64 @@
-//! Raw CUDA convolution timing: for now, whether there is a GPU that could be timed, and which.
+//! Raw CUDA convolution timing: cuDNN's convolutions and kernels of one's own, on the GPU's clock.
 //!
-//! The driver is looked up at run time and nothing is linked, so this crate builds and runs on machines without CUDA
-//! and says what it missed; the price is that every symbol has to be looked up before it is called, because the
-//! bindings panic on one that is absent. Timing comes next.
+//! Driver, cuDNN and run-time compiler are looked up at run time and nothing is linked, so this crate builds and runs on
+//! machines without CUDA and says what it missed; the price is that every symbol has to be looked up before it is
+//! called, because the bindings panic on one that is absent.
 //!
 //! ```
 //! match gpu_bench::check() {
-//!     Ok(machine) => println!("{} ({}), CUDA {}", machine.device, machine.compute, machine.driver),
+//!     Ok(machine) => println!("{} ({}), {}", machine.device, machine.compute, machine.library),
 //!     // Names the files and folders, and what to do.
 //!     Err(unavailable) => println!("{unavailable}"),
 //! }
 //! ```
+//!
+//! [`Cuda`] is an engine for the `timing` crate: it prepares convolutions, whole chains of them, and says which of
+//! cuDNN's algorithms ran. [`Kernel`] times CUDA source of one's own in the same way and checks it against a
+//! convolution in double precision ([`reference`]). How a reading is taken, in short: nothing is timed by the host.
+//! A spinning kernel holds the stream until everything is queued, runs below 400 us are timed by the slope between two
+//! CUDA graphs of different length, a bracketing kernel notes the clock, and a reading at a throttled clock says so.
+//!
+//! ```no_run
+//! use gpu_bench::Cuda;
+//! use timing::{Backend, Policy, measure, stop};
+//!
+//! let gpu = Cuda::device(0)?;
+//! for (name, spec) in gpu_bench::layers::bench() {
+//!     let mut conv = gpu.prepare(&spec)?;
+//!     let latency = measure(&mut conv, &mut stop::Relative::new(0.005), &Policy::network())?;
+//!     println!("{name}: {:.2} us", latency.median_ns / 1e3);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With the feature `criterion`, the module of that name measures benchmarks on the same clock.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod anchors;
+mod chain;
 mod check;
+mod conv;
+#[cfg(feature = "criterion")]
+pub mod criterion;
+mod cuda;
 mod cudnn;
 mod discover;
 mod driver;
 mod error;
+mod kernel;
 pub mod kernels;
 pub mod layers;
+mod libraries;
 mod nvml;
 pub mod nvrtc;
 pub mod reference;
 mod session;
 
+pub use anchors::anchors;
+pub use cuda::{Cuda, Environment, Outputs, Selection};
 pub use driver::{Arg, Shape};
 pub use error::GpuError;
-
-use netspec::Machine;
-use timing::Unavailable;
-
-/// The first GPU as the driver describes it, or why there is none and what was looked for.
-pub fn check() -> Result<Machine, Unavailable> {
-    let context = driver::Context::new(0)?;
-    let attributes = context.attributes();
-    Ok(Machine {
-        engine: "cuda".to_owned(),
-        device: attributes.name.clone(),
-        compute: attributes.arch(),
-        driver: check::driver()?.cuda_version(),
-        threads: 1,
-        ..Machine::default()
-    })
-}
+pub use kernel::{Bound, Kernel, KernelArg, Operand};
+pub use libraries::{FoundLibrary, Library, check, libraries};
+pub use nvml::DeviceState;

@@ -8,10 +8,11 @@ fn a_gpu_is_described_or_its_absence_explained() {
     let is_required = std::env::var("LOCP_REQUIRE_GPU").is_ok_and(|value| value == "1");
     match gpu_bench::check() {
         Ok(machine) => {
-            assert_eq!((machine.engine.as_str(), machine.method), ("cuda", 0));
+            assert_eq!((machine.engine.as_str(), machine.policy.as_str()), ("cuda", "heuristic"));
             assert!(!machine.device.is_empty(), "the device has a name");
             assert!(machine.compute.starts_with("sm_"), "{}", machine.compute);
             assert!(machine.driver.contains('.'), "{}", machine.driver);
+            assert!(machine.library.starts_with("cuDNN 9."), "{}", machine.library);
         }
         Err(unavailable) => {
             assert!(!is_required, "LOCP_REQUIRE_GPU=1, and {unavailable}");
@@ -29,8 +30,8 @@ fn without_a_driver_the_message_names_the_places() {
         eprintln!("skipped: there is a CUDA driver here");
         return;
     };
-    if unavailable.reason != "no CUDA driver" {
-        eprintln!("skipped: there is a CUDA driver here, without a GPU");
+    if unavailable.reason != "the CUDA driver was not found" {
+        eprintln!("skipped: there is a CUDA driver here, and {unavailable}");
         return;
     }
     let folders: Vec<String> = std::env::var("LD_LIBRARY_PATH")
@@ -43,9 +44,24 @@ fn without_a_driver_the_message_names_the_places() {
     assert_eq!(
         unavailable.to_string(),
         format!(
-            "cuda cannot run here: no CUDA driver; looked for libcuda.so, libcuda.so.1, in LD_LIBRARY_PATH ({folders}), \
-             in the loader's cache /etc/ld.so.cache, in /lib and /usr/lib; \
+            "cuda cannot run here: the CUDA driver was not found; \
+             looked for libcuda.so or libcuda.so.1 by the loader (LD_LIBRARY_PATH ({folders})), \
+             the loader's cache /etc/ld.so.cache, /lib and /usr/lib; \
              install NVIDIA's driver, or add its folder to LD_LIBRARY_PATH"
         )
     );
+}
+
+#[test]
+fn every_library_is_listed_with_its_places() {
+    let libraries = gpu_bench::libraries();
+    let names: Vec<&str> = libraries.iter().map(|library| library.name).collect();
+    assert_eq!(names, ["the CUDA driver", "cuDNN", "NVRTC", "NVML"]);
+    for library in libraries {
+        assert!(!library.looked_for.is_empty(), "{library:?}");
+        match library.found {
+            Ok(found) => assert!(!found.version.is_empty(), "{found:?}"),
+            Err(reason) => assert!(!reason.is_empty()),
+        }
+    }
 }

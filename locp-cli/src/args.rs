@@ -1,6 +1,7 @@
 //! Flags and subcommands: help, man page and completions come from here.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use locp::netspec::{CacheState, ConvSpec, DType};
 use std::path::PathBuf;
 
 /// Make a convolutional network faster on the device it will run on.
@@ -21,9 +22,12 @@ pub(crate) struct Global {
     /// Form of the result on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
-    /// auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
+    /// auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
     #[arg(long, global = true, default_value = "auto")]
     pub(crate) engine: String,
+    /// Data type that the network will be run in; by default that of the file.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) dtype: Option<Dtype>,
     /// Images per run; by default as many as the model fixes, or 1.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
@@ -48,6 +52,25 @@ pub(crate) struct Global {
 pub(crate) enum Format {
     Human,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dtype {
+    F32,
+    Tf32,
+    F16,
+    Bf16,
+}
+
+impl From<Dtype> for DType {
+    fn from(dtype: Dtype) -> DType {
+        match dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::Tf32 => DType::Tf32,
+            Dtype::F16 => DType::F16,
+            Dtype::Bf16 => DType::Bf16,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -141,6 +164,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "RATIO", allow_hyphen_values = true, default_value_t = 1.0, value_parser = ratio)]
         at_most: f64,
     },
+    /// Time convolutions by themselves.
+    Bench {
+        /// Convolutions, for example 'n1 64>128 56x56 k3 p1 f16 nhwc bias relu'.
+        #[arg(required = true, value_parser = spec)]
+        specs: Vec<ConvSpec>,
+        /// What each run finds in the caches.
+        #[arg(long, value_enum, default_value_t = Cache::Network)]
+        cache: Cache,
+    },
     /// Share of right answers on labelled images.
     Accuracy {
         /// The ONNX model.
@@ -195,6 +227,26 @@ pub(crate) enum Search {
     Exhaustive,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cache {
+    /// The last run's data.
+    Warm,
+    /// Nothing of its own.
+    Cold,
+    /// Its input and not its weights, as inside of a network.
+    Network,
+}
+
+impl From<Cache> for CacheState {
+    fn from(cache: Cache) -> CacheState {
+        match cache {
+            Cache::Warm => CacheState::Warm,
+            Cache::Cold => CacheState::Cold,
+            Cache::Network => CacheState::Network,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Generate {
     /// The manual page, in roff.
@@ -212,6 +264,10 @@ fn number(text: &str, allowed: fn(f64) -> bool, expected: &str) -> Result<f64, S
 
 fn share(text: &str) -> Result<f64, String> {
     number(text, |v| v > 0.0 && v <= 1.0, "a share above 0 and at most 1")
+}
+
+fn spec(text: &str) -> Result<ConvSpec, String> {
+    text.parse().map_err(|error: locp::netspec::SpecError| error.to_string())
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@ use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
+use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::{
     Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
     Watch,
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
             run.apply(model, plan, output.as_deref().filter(|_| !dry_run))
         }
         Command::Verify { dense, pruned, at_most } => run.verify(dense, pruned, *at_most),
+        Command::Bench { specs, cache } => run.bench(specs, (*cache).into()),
         Command::Accuracy { model, images, labels } => run.accuracy(model, images, labels),
         Command::Generate { what } => generate(what),
     }
@@ -65,7 +67,11 @@ impl Run<'_> {
     }
 
     fn open(&self, model: &Path) -> Result<Model, Error> {
-        Model::open(model, self.global.batch.map(usize::from))
+        let model = Model::open(model, self.global.batch.map(usize::from))?;
+        Ok(match self.global.dtype {
+            Some(dtype) => model.computed_in(dtype.into()),
+            None => model,
+        })
     }
 
     fn table(&self) -> PathBuf {
@@ -185,6 +191,23 @@ impl Run<'_> {
         let report = locp::verify(&engine, || self.measurer(&engine), [&dense, &pruned], at_most, &self.watch())?;
         self.show(&report, human::verify)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn bench(&self, specs: &[ConvSpec], cache: CacheState) -> Result<ExitCode> {
+        let as_asked = |spec: &ConvSpec| match (self.global.batch, self.global.dtype) {
+            (None, None) => spec.clone(),
+            (batch, dtype) => {
+                let mut spec = spec.clone();
+                spec.batch = batch.map_or(spec.batch, usize::from);
+                if let Some(dtype) = dtype {
+                    (spec.dtype, spec.layout) = (dtype.into(), DType::from(dtype).usual_layout());
+                }
+                spec
+            }
+        };
+        let specs: Vec<ConvSpec> = specs.iter().map(as_asked).collect();
+        let report = locp::bench(&self.engine()?, &specs, cache, self.global.seed, &self.watch())?;
+        self.show(&report, human::bench)
     }
 
     fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! Results for people: short tables, one figure with its interval at a time.
 
-use locp::netspec::GroupId;
+use locp::netspec::{CacheState, GroupId};
 use locp::report::*;
 use std::fmt::Write;
 
@@ -59,6 +59,8 @@ pub(crate) fn engine_line(header: &Header) -> String {
     let machine = &header.machine.machine;
     let threads = match machine.threads {
         _ if header.simulated || header.recorded => String::new(),
+        // On a GPU it is the choice of algorithms that makes numbers differ, not the host's threads.
+        _ if header.engine == "cuda" => format!(", {}", machine.policy),
         1 => ", 1 thread".to_owned(),
         n => format!(", {n} threads"),
     };
@@ -78,6 +80,7 @@ fn covers(covers: Covers) -> &'static str {
     }
 }
 
+/// Where an engine's libraries were looked for stands with the libraries.
 pub(crate) fn doctor(report: &DoctorReport) -> String {
     let mut out = String::new();
     for engine in &report.engines {
@@ -88,11 +91,17 @@ pub(crate) fn doctor(report: &DoctorReport) -> String {
             }
             None => writeln!(out, "{:16} not here: {}", engine.engine, engine.reason.as_deref().unwrap_or("unknown")),
         };
-        for place in &engine.looked_for {
-            let _ = writeln!(out, "{:16}   looked for {place}", "");
-        }
         if let Some(remedy) = &engine.remedy {
             let _ = writeln!(out, "{:16}   {remedy}", "");
+        }
+    }
+    for library in &report.libraries {
+        let _ = match (&library.path, &library.version) {
+            (Some(path), Some(version)) => writeln!(out, "{:16} {version}: {path}", library.library),
+            _ => writeln!(out, "{:16} not here: {}", library.library, library.reason.as_deref().unwrap_or("unknown")),
+        };
+        for place in &library.looked_for {
+            let _ = writeln!(out, "{:16}   looked at {place}", "");
         }
     }
     let _ = writeln!(out, "{:16} {}", "latency table", report.table);
@@ -174,9 +183,11 @@ pub(crate) fn steps(report: &StepsReport) -> String {
         let mut rows = vec![["  edge", "latency", "to the next"].map(str::to_owned).to_vec()];
         for edge in &stair.edges {
             let jump = edge.jump_ms.map_or(String::new(), |jump| format!("{jump:+.4} ms"));
-            rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump]);
+            let change = edge.algorithm_change.as_ref();
+            let change = change.map_or(String::new(), |[from, to]| format!("{from} becomes {to}"));
+            rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump, change]);
         }
-        out.push_str(&table(&[true; 3], &rows));
+        out.push_str(&table(&[true, true, true, false], &rows));
     }
     let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
     out
@@ -187,14 +198,15 @@ pub(crate) fn plan(report: &PlanReport) -> String {
     let kept: Vec<_> = report.groups.iter().filter(|g| g.keep.len() < g.channels).collect();
     let _ = writeln!(
         out,
-        "plan        {}: {} of {} groups narrowed, predicted {} of {} ({:.3}x; {})",
+        "plan        {}: {} of {} groups narrowed, predicted {} of {} ({:.3}x; {}, in {})",
         report.planner,
         kept.len(),
         report.groups.len(),
         ms(report.predicted_ms),
         ms(report.dense_ms),
         report.predicted_ms / report.dense_ms,
-        covers(report.covers)
+        covers(report.covers),
+        report.dtype
     );
     if report.cells_estimated > 0 {
         let _ = writeln!(out, "            {} of its cells are estimated, not measured", report.cells_estimated);
@@ -268,7 +280,7 @@ pub(crate) fn prune(report: &PruneReport) -> String {
     if plan.cells_estimated > 0 {
         let _ = writeln!(out, "              {} of its cells are estimated, not measured", plan.cells_estimated);
     }
-    let _ = writeln!(out, "covers        {}", covers(plan.covers));
+    let _ = writeln!(out, "covers        {}, in {}", covers(plan.covers), plan.dtype);
     let asked = report.measurements_new + report.measurements_shared;
     let _ = writeln!(
         out,
@@ -281,8 +293,11 @@ pub(crate) fn prune(report: &PruneReport) -> String {
 }
 
 pub(crate) fn verify(report: &VerifyReport) -> String {
+    let parts = report.parts_ms.map_or(String::new(), |[dense, pruned]| {
+        format!("parts   one by one and summed: dense {}, pruned {}\n", ms(dense), ms(pruned))
+    });
     format!(
-        "engine  {}\ndense   {} {}\npruned  {} {}\nratio   {:.3}x {} from {} ({})\n{}\n",
+        "engine  {}\ndense   {} {}\npruned  {} {}\n{parts}ratio   {:.3}x {} from {} interleaved pairs ({}, in {})\n{}\n",
         engine_line(&report.header),
         ms(report.dense_ms),
         interval(report.dense_interval_ms),
@@ -290,11 +305,9 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
         interval(report.pruned_interval_ms),
         report.ratio,
         interval(report.ratio_interval),
-        match report.covers {
-            Covers::WholeModel => format!("{} interleaved pairs", report.samples),
-            Covers::Convolutions => "sums over the layers".to_owned(),
-        },
+        report.samples,
         covers(report.covers),
+        report.dtype,
         match report.passed {
             true => format!("yes: the interval ends below {}x", report.at_most),
             false => format!("no: the interval reaches {}x or more", report.at_most),
@@ -318,4 +331,42 @@ pub(crate) fn apply(report: &ApplyReport) -> String {
         thousands(report.params_before),
         thousands(report.params_after)
     )
+}
+
+pub(crate) fn bench(report: &BenchReport) -> String {
+    let mut rows =
+        vec![["convolution", "median", "95 %", "samples", "Tflop/s", "clock", "ran"].map(str::to_owned).to_vec()];
+    let mut failures = String::new();
+    for row in &report.rows {
+        let Some(latency) = row.latency else {
+            let _ = writeln!(failures, "not timed: {}", row.error.as_deref().unwrap_or("for an unknown reason"));
+            continue;
+        };
+        let us = |ms: f64| format!("{:.2}", 1e3 * ms);
+        let [low, high] = latency.interval_ms;
+        let discarded = row.discarded.filter(|&n| n > 0).map_or(String::new(), |n| format!(" ({n} throttled)"));
+        rows.push(vec![
+            row.spec.clone(),
+            format!("{} us", us(latency.ms)),
+            format!("[{}, {}]", us(low), us(high)),
+            format!("{}{discarded}", row.samples.unwrap_or(0)),
+            row.tflops.map_or(String::new(), |of| format!("{of:.2}")),
+            row.clock_mhz.map_or(String::new(), |mhz| format!("{mhz:.0} MHz")),
+            row.algorithm.clone().unwrap_or_default(),
+        ]);
+    }
+    let drift = match report.drift {
+        Drift { unsettled: 0, repeated: 0, .. } => String::new(),
+        Drift { unsettled, repeated, worst_move } => format!(
+            "\nthe device changed speed by up to {:.1} %: {repeated} times measured again, {unsettled} times in vain\n",
+            100.0 * worst_move
+        ),
+    };
+    let cache = match report.cache {
+        CacheState::Warm => "warm: each run finds the last one's data",
+        CacheState::Cold => "cold: each run finds nothing of its own",
+        _ => "network: each run finds its input and not its weights",
+    };
+    let table = table(&[false, true, false, true, true, true, false], &rows);
+    format!("engine  {}\ncaches  {cache}\n\n{table}{failures}{drift}", engine_line(&report.header))
 }

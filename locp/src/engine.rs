@@ -2,12 +2,13 @@
 
 use crate::Error;
 use crate::model::Model;
-use crate::report::{DoctorReport, EngineReport, Header, MachineReport, Schema};
+use crate::report::{Covers, DoctorReport, EngineReport, Header, LibraryReport, MachineReport, Schema};
 use cpu_bench::Tract;
-use netspec::Machine;
+use gpu_bench::{Cuda, Selection};
+use netspec::{ConvSpec, Machine};
 use replay::{Recorded, Simulated};
 use std::path::Path;
-use timing::{Backend, ModelBackend, Unavailable};
+use timing::{Backend, ModelBackend};
 
 /// What the figures of an engine are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub struct Engine {
     liveness: Liveness,
     backend: Box<dyn Backend>,
     models: Option<Box<dyn ModelBackend>>,
+    anchors: Vec<ConvSpec>,
 }
 
 /// The engines that `doctor` looks at and that have no file in their name.
@@ -43,10 +45,11 @@ impl Engine {
         models: Option<Box<dyn ModelBackend>>,
         liveness: Liveness,
     ) -> Result<Engine, Error> {
-        Ok(Engine { machine: backend.check()?, liveness, backend, models })
+        Ok(Engine { machine: backend.check()?, liveness, backend, models, anchors: Vec::new() })
     }
 
-    /// The engine of this name, as `--engine` takes it; `auto` is the best one that can run whole models here.
+    /// The engine of this name, as `--engine` takes it; `auto` is the best one that can run whole models here, and
+    /// `cuda` takes a device and a policy behind it (`cuda:1`, `cuda:autotune`, `cuda:1:autotune`).
     ///
     /// `seed` drives its random fill and, where it is simulated, its noise.
     pub fn named(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
@@ -62,15 +65,14 @@ impl Engine {
                 let tract = Tract::new().threads(threads);
                 Engine::with(Box::new(tract.clone()), Some(Box::new(tract)), Liveness::Live)
             }
-            "cuda" => Err(gpu_bench::check().map_or_else(Error::from, |machine| {
-                Error::from(Unavailable {
-                    engine: "cuda".to_owned(),
-                    reason: format!("{} is here, but timing on it is not built yet", machine.device),
-                    looked_for: Vec::new(),
-                    remedy: "use --engine tract".to_owned(),
-                })
-            })),
-            _ => Err(Error::UnknownEngine { name: name.to_owned() }),
+            _ => match cuda_name(name) {
+                Some((index, selection)) => {
+                    let cuda = Cuda::device(index)?.selection(selection).seed(seed);
+                    let engine = Engine::with(Box::new(cuda), None, Liveness::Live)?;
+                    Ok(Engine { anchors: gpu_bench::anchors().into(), ..engine })
+                }
+                None => Err(Error::UnknownEngine { name: name.to_owned() }),
+            },
         }
     }
 
@@ -94,8 +96,27 @@ impl Engine {
         self.models.as_deref()
     }
 
-    /// Refuses a model with layers that nobody can time, where this engine could only leave them out of a sum.
-    pub(crate) fn check_timed(&self, model: &Model) -> Result<(), Error> {
+    /// What a time of a whole network covers on it.
+    pub fn covers(&self) -> Covers {
+        if self.models.is_some() { Covers::WholeModel } else { Covers::Convolutions }
+    }
+
+    /// Convolutions that are looked at between others, to tell whether the device itself has changed speed.
+    pub(crate) fn anchors(&self) -> &[ConvSpec] {
+        &self.anchors
+    }
+
+    /// Refuses a model with layers that nobody can time, where this engine could only leave them out, and a data type
+    /// in which it would not run the file, where it runs whole models as they are.
+    pub(crate) fn check_model(&self, model: &Model) -> Result<(), Error> {
+        if self.models.is_some() && model.stored_in() != model.dtype() {
+            return Err(Error::StoredType {
+                path: model.path().to_owned(),
+                engine: self.machine.engine.clone(),
+                stored: model.stored_in(),
+                dtype: model.dtype(),
+            });
+        }
         match (model.network().untimed.as_slice(), &self.models) {
             ([first, ..], None) => Err(Error::Untimed {
                 path: model.path().to_owned(),
@@ -118,6 +139,23 @@ impl Engine {
             recorded: self.liveness == Liveness::Recorded,
         }
     }
+}
+
+/// Device and policy of `cuda`, `cuda:1`, `cuda:autotune`, `cuda:1:autotune`.
+fn cuda_name(name: &str) -> Option<(usize, Selection)> {
+    let mut words = name.split(':').peekable();
+    if words.next()? != "cuda" {
+        return None;
+    }
+    let index = words.peek().and_then(|word| word.parse().ok());
+    if index.is_some() {
+        words.next();
+    }
+    let selection = match words.next() {
+        None => Selection::Heuristic,
+        Some(word) => [Selection::Heuristic, Selection::Autotune].into_iter().find(|of| of.name() == word)?,
+    };
+    words.next().is_none().then_some((index.unwrap_or(0), selection))
 }
 
 /// The engines here, or why not.
@@ -147,11 +185,27 @@ pub fn doctor(threads: usize, table: &Path) -> DoctorReport {
         })
         .collect();
     engines.push(match gpu_bench::check() {
-        Ok(machine) => {
-            let reason = format!("{} is here, but timing on it is not built yet", machine.device);
-            missing("cuda", reason, Vec::new(), Some("use --engine tract".to_owned()))
-        }
+        Ok(machine) => ready("cuda", &machine),
         Err(u) => missing("cuda", u.reason, u.looked_for, Some(u.remedy)),
     });
-    DoctorReport { schema: "locp.doctor/1", engines, table: table.display().to_string() }
+    let libraries = gpu_bench::libraries().into_iter().map(LibraryReport::from).collect();
+    DoctorReport { schema: "locp.doctor/1", engines, libraries, table: table.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cuda_name;
+    use gpu_bench::Selection::{Autotune, Heuristic};
+
+    #[test]
+    fn device_and_policy_are_read_from_the_name() {
+        let check = |name: &str, expect| assert_eq!(cuda_name(name), expect, "{name}");
+        check("cuda", Some((0, Heuristic)));
+        check("cuda:3", Some((3, Heuristic)));
+        check("cuda:autotune", Some((0, Autotune)));
+        check("cuda:1:autotune", Some((1, Autotune)));
+        for wrong in ["cuda:", "cuda:1:", "cuda:fast", "cuda:-1", "cuda:autotune:1", "cuda:1:autotune:2", "cudnn"] {
+            check(wrong, None);
+        }
+    }
 }

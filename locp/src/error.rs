@@ -87,7 +87,7 @@ pub enum Error {
     },
     /// There is no such engine.
     #[error(
-        "there is no engine `{name}`; use auto, tract, simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
+        "there is no engine `{name}`; use auto, tract, cuda, cuda:1, cuda:autotune, simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
     )]
     UnknownEngine {
         /// The name as given.
@@ -100,6 +100,18 @@ pub enum Error {
         engine: String,
         /// The command.
         what: &'static str,
+    },
+    /// The engine runs whole models as they are stored, and another data type was asked for.
+    #[error("{}: {engine} runs it as it is stored, in {stored}, not in {dtype}; use --dtype {stored}, or an engine that times convolutions in {dtype} (cuda, simulated:h100)", path.display())]
+    StoredType {
+        /// The model.
+        path: PathBuf,
+        /// The engine.
+        engine: String,
+        /// The type of its weights.
+        stored: netspec::DType,
+        /// What was asked for.
+        dtype: netspec::DType,
     },
     /// Layers whose latency nobody can tell, on an engine that sums layers.
     #[error("{}: {count} of its layers cannot be timed alone (first `{first}`: {reason}), and {engine} sums layers; use --engine tract, which times the whole model", path.display())]
@@ -217,6 +229,7 @@ impl Error {
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
             Error::NoModels { .. } => "no-models",
+            Error::StoredType { .. } => "stored-type",
             Error::Untimed { .. } => "untimed",
             Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",

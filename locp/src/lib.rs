@@ -21,6 +21,7 @@
 mod accuracy;
 mod aim;
 mod apply;
+mod bench;
 mod engine;
 mod error;
 mod files;
@@ -42,6 +43,7 @@ mod whole;
 
 pub use accuracy::{accuracy, wilson};
 pub use apply::{apply, read_plan};
+pub use bench::bench;
 pub use benefit::{Budget, Limits, Planner, TwoStage, Uniform};
 pub use engine::{Engine, Liveness, doctor};
 pub use error::Error;

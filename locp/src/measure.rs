@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, Liveness};
 use crate::{Cancel, Error};
-use netspec::{ConvSpec, LatencySource, Measurement, SourceError};
+use netspec::{CacheState, ConvSpec, LatencySource, Measurement, SourceError};
 use sharing::{Cached, Store};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +14,10 @@ const CHUNK: usize = 24;
 
 /// Bytes of weights and activations that are prepared at the same time; an engine may hold them two or three times.
 const TOGETHER: usize = 512 << 20;
+
+/// A chunk during which an anchor moved by more than this is measured again, at most so often.
+const DRIFT: f64 = 0.01;
+const REPETITIONS: u32 = 3;
 
 /// How precisely convolutions are timed.
 #[derive(Clone, Debug)]
@@ -175,7 +179,25 @@ fn clocked<'a>(
     cancel: &Cancel,
     seed: u64,
 ) -> Result<Source<'a>, Error> {
-    let policy = Policy::network().warm_up(2).seed(seed).cancel(cancel.flag());
-    let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy).chunk(CHUNK);
+    let source = source(engine, precision, CacheState::Network, cancel, seed)?;
     Ok(Clocked { source, spent: Rc::clone(spent) })
+}
+
+/// The engine as a latency source, with its anchors.
+pub(crate) fn source<'a>(
+    engine: &'a Engine,
+    precision: &Precision,
+    cache: CacheState,
+    cancel: &Cancel,
+    seed: u64,
+) -> Result<BackendSource<&'a dyn Backend>, Error> {
+    let policy = match cache {
+        CacheState::Warm => Policy::warm(),
+        CacheState::Cold => Policy::cold(),
+        _ => Policy::network(),
+    };
+    let policy = policy.warm_up(2).seed(seed).cancel(cancel.flag());
+    let source = BackendSource::new(engine.backend())?.rule(precision.rule()).policy(policy).chunk(CHUNK);
+    let anchors = engine.anchors().iter().cloned();
+    Ok(anchors.fold(source.repetitions(REPETITIONS), |source, spec| source.anchor(spec, DRIFT)))
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::report::ModelReport;
-use netspec::Network;
+use netspec::{DType, Network};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -13,6 +13,7 @@ pub struct Model {
     path: PathBuf,
     sha256: String,
     batch: usize,
+    dtype: DType,
     network: Network,
     onnx: onnx_surgery::Model,
 }
@@ -26,7 +27,29 @@ impl Model {
             None => onnx.network().clone(),
         };
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
-        Ok(Model { path: path.to_owned(), sha256: sha256(path)?, batch, network, onnx })
+        let dtype = network.layers.first().map_or(DType::default(), |layer| layer.spec.dtype);
+        Ok(Model { path: path.to_owned(), sha256: sha256(path)?, batch, dtype, network, onnx })
+    }
+
+    /// The same, to be deployed in this data type: its convolutions are timed in it, in the type's usual memory order.
+    ///
+    /// The file stays as it is; what runs it converts, as deployments do.
+    pub fn computed_in(mut self, dtype: DType) -> Model {
+        self.dtype = dtype;
+        for layer in &mut self.network.layers {
+            (layer.spec.dtype, layer.spec.layout) = (dtype, dtype.usual_layout());
+        }
+        self
+    }
+
+    /// The data type in which its convolutions are timed.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The data type of its weights.
+    pub(crate) fn stored_in(&self) -> DType {
+        self.onnx.network().layers.first().map_or(self.dtype, |layer| layer.spec.dtype)
     }
 
     /// The path as it was given.

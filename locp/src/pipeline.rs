@@ -8,7 +8,6 @@ use crate::model::Model;
 use crate::planning::Planning;
 use crate::report::{BudgetReport, PlanReport};
 use crate::sweeps::SweepOptions;
-use crate::verify;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch};
 use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
@@ -180,11 +179,8 @@ impl<'a> Pipeline<'a> {
         }
         let patch = Patch::build(model.onnx(), &planned.plan)?;
         let file = temporary(&patch)?;
-        let smaller = Model::open(file.path(), Some(model.batch()))?;
-        let pair = match self.engine.models() {
-            Some(_) => whole::compare(self.engine, [model.path(), file.path()], model.batch(), &self.watch)?,
-            None => verify::sums(&mut self.measurer, [model.network(), smaller.network()])?,
-        };
+        let smaller = Model::open(file.path(), Some(model.batch()))?.computed_in(model.dtype());
+        let pair = whole::compare(self.engine, [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
         Ok(Pruned { planned, rounds: round, pair, file, parameters })
     }
@@ -216,12 +212,13 @@ impl<'a> Pipeline<'a> {
             header: self.engine.header("locp.plan/1"),
             model: model.report(),
             batch: model.batch(),
+            dtype: model.dtype(),
             budget: BudgetReport {
                 ratio: if let Budget::Ratio(ratio) = budget { Some(ratio) } else { None },
                 ms: budget.limit_ns(planning.dense_ns) / 1e6,
             },
             dense_ms: planning.dense_ns / 1e6,
-            covers: planning.covers,
+            covers: self.engine.covers(),
             predicted_ms: solution.predicted_ns / 1e6,
             planner: solution.planner.clone(),
             value_kind: solution.value_kind.to_string(),

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
-use crate::report::{Axis, Covers};
+use crate::report::Axis;
 use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Progress, Watch};
@@ -24,7 +24,6 @@ pub(crate) struct Planning<'a> {
     scale: f64,
     /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
     fresh: HashSet<ConvSpec>,
-    pub(crate) covers: Covers,
 }
 
 impl<'a> Planning<'a> {
@@ -40,7 +39,7 @@ impl<'a> Planning<'a> {
     ) -> Result<Planning<'a>, Error> {
         let network = model.network();
         check_prunable(model, limits)?;
-        engine.check_timed(model)?;
+        engine.check_model(model)?;
         let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
         for (i, layer) in network.layers.iter().enumerate() {
@@ -58,18 +57,12 @@ impl<'a> Planning<'a> {
         }
         builder.levels_from_sweeps(&LevelRule::default().tolerance(options.tolerance / 3.0));
         let mut problem = builder.build()?;
-        let (dense_ns, covers) = match engine.models() {
-            None => (problem.dense_ns(), Covers::Convolutions),
-            Some(_) => {
-                let [whole_ns, parts_ns] = whole::with_parts(engine, model.path(), network, watch)?;
-                // The table's cells may be from a quieter or busier hour: only the ratio is taken over.
-                let dense = Reading { levels: problem.dense(), ns: problem.dense_ns() * whole_ns / parts_ns };
-                problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
-                (whole_ns, Covers::WholeModel)
-            }
-        };
+        let [dense_ns, parts_ns] = whole::with_parts(engine, model, watch)?;
+        // The table's cells may be from a quieter or busier hour: only the ratio is taken over.
+        let dense = Reading { levels: problem.dense(), ns: problem.dense_ns() * dense_ns / parts_ns };
+        problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
         let scale = dense_ns / problem.dense_ns();
-        Ok(Planning { model, problem, dense_ns, scale, fresh: HashSet::new(), covers })
+        Ok(Planning { model, problem, dense_ns, scale, fresh: HashSet::new() })
     }
 
     /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.

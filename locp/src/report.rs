@@ -3,8 +3,14 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use netspec::{ChannelGroup, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
+use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
+
+mod bench;
+mod doctor;
+
+pub use bench::{BenchReport, BenchRow, Drift};
+pub use doctor::{DoctorReport, EngineReport, LibraryReport};
 
 /// The schema's name and version, for example `locp.plan/1`.
 pub type Schema = &'static str;
@@ -51,7 +57,7 @@ impl From<&Machine> for MachineReport {
 pub enum Covers {
     /// Everything, run end to end on the engine.
     WholeModel,
-    /// The convolutions and fully connected layers only, summed.
+    /// The convolutions and fully connected layers only, one after the other.
     Convolutions,
 }
 
@@ -68,38 +74,6 @@ impl From<&Measurement> for Latency {
     fn from(m: &Measurement) -> Latency {
         Latency { ms: m.median_ns / 1e6, interval_ms: m.interval_ns.map(|ns| ns / 1e6) }
     }
-}
-
-/// Result of `doctor`.
-#[derive(Clone, Debug, Serialize)]
-pub struct DoctorReport {
-    /// The schema's name and version.
-    pub schema: Schema,
-    /// One entry per engine.
-    pub engines: Vec<EngineReport>,
-    /// Where the latency table is, or would be made.
-    pub table: String,
-}
-
-/// An engine here, or why not.
-#[derive(Clone, Debug, Serialize)]
-pub struct EngineReport {
-    /// The engine as `--engine` takes it.
-    pub engine: String,
-    /// Whether it can run here.
-    pub available: bool,
-    /// The machine it would measure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub machine: Option<MachineReport>,
-    /// Why it cannot run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What was looked for, and where.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub looked_for: Vec<String>,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
 }
 
 /// The model that a result is about.
@@ -205,7 +179,7 @@ pub struct StairReport {
 }
 
 /// An edge.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct EdgeReport {
     /// Channels.
     pub channels: usize,
@@ -213,6 +187,10 @@ pub struct EdgeReport {
     pub latency_ms: f64,
     /// What the next edge costs more; nothing at the full width.
     pub jump_ms: Option<f64>,
+    /// Where the engine runs another algorithm past this edge: the one here, and the one there. Such a riser is the
+    /// library's choice rather than the hardware's, and may move with its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm_change: Option<[String; 2]>,
 }
 
 /// Widths from `from` to `to`, both included.
@@ -227,7 +205,7 @@ pub struct RangeReport {
 }
 
 /// A measured width.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct PointReport {
     /// Channels.
     pub channels: usize,
@@ -235,6 +213,9 @@ pub struct PointReport {
     pub latency_ms: f64,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// What the engine ran, where it has a choice and says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
 }
 
 /// A budget as it was asked for and what it comes to.
@@ -257,6 +238,8 @@ pub struct PlanReport {
     pub model: ModelReport,
     /// Images per run.
     pub batch: usize,
+    /// The data type that the network is timed in.
+    pub dtype: DType,
     /// The budget.
     pub budget: BudgetReport,
     /// Latency of the dense model.
@@ -351,7 +334,13 @@ pub struct VerifyReport {
     pub passed: bool,
     /// What the times cover.
     pub covers: Covers,
-    /// Interleaved pairs of runs; for `convolutions` the fewest samples that one of them rests on.
+    /// The data type that the networks are timed in.
+    pub dtype: DType,
+    /// Where not the whole model is covered: the convolutions timed one by one and summed, of the dense and of the
+    /// pruned one. The difference to the times above is what lies between them, and what they leave in the caches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts_ms: Option<[f64; 2]>,
+    /// Interleaved pairs of runs.
     pub samples: u32,
 }
 

@@ -6,6 +6,7 @@ use crate::model::Model;
 use crate::report::{EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
 use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
 use crate::{Error, Progress};
+use netspec::Measurement;
 
 /// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
 pub fn steps(
@@ -50,6 +51,7 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         channels: line.channels(edge.channels),
         latency_ms: ms(edge.latency_ns),
         jump_ms: edge.jump_ns.map(ms),
+        algorithm_change: algorithm_change(&swept.points, line.channels(edge.channels)),
     });
     let dominated = swept.stairs.dominated().iter().map(|&(from, to)| {
         let probed = swept.stairs.probed().iter().filter(|p| (from..=to).contains(&p.channels)).count();
@@ -60,6 +62,7 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         channels: *channels,
         latency_ms: ms(m.median_ns),
         provenance: m.provenance,
+        algorithm: m.algorithm.clone(),
     });
     StairReport {
         name: name.to_owned(),
@@ -72,5 +75,34 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         dominated: dominated.collect(),
         points: points.collect(),
         measured: swept.points.len(),
+    }
+}
+
+/// The algorithms at an edge and at the next width that was measured, where they are two.
+fn algorithm_change(points: &[(usize, Measurement)], edge: usize) -> Option<[String; 2]> {
+    let at = points.iter().position(|(channels, _)| *channels == edge)?;
+    let of = |at: usize| points.get(at).and_then(|(_, m)| m.algorithm.clone());
+    let (here, past) = (of(at)?, of(at + 1)?);
+    (here != past).then_some([here, past])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::algorithm_change;
+    use netspec::{Measurement, Provenance};
+
+    #[test]
+    fn a_riser_where_the_algorithm_changes_is_told_from_others() {
+        let at = |channels, algorithm: Option<&str>| {
+            let m = Measurement::exact(1.0, Provenance::Measured);
+            (channels, Measurement { algorithm: algorithm.map(str::to_owned), ..m })
+        };
+        let points = [at(8, Some("eng1")), at(16, Some("eng1")), at(24, Some("eng2")), at(32, None)];
+        assert_eq!(algorithm_change(&points, 8), None);
+        assert_eq!(algorithm_change(&points, 16), Some(["eng1".to_owned(), "eng2".to_owned()]));
+        // Nothing is said where the engine does not say, past the last width, or between measured ones.
+        for silent in [24, 32, 12] {
+            assert_eq!(algorithm_change(&points, silent), None, "{silent}");
+        }
     }
 }

@@ -4,53 +4,20 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Covers, Interval, VerifyReport};
-use crate::whole::{self, Pair};
+use crate::whole;
 use crate::{Error, Watch};
-use netspec::{Measurement, Network};
+use netspec::{ConvSpec, Network};
 
-/// Times end to end, or convolution by convolution.
-///
-/// `measurer` is asked for only where the engine cannot run whole models.
-pub(crate) fn pair<'e>(
-    engine: &'e Engine,
-    measurer: impl FnOnce() -> Result<Measurer<'e>, Error>,
-    [dense, pruned]: [&Model; 2],
-    watch: &Watch<'_>,
-) -> Result<(Pair, Covers), Error> {
-    Ok(match engine.models() {
-        Some(_) => (whole::compare(engine, [dense.path(), pruned.path()], dense.batch(), watch)?, Covers::WholeModel),
-        None => (sums(&mut measurer()?, [dense.network(), pruned.network()])?, Covers::Convolutions),
-    })
-}
-
-/// Sums the convolutions of two networks, all measured now.
-///
-/// The interval is that of the sums' extremes: wider than needed, and never too narrow.
-pub(crate) fn sums(measurer: &mut Measurer<'_>, networks: [&Network; 2]) -> Result<Pair, Error> {
-    let specs = networks.map(|network| network.layers.iter().map(|layer| layer.spec.clone()));
-    let dense_layers = networks[0].layers.len();
-    let all = measurer.fresh(&specs.into_iter().flatten().collect::<Vec<_>>())?;
-    let (dense, pruned) = all.split_at(dense_layers);
-    let sum = |side: &[Measurement]| {
-        let total = |pick: fn(&Measurement) -> f64| side.iter().map(pick).sum::<f64>();
-        (total(|m| m.median_ns), [total(|m| m.interval_ns[0]), total(|m| m.interval_ns[1])])
-    };
-    let ((dense_ns, dense_interval_ns), (pruned_ns, pruned_interval_ns)) = (sum(dense), sum(pruned));
-    Ok(Pair {
-        dense_ns,
-        dense_interval_ns,
-        pruned_ns,
-        pruned_interval_ns,
-        ratio: pruned_ns / dense_ns,
-        ratio_interval: [pruned_interval_ns[0] / dense_interval_ns[1], pruned_interval_ns[1] / dense_interval_ns[0]],
-        samples: all.iter().map(|m| m.samples).min().unwrap_or(0),
-    })
+/// The convolutions of a network one by one, summed in nanoseconds, all measured now.
+fn parts_ns(measurer: &mut Measurer<'_>, network: &Network) -> Result<f64, Error> {
+    let specs: Vec<ConvSpec> = network.layers.iter().map(|layer| layer.spec.clone()).collect();
+    Ok(measurer.fresh(&specs)?.iter().map(|m| m.median_ns).sum())
 }
 
 /// Times `pruned` against `dense`; the report says whether the ratio's interval ends at or below `at_most`.
 ///
-/// On an engine without whole models the convolutions are summed, and `covers` says so; `measurer` is asked for only
-/// then.
+/// On an engine without whole models the convolutions run in their order, `covers` says so, and their sum one by one
+/// stands next to it; `measurer` is asked for only then.
 pub fn verify<'e>(
     engine: &'e Engine,
     measurer: impl FnOnce() -> Result<Measurer<'e>, Error>,
@@ -59,8 +26,16 @@ pub fn verify<'e>(
     watch: &Watch<'_>,
 ) -> Result<VerifyReport, Error> {
     check_related(models)?;
-    models.iter().try_for_each(|model| engine.check_timed(model))?;
-    let (pair, covers) = pair(engine, measurer, models, watch)?;
+    models.iter().try_for_each(|model| engine.check_model(model))?;
+    let pair = whole::compare(engine, models, watch)?;
+    let parts_ms = match engine.covers() {
+        Covers::WholeModel => None,
+        Covers::Convolutions => {
+            let mut measurer = measurer()?;
+            let mut ms = |model: &Model| parts_ns(&mut measurer, model.network()).map(|ns| ns / 1e6);
+            Some([ms(models[0])?, ms(models[1])?])
+        }
+    };
     let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     Ok(VerifyReport {
         header: engine.header("locp.verify/1"),
@@ -72,7 +47,9 @@ pub fn verify<'e>(
         ratio_interval: pair.ratio_interval,
         at_most,
         passed: pair.ratio_interval[1] <= at_most,
-        covers,
+        covers: engine.covers(),
+        dtype: models[0].dtype(),
+        parts_ms,
         samples: pair.samples,
     })
 }

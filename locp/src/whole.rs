@@ -1,13 +1,16 @@
-//! Whole models on the device: one next to its parts, and one next to another.
+//! Whole networks on the device: one next to its parts, and one next to another.
+//!
+//! An engine that runs whole models runs the model itself. Any other runs the network's convolutions in their order,
+//! as one thing where it can; what such a time covers is in every report.
 
 use crate::engine::Engine;
-use crate::report::Interval;
+use crate::model::Model;
+use crate::report::{Covers, Interval};
 use crate::{Error, Watch};
-use netspec::{ConvSpec, Network};
+use netspec::ConvSpec;
 use stats::median;
-use std::path::Path;
 use std::time::Duration;
-use timing::{ModelBackend, ModelRun, Policy, Prepared, stop};
+use timing::{Policy, Prepared, stop};
 
 /// Times that both models of a comparison are loaded anew.
 ///
@@ -31,31 +34,41 @@ pub(crate) struct Pair {
     pub(crate) samples: u32,
 }
 
-fn models<'e>(engine: &'e Engine, what: &'static str) -> Result<&'e dyn ModelBackend, Error> {
-    engine.models().ok_or_else(|| Error::NoModels { engine: engine.machine().engine.clone(), what })
+/// The network as the engine runs it.
+fn load(engine: &Engine, model: &Model) -> Result<Box<dyn Prepared + Send>, Error> {
+    match engine.models() {
+        Some(models) => Ok(Box::new(models.load(model.path(), model.batch())?)),
+        None => {
+            let specs: Vec<ConvSpec> = model.network().layers.iter().map(|layer| layer.spec.clone()).collect();
+            Ok(engine.backend().chain(&specs)?)
+        }
+    }
 }
 
-/// Times two model files in turns, in blocks that load both anew, the other one first each time.
-pub(crate) fn compare(
-    engine: &Engine,
-    [dense, pruned]: [&Path; 2],
-    batch: usize,
-    watch: &Watch<'_>,
-) -> Result<Pair, Error> {
-    let models = models(engine, "timing end to end")?;
+/// What a network finds in the caches is what its own last run left there; where an engine runs the layers one by one,
+/// each of them finds its weights cold.
+fn policy(engine: &Engine) -> Policy {
+    match engine.covers() {
+        Covers::WholeModel => Policy::warm(),
+        Covers::Convolutions => Policy::network(),
+    }
+}
+
+/// Times two networks in turns, in blocks that load both anew, the other one first each time.
+pub(crate) fn compare(engine: &Engine, [dense, pruned]: [&Model; 2], watch: &Watch<'_>) -> Result<Pair, Error> {
     watch.progress.begin("verify", Some(u64::from(BLOCKS)));
     let mut blocks = Vec::new();
     let mut samples = 0;
     for block in 0..BLOCKS {
         let (mut a, mut b);
         if block % 2 == 0 {
-            a = models.load(dense, batch)?;
-            b = models.load(pruned, batch)?;
+            a = load(engine, dense)?;
+            b = load(engine, pruned)?;
         } else {
-            b = models.load(pruned, batch)?;
-            a = models.load(dense, batch)?;
+            b = load(engine, pruned)?;
+            a = load(engine, dense)?;
         }
-        let policy = Policy::warm().warm_up(3).seed(u64::from(block)).cancel(watch.cancel.flag());
+        let policy = policy(engine).warm_up(3).seed(u64::from(block)).cancel(watch.cancel.flag());
         let pairs = pairs_per_block(&mut [&mut a, &mut b], &policy)?;
         blocks.push(timing::compare(&mut a, &mut b, &mut stop::Count::new(pairs), &policy)?);
         samples += pairs;
@@ -75,7 +88,7 @@ pub(crate) fn compare(
 
 /// As many pairs as the block's time allows. Their number is fixed before they are taken: a comparison that stops
 /// when it looks settled stops too often where it happens to look good.
-fn pairs_per_block(runs: &mut [&mut Box<dyn ModelRun>; 2], policy: &Policy) -> Result<u32, Error> {
+fn pairs_per_block(runs: &mut [&mut Box<dyn Prepared + Send>; 2], policy: &Policy) -> Result<u32, Error> {
     let mut pair_ns = 0.0;
     for run in runs {
         pair_ns += timing::measure(*run, &mut stop::Count::new(3), policy)?.median_ns;
@@ -84,21 +97,16 @@ fn pairs_per_block(runs: &mut [&mut Box<dyn ModelRun>; 2], policy: &Policy) -> R
     Ok((fit as u32).clamp(PAIRS[0], PAIRS[1]))
 }
 
-/// The whole model's latency, and that of its convolutions alone, in nanoseconds.
+/// The whole network's latency, and that of its convolutions one by one, in nanoseconds.
 ///
 /// All of them take turns, so that a busy neighbor slows the whole and its parts alike: what counts is their ratio.
-pub(crate) fn with_parts(
-    engine: &Engine,
-    model: &Path,
-    network: &Network,
-    watch: &Watch<'_>,
-) -> Result<[f64; 2], Error> {
-    let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
-    let whole = models(engine, "timing end to end")?.load(model, batch)?;
+pub(crate) fn with_parts(engine: &Engine, model: &Model, watch: &Watch<'_>) -> Result<[f64; 2], Error> {
+    let network = model.network();
+    let whole = load(engine, model)?;
     let mut specs: Vec<&ConvSpec> = network.layers.iter().map(|layer| &layer.spec).collect();
     specs.sort();
     specs.dedup();
-    let mut all: Vec<Box<dyn Prepared + Send>> = vec![Box::new(whole)];
+    let mut all: Vec<Box<dyn Prepared + Send>> = vec![whole];
     for spec in &specs {
         all.push(engine.backend().prepare(spec)?);
     }

@@ -64,6 +64,9 @@ pub struct Measurement {
     pub cache: CacheState,
     /// Why sampling stopped.
     pub stop: StopReason,
+    /// What the engine ran, in its own words; `None` where it has no choice, or did not say.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub algorithm: Option<String>,
 }
 
 impl Measurement {
@@ -76,6 +79,7 @@ impl Measurement {
             provenance,
             cache: CacheState::Network,
             stop: StopReason::NotSampled,
+            algorithm: None,
         }
     }
 

@@ -112,7 +112,7 @@ impl fmt::Display for SourceError {
         match self {
             SourceError::Unsupported { spec, reason } => write!(f, "the engine cannot run `{spec}`: {reason}"),
             SourceError::Missing { spec, place } => {
-                write!(f, "`{spec}` is not in {place}; measure it there, or choose an engine that can")
+                write!(f, "`{spec}` is not recorded in {place}; record it there, or choose an engine that measures")
             }
             SourceError::Failed { spec, reason } => write!(f, "timing `{spec}` failed: {reason}"),
             SourceError::Table { reason } => f.write_str(reason),

@@ -26,6 +26,14 @@ impl DType {
             DType::F16 | DType::Bf16 => 2,
         }
     }
+
+    /// The memory order in which libraries have their fastest kernels for it: channels last for tensor cores.
+    pub fn usual_layout(self) -> Layout {
+        match self {
+            DType::F32 => Layout::Nchw,
+            DType::Tf32 | DType::F16 | DType::Bf16 => Layout::Nhwc,
+        }
+    }
 }
 
 /// Order of an activation's axes in memory.

@@ -22,6 +22,16 @@ pub enum RecordError {
         /// What is there instead.
         found: String,
     },
+    /// The table is another machine's, whose numbers are not to be mixed with this one's.
+    #[error("{}: it is a table of {found}, and what is to be written is of {writing}; choose another file", path.display())]
+    Machine {
+        /// The file.
+        path: PathBuf,
+        /// The machine that it was recorded on.
+        found: Box<netspec::Machine>,
+        /// The machine that was to go on with it.
+        writing: Box<netspec::Machine>,
+    },
     /// A line is no measurement.
     #[error("{}, line {line}: {reason}; repair or remove the line", path.display())]
     Line {

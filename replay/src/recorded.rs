@@ -66,7 +66,7 @@ impl Recorded {
     }
 
     fn place(&self) -> String {
-        format!("the recorded table {}", self.path.display())
+        format!("the table {}", self.path.display())
     }
 }
 
@@ -106,7 +106,7 @@ impl Backend for Recorded {
     }
 
     fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
-        let missing = || TimingError::unsupported(spec, format!("it is not in {}", self.place()));
+        let missing = || TimingError::Missing { spec: Box::new(spec.clone()), place: self.place() };
         let known = self.table.get(spec).ok_or_else(missing)?;
         // The interval of a median of n samples is about 2.5 s / sqrt(n) wide: sqrt(pi / 2) = 1.25 on each side
         // per standard error, which gives the samples' own deviation s back.

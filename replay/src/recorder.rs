@@ -1,10 +1,11 @@
 //! Writing measurements down as they come.
 
 use crate::error::RecordError;
+use crate::recorded::Recorded;
 use netspec::{ConvSpec, LatencySource, Machine, Measurement, SourceError};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,32 @@ impl Recorder {
         let mut recorder = Recorder { path: path.to_owned(), file };
         recorder.write(&Header { schema: SCHEMA.into(), machine: Cow::Borrowed(machine) })?;
         Ok(recorder)
+    }
+
+    /// Goes on with a table of the same machine, or starts it where there is none.
+    ///
+    /// A torn last line is cut off. Another machine's table is an error, because its numbers are not this one's.
+    pub fn append(path: &Path, machine: &Machine) -> Result<Recorder, RecordError> {
+        let io = RecordError::io(path);
+        let text = match std::fs::read(path) {
+            // A recorder that was killed before it wrote the header leaves nothing behind.
+            Ok(text) if text.is_empty() => std::fs::remove_file(path).map(|()| text).map_err(&io)?,
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(io(error)),
+        };
+        if text.is_empty() {
+            return Recorder::create(path, machine);
+        }
+        let origin = Recorded::open(path)?.origin().clone();
+        if origin != *machine {
+            let (found, writing) = (Box::new(origin), Box::new(machine.clone()));
+            return Err(RecordError::Machine { path: path.to_owned(), found, writing });
+        }
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let file = OpenOptions::new().append(true).open(path).map_err(&io)?;
+        file.set_len(whole as u64).map_err(&io)?;
+        Ok(Recorder { path: path.to_owned(), file })
     }
 
     /// Writes one measurement down.

@@ -109,6 +109,38 @@ fn every_torn_end_is_survived() {
 }
 
 #[test]
+fn a_table_is_gone_on_with_after_every_torn_end() {
+    let file = Scratch::new("append");
+    Recorder::append(&file.0, &machine()).unwrap().record(&spec(8), &measured(1.0)).unwrap();
+    let first = std::fs::read(&file.0).unwrap().len();
+    Recorder::append(&file.0, &machine()).unwrap().record(&spec(16), &measured(2.0)).unwrap();
+    let whole = std::fs::read(&file.0).unwrap();
+    for end in first..=whole.len() {
+        std::fs::write(&file.0, &whole[..end]).unwrap();
+        Recorder::append(&file.0, &machine()).unwrap().record(&spec(24), &measured(3.0)).unwrap();
+        let table = Recorded::open(&file.0).unwrap();
+        let widths: Vec<usize> = table.entries().map(|(spec, _)| spec.c_out).collect();
+        let expect: &[usize] = if end == whole.len() { &[8, 16, 24] } else { &[8, 24] };
+        assert_eq!(widths, expect, "cut after {end} of {} bytes", whole.len());
+    }
+    let before = std::fs::read(&file.0).unwrap();
+    let other = Machine { driver: "2".into(), ..machine() };
+    let error = Recorder::append(&file.0, &other).unwrap_err().to_string();
+    assert!(error.contains("tract|a CPU|||||1|1, and") && error.contains("tract|a CPU||2|||1|1"), "{error}");
+    assert_eq!(std::fs::read(&file.0).unwrap(), before, "another machine's table stays as it is");
+}
+
+#[test]
+fn an_empty_file_is_no_table_yet_and_anything_else_stays() {
+    let file = Scratch::holding("append_empty", "");
+    Recorder::append(&file.0, &machine()).unwrap().record(&spec(8), &measured(1.0)).unwrap();
+    assert_eq!(Recorded::open(&file.0).unwrap().entries().count(), 1);
+    let file = Scratch::holding("append_other", "precious");
+    assert!(matches!(Recorder::append(&file.0, &machine()), Err(RecordError::Header { .. })));
+    assert_eq!(std::fs::read_to_string(&file.0).unwrap(), "precious");
+}
+
+#[test]
 fn wrong_files_say_what_is_wrong() {
     let header = r#"{"schema":"locp.recorded/1","machine":{"engine":"e","device":"","compute":"","driver":"","library":"","policy":"","threads":1,"method":1}}"#;
     #[track_caller]
@@ -150,5 +182,6 @@ fn a_table_plays_as_a_backend() {
     // As many samples as were recorded give an interval about as wide as the recorded one, 1 % on each side.
     assert!((m.median_ns / 1000.0 - 1.0).abs() < 0.02, "{}", m.median_ns);
     assert!((0.003..0.03).contains(&m.relative_half_width()), "{}", m.relative_half_width());
-    assert!(matches!(source.latency(&spec(9)), Err(SourceError::Unsupported { .. })));
+    let missing = source.latency(&spec(9)).unwrap_err();
+    assert!(matches!(missing, SourceError::Missing { .. }), "{missing}");
 }

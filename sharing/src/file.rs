@@ -60,6 +60,11 @@ impl FileStore {
                 file.sync_all().map_err(io_error(path, "sync"))?;
                 kind
             }
+            Header::Table { kind: found, is_old: true } if found == kind => {
+                // Its records are read as they are; the new header says that newer ones may follow.
+                write_at(&mut file, 0, &wire::header(kind)).map_err(io_error(path, "write"))?;
+                kind
+            }
             header => table_kind(header, path)?,
         };
         if found != kind {
@@ -251,7 +256,7 @@ pub fn salvage(path: impl AsRef<Path>, into: &mut dyn Store) -> Result<Salvaged,
 fn table_kind(header: Header, path: &Path) -> Result<TableKind, StoreError> {
     let path = path.to_owned();
     match header {
-        Header::Table(kind) => Ok(kind),
+        Header::Table { kind, .. } => Ok(kind),
         Header::Newer(found) => Err(StoreError::Newer { path, found, supported: wire::FORMAT }),
         Header::Torn | Header::Foreign => Err(StoreError::NotATable { path }),
     }

@@ -51,5 +51,5 @@ fn rank(entry: &Entry) -> impl Ord + '_ {
     let m = &entry.measurement;
     // Latencies are positive and finite: their bits are ordered as they are.
     let numbers = [m.median_ns, m.interval_ns[0], m.interval_ns[1]].map(f64::to_bits);
-    (entry.unix_s, numbers, m.samples, (m.provenance, m.cache, m.stop), entry.tool.as_str())
+    (entry.unix_s, numbers, m.samples, (m.provenance, m.cache, m.stop), entry.tool.as_str(), m.algorithm.as_deref())
 }

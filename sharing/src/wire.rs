@@ -7,8 +7,9 @@
 //! | header | magic `LOCPTBL\n` (8), format (u32), kind (u8), zero (3), CRC-32 of the 16 bytes before (u32) |
 //! | record | payload length (u32), CRC-32 of the payload (u32), CRC-32 of the 8 bytes before (u32), payload |
 //!
-//! The payload of format 1 is [`EntryV1`] in bincode 2's standard configuration. bincode does not describe itself:
-//! a changed struct is a new format with a struct of its own, and the old struct stays here for reading.
+//! The payload of format 1 is [`EntryV1`] in bincode 2's standard configuration, that of format 2 the same with the
+//! algorithm's name behind it, where there is one. bincode does not describe itself: what comes behind the struct tells
+//! the two apart, so a file of format 1 becomes one of format 2 by its header alone.
 //! The length has a checksum of its own, so that a damaged length is not taken for a record cut short by a kill.
 
 use crate::{Entry, Key, TableKind};
@@ -16,7 +17,9 @@ use bincode::{Decode, Encode};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
 
 /// The newest format, the one that is written.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// The oldest format that is read.
+const OLDEST: u32 = 1;
 pub(crate) const HEADER: usize = 20;
 const MAGIC: &[u8; 8] = b"LOCPTBL\n";
 const RECORD_HEADER: usize = 12;
@@ -52,8 +55,8 @@ struct EntryV1 {
 
 /// What the beginning of a file is.
 pub(crate) enum Header {
-    /// A table of this kind.
-    Table(TableKind),
+    /// A table of this kind; its header may be of an older format.
+    Table { kind: TableKind, is_old: bool },
     /// A header cut short: the file was made and nothing else.
     Torn,
     /// A table of this newer format.
@@ -96,6 +99,7 @@ pub(crate) fn header(kind: TableKind) -> Vec<u8> {
 
 pub(crate) fn read_header(bytes: &[u8]) -> Header {
     let is_beginning = |bytes: &[u8]| KINDS.iter().any(|&(_, kind)| header(kind).starts_with(bytes));
+    let table = |kind, format| Header::Table { kind, is_old: format < FORMAT };
     let (Some(format), Some(check)) = (u32_at(bytes, MAGIC.len()), u32_at(bytes, HEADER - 4)) else {
         return if is_beginning(bytes) { Header::Torn } else { Header::Foreign };
     };
@@ -106,13 +110,14 @@ pub(crate) fn read_header(bytes: &[u8]) -> Header {
     if crc32fast::hash(&bytes[..HEADER - 4]) != check {
         return Header::Foreign;
     }
-    if format != FORMAT {
+    if format > FORMAT {
         return Header::Newer(format);
     }
-    bytes.get(12).and_then(|&code| value_of(&KINDS, code)).map_or(Header::Foreign, Header::Table)
+    let kind = bytes.get(12).and_then(|&code| value_of(&KINDS, code)).filter(|_| format >= OLDEST);
+    kind.map_or(Header::Foreign, |kind| table(kind, format))
 }
 
-/// The bytes of a record, or nothing for an entry that format 1 has no room for.
+/// The bytes of a record, or nothing for an entry that the format has no room for.
 pub(crate) fn record(key: &Key, entry: &Entry) -> Option<Vec<u8>> {
     let m = &entry.measurement;
     let wire = EntryV1 {
@@ -127,7 +132,11 @@ pub(crate) fn record(key: &Key, entry: &Entry) -> Option<Vec<u8>> {
         unix_s: entry.unix_s,
         tool: entry.tool.clone(),
     };
-    let payload = bincode::encode_to_vec(wire, bincode::config::standard().with_limit::<LIMIT>()).ok()?;
+    let config = bincode::config::standard().with_limit::<LIMIT>();
+    let mut payload = bincode::encode_to_vec(wire, config).ok()?;
+    if let Some(algorithm) = &m.algorithm {
+        payload.extend(bincode::encode_to_vec(algorithm, config).ok()?);
+    }
     let length = u32::try_from(payload.len()).ok().filter(|&length| length as usize <= LIMIT)?;
     let mut bytes = length.to_le_bytes().to_vec();
     bytes.extend(crc32fast::hash(&payload).to_le_bytes());
@@ -164,7 +173,13 @@ pub(crate) fn read_record(bytes: &[u8]) -> Record {
 
 fn read_payload(payload: &[u8]) -> Option<(Key, Entry)> {
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    let (wire, read): (EntryV1, usize) = bincode::decode_from_slice(payload, config).ok()?;
+    let (wire, mut read): (EntryV1, usize) = bincode::decode_from_slice(payload, config).ok()?;
+    let mut algorithm = None;
+    if read < payload.len() {
+        let (name, more): (String, usize) = bincode::decode_from_slice(&payload[read..], config).ok()?;
+        algorithm = Some(name);
+        read += more;
+    }
     let measurement = Measurement {
         median_ns: wire.median_ns,
         interval_ns: wire.interval_ns,
@@ -172,6 +187,7 @@ fn read_payload(payload: &[u8]) -> Option<(Key, Entry)> {
         provenance: value_of(&PROVENANCES, wire.provenance)?,
         cache: value_of(&CACHES, wire.cache)?,
         stop: value_of(&STOPS, wire.stop)?,
+        algorithm,
     };
     let entry = Entry { measurement, unix_s: wire.unix_s, tool: wire.tool };
     (read == payload.len()).then_some((Key { spec: wire.spec, machine: wire.machine }, entry))

@@ -16,7 +16,8 @@ fn entries() -> impl Strategy<Value = (Key, Entry)> {
     let cache = prop::sample::select(vec![CacheState::Warm, CacheState::Cold, CacheState::Network]);
     // Few different values, so that entries often differ in one field only.
     let numbers = (prop::sample::select(vec![1.5, 1e9]), prop::sample::select(vec![0.0, 0.5]), 0u32..3);
-    (key, numbers, stop, cache, 0u64..2, "[ab]?").prop_map(|(key, (ns, wide, samples), stop, cache, unix_s, tool)| {
+    let said = (0u64..2, "[ab]?", prop::option::of("eng[12]"));
+    (key, numbers, stop, cache, said).prop_map(|(key, (ns, wide, samples), stop, cache, (unix_s, tool, algorithm))| {
         let measurement = Measurement {
             median_ns: ns,
             interval_ns: [ns / (1.0 + wide), ns * (1.0 + wide)],
@@ -24,6 +25,7 @@ fn entries() -> impl Strategy<Value = (Key, Entry)> {
             provenance: Provenance::Measured,
             cache,
             stop,
+            algorithm,
         };
         (key, Entry { measurement, unix_s, tool })
     })

@@ -1,5 +1,6 @@
 //! The seam between timing and the engine that runs a convolution.
 
+use crate::chain::Chain;
 use crate::error::{TimingError, Unavailable};
 use netspec::{CacheState, ConvSpec, Machine, Provenance};
 
@@ -48,6 +49,20 @@ pub trait Backend {
 
     /// Makes one convolution ready to be run again and again.
     fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError>;
+
+    /// Makes the convolutions of a network ready, in the order in which they run, as one thing to be timed.
+    ///
+    /// An engine that can queue all of them at once does so, and its reading holds what lies between them too;
+    /// otherwise a reading is the sum of one run of each.
+    fn chain(&self, specs: &[ConvSpec]) -> Result<Box<dyn Prepared + Send>, TimingError> {
+        Ok(Box::new(Chain::prepare(specs, |spec| self.prepare(spec))?))
+    }
+
+    /// Itself, where convolutions may be prepared on other threads while one is timed: an engine whose `prepare` uses
+    /// neither the device nor the cores that timing depends on. What needs the device waits for the first run then.
+    fn look_ahead(&self) -> Option<&(dyn Backend + Sync)> {
+        None
+    }
 }
 
 /// Something that can be run once and timed: a convolution, a model, a kernel of one's own.
@@ -67,6 +82,14 @@ pub trait Prepared {
     fn provenance(&self) -> Provenance {
         Provenance::Measured
     }
+
+    /// What runs, in the engine's own words, once it has run; `None` where there is no choice.
+    ///
+    /// Two latencies of one spec under different algorithms are two things, and a riser where the algorithm changes is
+    /// the library's doing rather than the hardware's.
+    fn algorithm(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The time of one run.
@@ -77,17 +100,24 @@ pub struct Reading {
     pub ns: f64,
     /// Whether the device ran below its usual clock; such a reading is discarded and counted.
     pub throttled: bool,
+    /// The device's clock meanwhile in MHz, where it tells.
+    pub clock_mhz: Option<f64>,
 }
 
 impl Reading {
     /// A reading of a device at its usual clock.
     pub fn new(ns: f64) -> Reading {
-        Reading { ns, throttled: false }
+        Reading { ns, throttled: false, clock_mhz: None }
     }
 
     /// A reading of a device that was throttled meanwhile.
     pub fn throttled(ns: f64) -> Reading {
-        Reading { ns, throttled: true }
+        Reading { ns, throttled: true, clock_mhz: None }
+    }
+
+    /// The same with the device's clock in MHz.
+    pub fn at_clock(self, clock_mhz: Option<f64>) -> Reading {
+        Reading { clock_mhz, ..self }
     }
 }
 
@@ -99,6 +129,12 @@ macro_rules! forward_backend {
             }
             fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
                 (**self).prepare(spec)
+            }
+            fn chain(&self, specs: &[ConvSpec]) -> Result<Box<dyn Prepared + Send>, TimingError> {
+                (**self).chain(specs)
+            }
+            fn look_ahead(&self) -> Option<&(dyn Backend + Sync)> {
+                (**self).look_ahead()
             }
         }
     )*};
@@ -113,6 +149,9 @@ macro_rules! forward_prepared {
             }
             fn provenance(&self) -> Provenance {
                 (**self).provenance()
+            }
+            fn algorithm(&self) -> Option<String> {
+                (**self).algorithm()
             }
         }
     )*};

@@ -1,9 +1,9 @@
 //! Two things in turns.
 
-use crate::backend::Prepared;
+use crate::backend::{Prepared, Reading};
 use crate::error::TimingError;
 use crate::policy::Policy;
-use crate::sample::{Sampler, Samples};
+use crate::sample::{Sampler, Taken};
 use crate::stop::{StopRule, Verdict};
 use netspec::{Measurement, StopReason};
 use stats::{Rng, ratio_interval};
@@ -48,15 +48,15 @@ pub fn compare(
     let mut rng = Rng::new(policy.seed);
     let mut fastest = [f64::INFINITY; 2];
     for _ in 0..policy.warm_up {
-        for (fastest, ns) in fastest.iter_mut().zip([sampler.once(a)?, sampler.once(b)?]) {
-            *fastest = fastest.min(ns.unwrap_or(f64::INFINITY));
+        for (fastest, reading) in fastest.iter_mut().zip([sampler.once(a)?, sampler.once(b)?]) {
+            *fastest = fastest.min(reading.map_or(f64::INFINITY, |reading| reading.ns));
         }
     }
-    let mut sides = [Vec::new(), Vec::new()];
+    let mut sides = [Taken::default(), Taken::default()];
     let stop = loop {
-        let [ns_a, ns_b] = pair(&mut sampler, a, b, &mut rng)?;
-        sides[0].push(ns_a);
-        sides[1].push(ns_b);
+        let readings = pair(&mut sampler, a, b, &mut rng)?;
+        sides.iter_mut().zip(readings).for_each(|(side, reading)| side.push(reading));
+        let [ns_a, ns_b] = readings.map(|reading| reading.ns);
         if fastest.iter().any(|ns| ns.is_infinite()) {
             fastest = [ns_a, ns_b];
         }
@@ -67,14 +67,12 @@ pub fn compare(
             break reason;
         }
     };
-    let ratio = ratio_interval(&sides[0], &sides[1], 0.95)
+    let ratio = ratio_interval(&sides[0].ns, &sides[1].ns, 0.95)
         .ok_or_else(|| TimingError::run("an interleaved comparison", "no pair of readings was accepted"))?;
     let [side_a, side_b] = sides;
     let discarded = sampler.discarded;
-    let sum_up = |ns, prepared: &dyn Prepared| {
-        let provenance = prepared.provenance();
-        Samples { ns, discarded, cache: policy.cache, provenance, stop }.measurement()
-    };
+    let sum_up =
+        |side: Taken, prepared: &dyn Prepared| side.samples(prepared, discarded, policy.cache, stop).measurement();
     Ok(Comparison {
         a: sum_up(side_a, a),
         b: sum_up(side_b, b),
@@ -92,7 +90,7 @@ fn pair(
     a: &mut dyn Prepared,
     b: &mut dyn Prepared,
     rng: &mut Rng,
-) -> Result<[f64; 2], TimingError> {
+) -> Result<[Reading; 2], TimingError> {
     loop {
         let (reading_a, reading_b) = if rng.below(2) == 0 {
             (sampler.turn(a)?, sampler.turn(b)?)

@@ -42,6 +42,13 @@ pub enum TimingError {
         /// The engine's reason.
         reason: String,
     },
+    /// The engine only knows what was measured before, and not this convolution.
+    Missing {
+        /// The convolution.
+        spec: Box<ConvSpec>,
+        /// Where it was looked for.
+        place: String,
+    },
     /// A model could not be loaded.
     Model {
         /// Its file.
@@ -88,6 +95,7 @@ impl TimingError {
         let spec = Box::new(spec.clone());
         match self {
             TimingError::Unsupported { reason, .. } => SourceError::Unsupported { spec, reason },
+            TimingError::Missing { place, .. } => SourceError::Missing { spec, place },
             TimingError::Interrupted => SourceError::Interrupted,
             TimingError::Run { reason, .. } => SourceError::Failed { spec, reason },
             other => SourceError::Failed { spec, reason: other.to_string() },
@@ -106,6 +114,9 @@ impl fmt::Display for TimingError {
         match self {
             TimingError::Unavailable(unavailable) => unavailable.fmt(f),
             TimingError::Unsupported { spec, reason } => write!(f, "the engine cannot run `{spec}`: {reason}"),
+            TimingError::Missing { spec, place } => {
+                write!(f, "`{spec}` is not recorded in {place}; record it there, or choose an engine that measures")
+            }
             TimingError::Model { path, reason } => {
                 write!(f, "{}: the engine cannot load the model: {reason}", path.display())
             }

@@ -3,7 +3,7 @@
 use crate::backend::Prepared;
 use crate::error::TimingError;
 use crate::policy::Policy;
-use crate::sample::{Sampler, Samples};
+use crate::sample::{Sampler, Samples, Taken};
 use crate::stop::{StopRule, Verdict};
 use stats::Rng;
 
@@ -16,7 +16,7 @@ use stats::Rng;
 /// A failure ends the one that failed and no other. When the policy's flag asks to stop, the finished ones keep
 /// their samples and the others answer [`TimingError::Interrupted`].
 pub fn interleave<R: StopRule + Clone>(
-    prepared: &mut [Box<dyn Prepared + Send>],
+    prepared: &mut [Box<dyn Prepared + Send + '_>],
     rule: &R,
     policy: &Policy,
 ) -> Vec<Result<Samples, TimingError>> {
@@ -36,14 +36,14 @@ struct Turn<'a, R> {
     rule: R,
     sampler: Sampler<'a>,
     policy: &'a Policy,
-    ns: Vec<f64>,
+    taken: Taken,
     end: Option<Result<netspec::StopReason, TimingError>>,
 }
 
 impl<'a, R: StopRule> Turn<'a, R> {
     fn new(prepared: &'a mut (dyn Prepared + Send), mut rule: R, policy: &'a Policy) -> Turn<'a, R> {
         rule.reset();
-        Turn { prepared, rule, sampler: Sampler::new(policy), policy, ns: Vec::new(), end: None }
+        Turn { prepared, rule, sampler: Sampler::new(policy), policy, taken: Taken::default(), end: None }
     }
 
     /// One burst; says whether that was the last one.
@@ -57,12 +57,12 @@ impl<'a, R: StopRule> Turn<'a, R> {
     }
 
     fn burst(&mut self) -> Result<Verdict, TimingError> {
-        let idle_runs = if self.ns.is_empty() { self.policy.warm_up } else { self.policy.rewarm };
+        let idle_runs = if self.taken.ns.is_empty() { self.policy.warm_up } else { self.policy.rewarm };
         self.sampler.discard(self.prepared, idle_runs)?;
         for _ in 0..self.policy.burst.max(1) {
-            let ns = self.sampler.accepted(self.prepared)?;
-            self.ns.push(ns);
-            self.rule.add(ns);
+            let reading = self.sampler.accepted(self.prepared)?;
+            self.taken.push(reading);
+            self.rule.add(reading.ns);
             if let stop @ Verdict::Stop(_) = self.rule.verdict() {
                 return Ok(stop);
             }
@@ -72,7 +72,6 @@ impl<'a, R: StopRule> Turn<'a, R> {
 
     fn finish(self) -> Result<Samples, TimingError> {
         let stop = self.end.unwrap_or(Err(TimingError::Interrupted))?;
-        let (discarded, cache) = (self.sampler.discarded, self.policy.cache);
-        Ok(Samples { ns: self.ns, discarded, cache, provenance: self.prepared.provenance(), stop })
+        Ok(self.taken.samples(self.prepared, self.sampler.discarded, self.policy.cache, stop))
     }
 }

@@ -34,7 +34,9 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod anchors;
 mod backend;
+mod chain;
 mod compare;
 mod error;
 mod interleave;
@@ -44,6 +46,7 @@ mod sample;
 mod source;
 pub mod stop;
 
+pub use anchors::DriftReport;
 pub use backend::{Backend, Prepared, Reading};
 pub use compare::{Comparison, compare};
 pub use error::{TimingError, Unavailable};
@@ -51,7 +54,7 @@ pub use interleave::interleave;
 pub use model::{ModelBackend, ModelRun};
 pub use policy::Policy;
 pub use sample::{Samples, measure, sample};
-pub use source::{BackendSource, DriftReport};
+pub use source::BackendSource;
 /// Seeded randomness for what engines fill their tensors with.
 pub use stats::Rng;
 pub use stop::{StopRule, Verdict};

@@ -1,11 +1,11 @@
 //! Sampling one thing.
 
-use crate::backend::Prepared;
+use crate::backend::{Prepared, Reading};
 use crate::error::TimingError;
 use crate::policy::Policy;
 use crate::stop::{StopRule, Verdict};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
-use stats::SortedSamples;
+use stats::{Rng, SortedSamples};
 use std::time::Duration;
 
 /// The longest wait between throttled readings.
@@ -25,9 +25,25 @@ pub struct Samples {
     pub provenance: Provenance,
     /// Why sampling stopped.
     pub stop: StopReason,
+    /// What the engine ran, where it says.
+    pub algorithm: Option<String>,
+    /// The device's clock during each accepted run in MHz, where the device tells.
+    pub clock_mhz: Vec<f64>,
 }
 
+/// Resamples of a bootstrap: its own noise is then well below what it tells.
+const RESAMPLES: usize = 2000;
+
 impl Samples {
+    /// The percentile bootstrap interval of the median, `[low, high]` in nanoseconds.
+    ///
+    /// It is first-order exact only, where the interval of [`Samples::measurement`] is exact; it is for comparing with
+    /// tools that bootstrap, and for statistics that have no order-statistics interval.
+    pub fn bootstrap_interval(&self, confidence: f64, seed: u64) -> Option<[f64; 2]> {
+        let median = |set: &mut [f64]| stats::median(set).unwrap_or(f64::NAN);
+        stats::bootstrap_interval(&self.ns, median, confidence, RESAMPLES, &mut Rng::new(seed))
+    }
+
     /// Median and its 95 % interval by order statistics.
     pub fn measurement(&self) -> Measurement {
         let sorted: SortedSamples = self.ns.iter().copied().collect();
@@ -38,6 +54,7 @@ impl Samples {
             provenance: self.provenance,
             cache: self.cache,
             stop: self.stop,
+            algorithm: self.algorithm.clone(),
         }
     }
 }
@@ -59,16 +76,43 @@ pub fn sample(prepared: &mut dyn Prepared, rule: &mut dyn StopRule, policy: &Pol
     rule.reset();
     let mut sampler = Sampler::new(policy);
     sampler.discard(prepared, policy.warm_up)?;
-    let mut ns = Vec::new();
+    let mut taken = Taken::default();
     let stop = loop {
         let reading = sampler.accepted(prepared)?;
-        ns.push(reading);
-        rule.add(reading);
+        taken.push(reading);
+        rule.add(reading.ns);
         if let Verdict::Stop(reason) = rule.verdict() {
             break reason;
         }
     };
-    Ok(Samples { ns, discarded: sampler.discarded, cache: policy.cache, provenance: prepared.provenance(), stop })
+    Ok(taken.samples(prepared, sampler.discarded, policy.cache, stop))
+}
+
+/// Accepted readings so far.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) ns: Vec<f64>,
+    clock_mhz: Vec<f64>,
+}
+
+impl Taken {
+    pub(crate) fn push(&mut self, reading: Reading) {
+        self.ns.push(reading.ns);
+        self.clock_mhz.extend(reading.clock_mhz);
+    }
+
+    /// All of them, with what `prepared` says of itself.
+    pub(crate) fn samples(
+        self,
+        prepared: &dyn Prepared,
+        discarded: u32,
+        cache: CacheState,
+        stop: StopReason,
+    ) -> Samples {
+        let Taken { ns, clock_mhz } = self;
+        let (provenance, algorithm) = (prepared.provenance(), prepared.algorithm());
+        Samples { ns, discarded, cache, provenance, stop, algorithm, clock_mhz }
+    }
 }
 
 /// Runs under a policy: it looks at the flag, checks each reading, discards and counts the throttled ones.
@@ -89,24 +133,24 @@ impl<'a> Sampler<'a> {
     }
 
     /// The first reading that is not throttled.
-    pub(crate) fn accepted(&mut self, prepared: &mut dyn Prepared) -> Result<f64, TimingError> {
+    pub(crate) fn accepted(&mut self, prepared: &mut dyn Prepared) -> Result<Reading, TimingError> {
         loop {
-            if let Some(ns) = self.once(prepared)? {
+            if let Some(reading) = self.once(prepared)? {
                 self.accept();
-                return Ok(ns);
+                return Ok(reading);
             }
             self.reject()?;
         }
     }
 
     /// One run after another thing's turn: rewarmed, then timed; `None` where it was throttled.
-    pub(crate) fn turn(&self, prepared: &mut dyn Prepared) -> Result<Option<f64>, TimingError> {
+    pub(crate) fn turn(&self, prepared: &mut dyn Prepared) -> Result<Option<Reading>, TimingError> {
         self.discard(prepared, self.policy.rewarm)?;
         self.once(prepared)
     }
 
     /// One run; `None` where it was throttled.
-    pub(crate) fn once(&self, prepared: &mut dyn Prepared) -> Result<Option<f64>, TimingError> {
+    pub(crate) fn once(&self, prepared: &mut dyn Prepared) -> Result<Option<Reading>, TimingError> {
         if self.policy.is_cancelled() {
             return Err(TimingError::Interrupted);
         }
@@ -115,7 +159,7 @@ impl<'a> Sampler<'a> {
             let reason = format!("it reported {} ns, which is no time a run can take", reading.ns);
             return Err(TimingError::run("a prepared convolution or model", reason));
         }
-        Ok((!reading.throttled).then_some(reading.ns))
+        Ok((!reading.throttled).then_some(reading))
     }
 
     pub(crate) fn accept(&mut self) {

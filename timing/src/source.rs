@@ -1,27 +1,36 @@
 //! An engine as a latency source.
 
+use crate::anchors::{Anchors, DriftReport};
 use crate::backend::{Backend, Prepared};
 use crate::error::{TimingError, Unavailable};
 use crate::interleave::interleave;
 use crate::policy::Policy;
-use crate::sample::measure;
-use crate::stop::{Count, Relative, StopRule};
+use crate::sample::Samples;
+use crate::stop::{Relative, StopRule};
 use netspec::{ConvSpec, LatencySource, Machine, Measurement, SourceError};
 use std::fmt;
-
-/// Samples of the anchor each time; its median of so many is steadier than any drift worth a repetition.
-const ANCHOR_SAMPLES: u32 = 15;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Convolutions that take turns, unless told otherwise.
 const CHUNK: usize = 16;
 
+/// Repetitions of a chunk during which an anchor moved, unless told otherwise.
+const REPETITIONS: u32 = 1;
+
+/// Threads that prepare the next chunk, where the engine looks ahead.
+const AHEAD: usize = 4;
+
 type Hook = Box<dyn FnMut(&ConvSpec, &Result<Measurement, SourceError>) + Send>;
+type SamplesHook = Box<dyn FnMut(&ConvSpec, &Samples) + Send>;
+type Ready = Vec<Result<Box<dyn Prepared + Send>, TimingError>>;
 
 /// Measures on an engine what it is asked for, many specs in turns.
 ///
 /// Specs are prepared and interleaved in chunks, so that drift cancels within one and memory stays bounded;
-/// between chunks an anchor, if one is set, tells whether the machine itself has changed speed, and a chunk during
-/// which it did is measured once more.
+/// between chunks anchors, if there are any, tell whether the machine itself has changed speed, and a chunk during
+/// which it did is rejected and measured again, never rescaled. An engine that can prepare on other threads while
+/// something is timed (see [`Backend::look_ahead`]) prepares the next chunk meanwhile.
 ///
 /// ```
 /// use netspec::{ConvSpec, LatencySource};
@@ -50,30 +59,11 @@ pub struct BackendSource<B, R = Relative> {
     rule: R,
     policy: Policy,
     chunk: usize,
-    anchor: Option<Anchor>,
+    anchors: Anchors,
+    repetitions: u32,
     hook: Option<Hook>,
+    samples_hook: Option<SamplesHook>,
     report: DriftReport,
-}
-
-/// What the anchor saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct DriftReport {
-    /// Chunks that were measured, repetitions not counted.
-    pub chunks: u32,
-    /// Chunks that were measured once more because the anchor had moved.
-    pub repeated: u32,
-    /// Repetitions during which it moved again; their numbers were kept.
-    pub unsettled: u32,
-    /// The largest relative move of the anchor during one chunk.
-    pub worst_move: f64,
-}
-
-struct Anchor {
-    spec: ConvSpec,
-    tolerance: f64,
-    prepared: Option<Box<dyn Prepared + Send>>,
-    last_ns: Option<f64>,
 }
 
 impl<B: Backend> BackendSource<B> {
@@ -86,8 +76,10 @@ impl<B: Backend> BackendSource<B> {
             rule: Relative::new(0.01),
             policy: Policy::default(),
             chunk: CHUNK,
-            anchor: None,
+            anchors: Anchors::default(),
+            repetitions: REPETITIONS,
             hook: None,
+            samples_hook: None,
             report: DriftReport::default(),
         })
     }
@@ -96,8 +88,9 @@ impl<B: Backend> BackendSource<B> {
 impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
     /// Sets the rule; each spec gets its own copy.
     pub fn rule<S: StopRule + Clone>(self, rule: S) -> BackendSource<B, S> {
-        let BackendSource { backend, machine, policy, chunk, anchor, hook, report, .. } = self;
-        BackendSource { backend, machine, rule, policy, chunk, anchor, hook, report }
+        let BackendSource { backend, machine, policy, chunk, anchors, repetitions, hook, samples_hook, report, .. } =
+            self;
+        BackendSource { backend, machine, rule, policy, chunk, anchors, repetitions, hook, samples_hook, report }
     }
 
     /// Sets how samples are taken, the flag that stops everything included.
@@ -110,10 +103,16 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         BackendSource { chunk: specs.max(1), ..self }
     }
 
-    /// Measures `spec` before and after each chunk; a chunk during which it moved by more than `tolerance`
-    /// (0.03 being 3 %) is measured once more.
-    pub fn anchor(self, spec: ConvSpec, tolerance: f64) -> BackendSource<B, R> {
-        BackendSource { anchor: Some(Anchor { spec, tolerance, prepared: None, last_ns: None }), ..self }
+    /// Measures `spec` too, before and after each chunk; a chunk during which it moved by more than `tolerance` (0.03
+    /// being 3 %) is measured again. There may be several: one bound by arithmetic and one by memory see more than one.
+    pub fn anchor(mut self, spec: ConvSpec, tolerance: f64) -> BackendSource<B, R> {
+        self.anchors.add(spec, tolerance);
+        self
+    }
+
+    /// Sets how often a chunk is measured again at most.
+    pub fn repetitions(self, repetitions: u32) -> BackendSource<B, R> {
+        BackendSource { repetitions, ..self }
     }
 
     /// Calls `hook` with every answer as soon as it is final: for progress, and for saving what was measured.
@@ -122,6 +121,11 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         hook: impl FnMut(&ConvSpec, &Result<Measurement, SourceError>) + Send + 'static,
     ) -> BackendSource<B, R> {
         BackendSource { hook: Some(Box::new(hook)), ..self }
+    }
+
+    /// Calls `hook` with every sample of whatever was measured, as soon as its chunk is final.
+    pub fn on_samples(self, hook: impl FnMut(&ConvSpec, &Samples) + Send + 'static) -> BackendSource<B, R> {
+        BackendSource { samples_hook: Some(Box::new(hook)), ..self }
     }
 
     /// What the latencies are true for.
@@ -134,71 +138,111 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         &self.backend
     }
 
-    /// What the anchor saw so far.
+    /// What the anchors saw so far.
     pub fn drift(&self) -> DriftReport {
         self.report
     }
+}
 
-    fn anchor_ns(&mut self) -> Option<f64> {
-        let anchor = self.anchor.as_mut()?;
-        if anchor.prepared.is_none() {
-            anchor.prepared = self.backend.prepare(&anchor.spec).ok();
-        }
-        // An anchor that cannot run tells nothing; the chunk's own errors are reported by the chunk.
-        measure(anchor.prepared.as_mut()?, &mut Count::new(ANCHOR_SAMPLES), &self.policy).ok().map(|m| m.median_ns)
+/// What measuring a chunk needs of a source, apart from its hooks.
+struct Bench<'a, B, R> {
+    backend: &'a B,
+    rule: &'a R,
+    policy: &'a mut Policy,
+    anchors: &'a mut Anchors,
+    report: &'a mut DriftReport,
+    repetitions: u32,
+}
+
+impl<B: Backend, R: StopRule + Clone> Bench<'_, B, R> {
+    /// Measures what is ready while the next chunk is made ready, on other threads where the engine allows it.
+    fn step(&mut self, ready: &mut Ready, next: &[ConvSpec]) -> (Vec<Result<Samples, TimingError>>, Option<Ready>) {
+        let Some(ahead) = self.backend.look_ahead().filter(|_| !next.is_empty()) else {
+            return (self.anchored(ready), None);
+        };
+        let policy = self.policy.clone();
+        std::thread::scope(|scope| {
+            let preparing = scope.spawn(|| prepare_ahead(ahead, next, &policy));
+            let measured = self.anchored(ready);
+            let panicked = || next.iter().map(|_| Err(TimingError::run("preparing ahead", "it panicked"))).collect();
+            (measured, Some(preparing.join().unwrap_or_else(|_| panicked())))
+        })
     }
 
-    /// Measures a chunk between two looks at the anchor, twice if need be.
-    fn anchored(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-        self.report.chunks += 1;
-        let mut before = match self.anchor.as_ref().and_then(|anchor| anchor.last_ns) {
-            Some(ns) => Some(ns),
-            None => self.anchor_ns(),
-        };
-        let tolerance = self.anchor.as_ref().map_or(f64::INFINITY, |anchor| anchor.tolerance);
-        let mut is_repetition = false;
-        loop {
-            let answers = self.measure_chunk(specs);
-            let after = self.anchor_ns();
-            if let Some(anchor) = &mut self.anchor {
-                anchor.last_ns = after;
+    /// Measures a chunk between two looks at the anchors, again if need be; what could not be prepared stays so.
+    fn anchored(&mut self, ready: &mut Ready) -> Vec<Result<Samples, TimingError>> {
+        if !self.policy.is_cancelled() {
+            self.report.chunks += 1;
+        }
+        self.anchors.begin(self.backend, self.policy, self.report);
+        for repetition in 0.. {
+            let measured = self.measure(ready);
+            if self.anchors.are_steady(self.backend, self.policy, self.report) {
+                return measured;
             }
-            let moved = before.zip(after).map_or(0.0, |(before, after)| (after / before).max(before / after) - 1.0);
-            self.report.worst_move = self.report.worst_move.max(moved);
-            if moved <= tolerance {
-                return answers;
+            if self.policy.is_cancelled() {
+                return measured;
             }
-            if is_repetition || self.policy.is_cancelled() {
+            if repetition >= self.repetitions {
                 self.report.unsettled += 1;
-                return answers;
+                return measured;
             }
             self.report.repeated += 1;
-            is_repetition = true;
-            before = after;
         }
+        Vec::new()
     }
 
-    fn measure_chunk(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-        let mut ready = Vec::with_capacity(specs.len());
-        let mut failures = Vec::with_capacity(specs.len());
-        for spec in specs {
-            let prepared =
-                if self.policy.is_cancelled() { Err(TimingError::Interrupted) } else { self.backend.prepare(spec) };
-            failures.push(prepared.map(|prepared| ready.push(prepared)).err());
+    fn measure(&mut self, ready: &mut Ready) -> Vec<Result<Samples, TimingError>> {
+        let mut turns: Vec<Box<dyn Prepared + Send + '_>> = Vec::with_capacity(ready.len());
+        let mut failures = Vec::with_capacity(ready.len());
+        for prepared in ready.iter_mut() {
+            failures.push(match prepared {
+                Ok(prepared) => {
+                    turns.push(Box::new(&mut **prepared));
+                    None
+                }
+                Err(error) => Some(error.clone()),
+            });
         }
-        let mut samples = interleave(&mut ready, &self.rule, &self.policy).into_iter();
+        let mut samples = interleave(&mut turns, self.rule, self.policy).into_iter();
         // The next chunk's order should not repeat this one's.
         self.policy.seed = self.policy.seed.wrapping_add(1);
-        let answer = |(spec, failure): (&ConvSpec, Option<TimingError>)| match failure {
-            Some(error) => Err(error.for_source(spec)),
-            None => match samples.next() {
-                Some(Ok(samples)) => Ok(samples.measurement()),
-                Some(Err(error)) => Err(error.for_source(spec)),
-                None => Err(SourceError::Interrupted),
-            },
+        let answer = |failure: Option<TimingError>| match failure {
+            Some(error) => Err(error),
+            None => samples.next().unwrap_or(Err(TimingError::Interrupted)),
         };
-        specs.iter().zip(failures).map(answer).collect()
+        failures.into_iter().map(answer).collect()
     }
+}
+
+fn prepare_one(
+    backend: &(impl Backend + ?Sized),
+    spec: &ConvSpec,
+    policy: &Policy,
+) -> Result<Box<dyn Prepared + Send>, TimingError> {
+    if policy.is_cancelled() { Err(TimingError::Interrupted) } else { backend.prepare(spec) }
+}
+
+fn prepare_all(backend: &impl Backend, specs: &[ConvSpec], policy: &Policy) -> Ready {
+    specs.iter().map(|spec| prepare_one(backend, spec, policy)).collect()
+}
+
+/// The same on several threads, each taking the next spec that nobody has.
+fn prepare_ahead(backend: &(dyn Backend + Sync), specs: &[ConvSpec], policy: &Policy) -> Ready {
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<Option<_>>> = specs.iter().map(|_| Mutex::new(None)).collect();
+    let work = || {
+        while let Some((spec, slot)) = {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            specs.get(i).zip(slots.get(i))
+        } {
+            let prepared = prepare_one(backend, spec, policy);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+        }
+    };
+    std::thread::scope(|scope| (0..AHEAD.min(specs.len())).for_each(|_| _ = scope.spawn(work)));
+    let taken = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    slots.into_iter().map(|slot| taken(slot).unwrap_or(Err(TimingError::Interrupted))).collect()
 }
 
 impl<B: Backend, R: StopRule + Clone> LatencySource for BackendSource<B, R> {
@@ -207,13 +251,26 @@ impl<B: Backend, R: StopRule + Clone> LatencySource for BackendSource<B, R> {
     }
 
     fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
+        let BackendSource { backend, rule, policy, chunk, anchors, repetitions, hook, samples_hook, report, .. } = self;
+        let mut bench = Bench { backend, rule, policy, anchors, report, repetitions: *repetitions };
         let mut answers = Vec::with_capacity(specs.len());
-        for chunk in specs.chunks(self.chunk) {
-            let measured = self.anchored(chunk);
-            if let Some(hook) = &mut self.hook {
-                chunk.iter().zip(&measured).for_each(|(spec, answer)| hook(spec, answer));
+        let mut chunks = specs.chunks(*chunk).peekable();
+        let mut ahead = None;
+        while let Some(chunk) = chunks.next() {
+            // Without looking ahead, one chunk is dropped before the next one takes its memory.
+            let mut ready = ahead.take().unwrap_or_else(|| prepare_all(bench.backend, chunk, bench.policy));
+            let measured;
+            (measured, ahead) = bench.step(&mut ready, chunks.peek().copied().unwrap_or_default());
+            for (spec, samples) in chunk.iter().zip(measured) {
+                if let (Some(hook), Ok(samples)) = (samples_hook.as_mut(), &samples) {
+                    hook(spec, samples);
+                }
+                let answer = samples.map(|samples| samples.measurement()).map_err(|error| error.for_source(spec));
+                if let Some(hook) = hook {
+                    hook(spec, &answer);
+                }
+                answers.push(answer);
             }
-            answers.extend(measured);
         }
         answers
     }

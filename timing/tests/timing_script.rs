@@ -253,3 +253,22 @@ fn readings_carry_their_provenance() {
     let found = [one.provenance, many.measurement().provenance, pair.a.provenance, pair.b.provenance];
     assert_eq!(found, [Provenance::Simulated, Provenance::Simulated, Provenance::Simulated, Provenance::Measured]);
 }
+
+#[test]
+fn what_ran_and_at_which_clock_stays_with_the_samples() {
+    struct Named(u32);
+    impl Prepared for Named {
+        fn run(&mut self, _: CacheState) -> Result<Reading, TimingError> {
+            self.0 += 1;
+            Ok(Reading::new(10.0).at_clock((self.0 > 1).then_some(f64::from(self.0) * 100.0)))
+        }
+        fn algorithm(&self) -> Option<String> {
+            Some(format!("chosen on run {}", self.0.min(1)))
+        }
+    }
+    let policy = Policy::warm().warm_up(0);
+    let taken = sample(&mut Box::new(Named(0)), &mut stop::Count::new(3), &policy).unwrap();
+    assert_eq!(taken.algorithm.as_deref(), Some("chosen on run 1"));
+    assert_eq!(taken.clock_mhz, [200.0, 300.0], "one reading told no clock");
+    assert_eq!(taken.measurement().algorithm, taken.algorithm);
+}

@@ -146,3 +146,118 @@ fn an_unavailable_engine_is_no_source() {
     let error = BackendSource::new(Gone).err().unwrap();
     assert_eq!(error.to_string(), "gone cannot run here: it left; looked for /here, /there; wait");
 }
+
+#[test]
+fn one_anchor_of_two_that_moves_is_enough() {
+    // What is 500 wide slows down by half after its first look of fifteen; the rest never does.
+    let fast_until = Arc::new(Mutex::new(15));
+    struct Mixed(Arc<Mutex<i32>>);
+    struct MixedRun(Arc<Mutex<i32>>, usize);
+    impl Backend for Mixed {
+        fn check(&self) -> Result<Machine, Unavailable> {
+            Ok(Machine::default())
+        }
+        fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+            match spec.c_out {
+                13 => Err(TimingError::unsupported(spec, "thirteen is bad luck")),
+                c_out => Ok(Box::new(MixedRun(Arc::clone(&self.0), c_out))),
+            }
+        }
+    }
+    impl Prepared for MixedRun {
+        fn run(&mut self, _: CacheState) -> Result<Reading, TimingError> {
+            if self.1 != 500 {
+                return Ok(Reading::new(self.1 as f64));
+            }
+            let mut left = self.0.lock().unwrap();
+            *left -= 1;
+            Ok(Reading::new(if *left >= 0 { 500.0 } else { 750.0 }))
+        }
+    }
+    let policy = Policy::warm().warm_up(0).rewarm(0);
+    let mut source = BackendSource::new(Mixed(fast_until)).unwrap().rule(stop::Count::new(3)).policy(policy);
+    for width in [1000, 500, 13] {
+        source = source.anchor(specs(&[width]).remove(0), 0.01);
+    }
+    assert!(source.latencies(&specs(&[8])).iter().all(Result::is_ok));
+    let drift = source.drift();
+    assert_eq!((drift.chunks, drift.repeated, drift.unsettled, drift.worst_move), (1, 1, 0, 0.5));
+    // The anchor that cannot be prepared is counted at each of three looks.
+    assert_eq!(drift.failed_looks, 3);
+}
+
+#[test]
+fn a_chunk_may_be_repeated_more_often() {
+    let mut pace = 1.0;
+    let engine = Paced::new(move || {
+        pace *= 1.01;
+        pace
+    });
+    let mut source = source(&engine).repetitions(4).anchor(specs(&[1000]).remove(0), 0.03);
+    assert!(source.latencies(&specs(&[8])).iter().all(Result::is_ok));
+    assert_eq!((source.drift().repeated, source.drift().unsettled), (4, 1));
+}
+
+/// As [`Paced`], and may be prepared on other threads; notes which threads did.
+struct Eager(Paced, Mutex<Vec<(usize, std::thread::ThreadId)>>);
+
+impl Backend for Eager {
+    fn check(&self) -> Result<Machine, Unavailable> {
+        self.0.check()
+    }
+    fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+        self.1.lock().unwrap().push((spec.c_out, std::thread::current().id()));
+        self.0.prepare(spec)
+    }
+    fn look_ahead(&self) -> Option<&(dyn Backend + Sync)> {
+        Some(self)
+    }
+}
+
+#[test]
+fn an_engine_that_looks_ahead_answers_the_same() {
+    let engine = Eager(Paced::new(|| 1.0), Mutex::default());
+    let policy = Policy::warm().warm_up(0).rewarm(0);
+    let mut ahead = BackendSource::new(engine).unwrap().rule(stop::Count::new(8)).policy(policy).chunk(2);
+    let widths = [64, 13, 32, 96, 8, 13, 40];
+    let expect = source(&Paced::new(|| 1.0)).chunk(2).latencies(&specs(&widths));
+    assert_eq!(ahead.latencies(&specs(&widths)), expect);
+    let here = std::thread::current().id();
+    let prepared = ahead.backend().1.lock().unwrap();
+    let mut seen: Vec<usize> = prepared.iter().map(|(width, _)| *width).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [8, 13, 13, 32, 40, 64, 96], "each once");
+    // The first chunk is waited for; the rest is prepared elsewhere.
+    assert!(prepared.iter().all(|(width, thread)| (*thread == here) == [64, 13].contains(width) || *width == 13));
+}
+
+#[test]
+fn a_flag_stops_looking_ahead_too() {
+    let flag = Arc::new(AtomicBool::new(true));
+    let engine = Eager(Paced::new(|| 1.0), Mutex::default());
+    let mut source = BackendSource::new(engine).unwrap().policy(Policy::warm().cancel(flag)).chunk(1);
+    let answers = source.latencies(&specs(&[1, 2, 3]));
+    assert!(answers.iter().all(|a| *a == Err(SourceError::Interrupted)));
+    assert!(source.backend().1.lock().unwrap().is_empty());
+}
+
+#[test]
+fn every_sample_of_what_succeeded_is_shown() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let engine = Paced::new(|| 1.0);
+    let mut source =
+        source(&engine).on_samples(move |spec, samples| log.lock().unwrap().push((spec.c_out, samples.ns.clone())));
+    source.latencies(&specs(&[64, 13, 32]));
+    assert_eq!(*seen.lock().unwrap(), [(64, vec![64.0; 8]), (32, vec![32.0; 8])]);
+}
+
+#[test]
+fn a_chain_sums_its_layers_and_prepares_equal_ones_once() {
+    let engine = Eager(Paced::new(|| 2.0), Mutex::default());
+    let mut chain = engine.chain(&specs(&[8, 16, 8])).unwrap();
+    assert_eq!(chain.run(CacheState::Warm).unwrap().ns, 64.0);
+    assert_eq!(engine.1.lock().unwrap().len(), 2);
+    assert_eq!(*engine.0.runs.lock().unwrap(), [8, 16, 8]);
+    assert!(matches!(engine.chain(&specs(&[8, 13])).err(), Some(TimingError::Unsupported { .. })));
+}

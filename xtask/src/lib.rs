@@ -1,13 +1,15 @@
 //! Checks of this repository that cargo itself does not make.
 //!
 //! They are a Rust program and no shell script, so that they run wherever the crates build; the price is one more
-//! crate in the workspace. There is one task:
+//! crate in the workspace. There are two tasks:
 //!
 //! ```text
 //! cargo run --release -p xtask -- public-api [--write] [CRATE]...
+//! cargo run --release -p xtask -- gpu-pack [FOLDER]
 //! ```
 //!
-//! It reads rustdoc's JSON of every library, refuses a public signature that names a type of another project, and
+//! The second one makes a folder that a machine with a GPU and no Rust can run and check this project from. The first
+//! one reads rustdoc's JSON of every library, refuses a public signature that names a type of another project, and
 //! holds the list of public items against the one that is committed under `docs/api/`. What rustdoc leaves out of
 //! its JSON escapes: the bodies of macros, and methods on a trait object (`impl dyn Trait { .. }`).
 //!
@@ -32,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 mod document;
+mod gpu_pack;
 mod leaks;
 mod listing;
 mod public_api;
@@ -42,6 +45,7 @@ mod walk;
 mod workspace;
 
 pub use document::{Document, Item, field, list};
+pub use gpu_pack::gpu_pack;
 pub use leaks::{Fault, Leak, leaks};
 pub use listing::{difference, listing};
 pub use public_api::public_api;

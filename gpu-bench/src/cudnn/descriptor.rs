@@ -80,14 +80,6 @@ impl Descriptor {
         Ok(usize::try_from(count).unwrap_or(0).min(room))
     }
 
-    /// All values of an attribute, `zero` being any value of the type.
-    pub(super) fn all<T: Copy>(&self, name: Attribute, of: Type, zero: T) -> Result<Vec<T>, GpuError> {
-        let mut values = vec![zero; self.count(name, of)?];
-        let n = self.get(name, of, &mut values)?;
-        values.truncate(n);
-        Ok(values)
-    }
-
     /// The descriptors that an attribute refers to, at most `limit`.
     pub(super) fn referred(&self, name: Attribute, kind: Kind, limit: usize) -> Result<Vec<Descriptor>, GpuError> {
         let of = Type::CUDNN_TYPE_BACKEND_DESCRIPTOR;

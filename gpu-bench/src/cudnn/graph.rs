@@ -7,7 +7,7 @@ use crate::GpuError;
 use cudarc::cudnn::sys::{
     cudnnBackendAttributeName_t as Attribute, cudnnBackendAttributeType_t as Type,
     cudnnBackendDescriptorType_t as Kind, cudnnConvolutionMode_t as ConvolutionMode, cudnnDataType_t as DataType,
-    cudnnHandle_t, cudnnPointwiseMode_t as Mode,
+    cudnnPointwiseMode_t as Mode,
 };
 use netspec::DType;
 
@@ -23,12 +23,17 @@ pub(crate) struct OperationGraph {
 }
 
 impl OperationGraph {
-    /// Builds the descriptors and finalizes them, the graph last; without a handle, all but the graph.
+    /// Builds the descriptors and finalizes them, the graph last.
     pub(crate) fn new(handle: &Handle, problem: &Problem) -> Result<OperationGraph, GpuError> {
+        OperationGraph::build(Some(handle), problem)
+    }
+
+    fn build(handle: Option<&Handle>, problem: &Problem) -> Result<OperationGraph, GpuError> {
         let Parts { nodes, mut others } = parts(problem)?;
         let mut graph = Descriptor::new(Kind::CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR)?;
-        let handle: cudnnHandle_t = handle.raw();
-        graph.set(Attribute::CUDNN_ATTR_OPERATIONGRAPH_HANDLE, Type::CUDNN_TYPE_HANDLE, &[handle])?;
+        if let Some(handle) = handle {
+            graph.set(Attribute::CUDNN_ATTR_OPERATIONGRAPH_HANDLE, Type::CUDNN_TYPE_HANDLE, &[handle.raw()])?;
+        }
         graph.refer(Attribute::CUDNN_ATTR_OPERATIONGRAPH_OPS, &nodes.iter().collect::<Vec<_>>())?;
         graph.finalize()?;
         others.extend(nodes);
@@ -38,6 +43,12 @@ impl OperationGraph {
     pub(super) fn descriptor(&self) -> &Descriptor {
         &self.graph
     }
+}
+
+/// The graph alone, which the library finalizes without a device too.
+#[cfg(test)]
+pub(super) fn without_handle(problem: &Problem) -> Result<OperationGraph, GpuError> {
+    OperationGraph::build(None, problem)
 }
 
 /// Finalized descriptors: the nodes in order, and what they refer to.

@@ -4,12 +4,13 @@
 use super::descriptor::Descriptor;
 use super::done;
 use crate::GpuError;
-use crate::driver::Stream;
+use crate::driver::{Context, Stream};
 use cudarc::cudnn::sys::{
     self, cudnnBackendAttributeName_t as Attribute, cudnnBackendAttributeType_t as Type,
     cudnnBackendDescriptorType_t as Kind, cudnnStatus_t as Status,
 };
 use std::ffi::{CStr, c_char};
+use std::sync::Arc;
 
 /// Bytes for the library's words on its last error.
 const WORDS: usize = 2048;
@@ -17,9 +18,10 @@ const WORDS: usize = 2048;
 /// The version from which device properties can be had as text.
 const HAS_PROPERTIES: usize = 91_100;
 
-/// A handle of the library on the context that was current when it was made, destroyed when dropped.
+/// A handle of the library on a context, which it keeps alive; destroyed when dropped.
 #[derive(Debug)]
 pub(crate) struct Handle {
+    context: Arc<Context>,
     raw: sys::cudnnHandle_t,
 }
 
@@ -28,13 +30,14 @@ pub(crate) struct Handle {
 unsafe impl Send for Handle {}
 
 impl Handle {
-    /// A handle on this thread's current context.
-    pub(crate) fn new() -> Result<Handle, GpuError> {
+    /// A handle on this context.
+    pub(crate) fn new(context: &Arc<Context>) -> Result<Handle, GpuError> {
         super::check()?;
+        context.bind()?;
         let mut raw = std::ptr::null_mut();
-        // SAFETY: `check` has found every symbol; `raw` is a live local.
+        // SAFETY: `check` has found every symbol; `raw` is a live local; the context is current.
         done("cudnnCreate", unsafe { sys::cudnnCreate(&mut raw) })?;
-        Ok(Handle { raw })
+        Ok(Handle { context: Arc::clone(context), raw })
     }
 
     /// For attributes that want it.
@@ -68,8 +71,10 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: It came from cudnnCreate and is destroyed once.
-        let _ = unsafe { sys::cudnnDestroy(self.raw) };
+        if self.context.bind().is_ok() {
+            // SAFETY: It came from cudnnCreate and is destroyed once, on its own context.
+            let _ = unsafe { sys::cudnnDestroy(self.raw) };
+        }
     }
 }
 
@@ -83,7 +88,8 @@ pub(super) fn last_error(status: Status) -> String {
     if said.is_empty() { format!("{status:?}") } else { format!("{status:?}: {said}") }
 }
 
-/// `9.10.2` of 91002.
+/// `9.10.2` of 91002; before version 9 the major one stood before three digits.
 pub(crate) fn version_text(version: usize) -> String {
-    format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100)
+    let thousands = if version < 10_000 { 1000 } else { 10_000 };
+    format!("{}.{}.{}", version / thousands, version % thousands / 100, version % 100)
 }

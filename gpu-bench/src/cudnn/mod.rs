@@ -12,17 +12,19 @@ mod handle;
 mod plan;
 mod problem;
 mod select;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use engines::{Candidate, candidates};
+pub(crate) use engines::candidates;
 pub(crate) use graph::OperationGraph;
 pub(crate) use handle::{Handle, version_text};
 pub(crate) use plan::{Plan, Pointers};
 pub(crate) use problem::Problem;
-pub(crate) use select::Traits;
 
 use crate::GpuError;
 use crate::discover::{self, Surroundings};
 use cudarc::cudnn::sys::{self, cudnnStatus_t as Status};
+use std::ffi::c_void;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -74,11 +76,16 @@ fn look_for() -> Result<Found, GpuError> {
         return Err(GpuError::NoSymbol { library: CUDNN, symbol: symbol.to_owned() });
     }
     // SAFETY: The bindings load the library by its bare name, which is in the process by now, and panic where they
-    // cannot or where a symbol is absent; both were ruled out above. The version takes no argument.
+    // cannot or where a symbol is absent; both are ruled out before the call. The version takes no argument.
     let version = unsafe {
         if !sys::is_culib_present() {
             let looked_for = vec![format!("{} (loaded, but not found by its bare name)", loaded.path.display())];
             return Err(GpuError::NoLibrary { library: CUDNN, looked_for });
+        }
+        // By that name the loader may know another one, which is the one that will be called.
+        let called = sys::culib();
+        if let Some(symbol) = SYMBOLS.iter().find(|s| called.get::<*const c_void>(s.as_bytes()).is_err()) {
+            return Err(GpuError::NoSymbol { library: CUDNN, symbol: (*symbol).to_owned() });
         }
         sys::cudnnGetVersion()
     };

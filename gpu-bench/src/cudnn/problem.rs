@@ -65,7 +65,8 @@ pub(crate) const RESIDUAL: i64 = 5;
 const VIRTUAL: i64 = 100;
 
 impl Problem {
-    /// Convolution, bias, residual, activation, in that order; why not, where the library has no node for it.
+    /// Convolution, residual, bias, activation: the order in which the library has compiled fusions; why not, where it has
+    /// no node for one of them.
     pub(crate) fn new(spec: &ConvSpec) -> Result<Problem, String> {
         spec.validate().map_err(|error| error.to_string())?;
         let activation = match spec.epilogue.activation {
@@ -93,13 +94,13 @@ impl Problem {
         };
         // What each node after the convolution does to the running result.
         let mut steps: Vec<Box<dyn Fn(i64, i64) -> Node>> = Vec::new();
-        if spec.epilogue.bias {
-            problem.tensors.push(tensor(BIAS, dims([1, spec.c_out, 1, 1])));
-            steps.push(Box::new(|x, y| Node::Binary { mode: Binary::Add, x, b: BIAS, y }));
-        }
         if spec.epilogue.residual {
             problem.tensors.push(tensor(RESIDUAL, out));
             steps.push(Box::new(|x, y| Node::Binary { mode: Binary::Add, x, b: RESIDUAL, y }));
+        }
+        if spec.epilogue.bias {
+            problem.tensors.push(tensor(BIAS, dims([1, spec.c_out, 1, 1])));
+            steps.push(Box::new(|x, y| Node::Binary { mode: Binary::Add, x, b: BIAS, y }));
         }
         if let Some(mode) = activation {
             steps.push(Box::new(move |x, y| Node::Unary { mode, x, y }));
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_bare_convolution_is_one_node() {
-        let bare = problem("n2 6>4 9x7 k3x5 s2x1 p1,0,2,3 g2 f16 nhwc");
+        let bare = problem("n2 6>4 9x7 k3x5 s2x1 p1.0.2.3 g2 f16 nhwc");
         assert_eq!(bare.nodes, [Node::Convolution { x: X, w: W, y: Y }]);
         assert_eq!([bare.pre_padding, bare.post_padding], [[1, 0], [2, 3]]);
         // Output: (9 + 1 + 2 - 3) / 2 + 1 = 5 by 7 + 0 + 3 - 5 + 1 = 6.
@@ -155,18 +156,18 @@ mod tests {
         let mut spec: netspec::ConvSpec = "n1 8>4 5x5 k1 f16 nhwc".parse().expect("a spec");
         spec.epilogue = netspec::Epilogue { bias: true, residual: true, activation: netspec::Activation::Relu6 };
         let full = Problem::new(&spec).expect("a graph");
-        let [conv, biased, added] = [VIRTUAL, VIRTUAL + 1, VIRTUAL + 2];
+        let [conv, added, biased] = [VIRTUAL, VIRTUAL + 1, VIRTUAL + 2];
         assert_eq!(
             full.nodes,
             [
                 Node::Convolution { x: X, w: W, y: conv },
-                Node::Binary { mode: Binary::Add, x: conv, b: BIAS, y: biased },
-                Node::Binary { mode: Binary::Add, x: biased, b: RESIDUAL, y: added },
-                Node::Unary { mode: Unary::Relu { upper: Some(6.0) }, x: added, y: Y }
+                Node::Binary { mode: Binary::Add, x: conv, b: RESIDUAL, y: added },
+                Node::Binary { mode: Binary::Add, x: added, b: BIAS, y: biased },
+                Node::Unary { mode: Unary::Relu { upper: Some(6.0) }, x: biased, y: Y }
             ]
         );
         let outside: Vec<i64> = full.tensors.iter().filter(|t| !t.is_virtual).map(|t| t.uid).collect();
-        assert_eq!(outside, [X, W, BIAS, RESIDUAL, Y]);
+        assert_eq!(outside, [X, W, RESIDUAL, BIAS, Y]);
         assert_eq!(full.tensors.iter().find(|t| t.uid == BIAS).map(|t| t.dims), Some([1, 4, 1, 1]));
     }
 

@@ -33,7 +33,8 @@ impl Traits {
     pub(crate) fn is_allowed(&self, dtype: DType) -> bool {
         let has = |note| self.numerical.contains(&note);
         let rounds = has(TENSOR_CORE) || has(DOWN_CONVERT_INPUTS);
-        !has(REDUCED_PRECISION_REDUCTION) && !(dtype == DType::F32 && rounds)
+        let rounds = dtype == DType::F32 && rounds;
+        !has(REDUCED_PRECISION_REDUCTION) && !rounds
     }
 }
 

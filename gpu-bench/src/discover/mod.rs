@@ -6,8 +6,10 @@
 
 mod load;
 mod surroundings;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
-pub(crate) use load::{Loaded, load};
+pub(crate) use load::load;
 pub(crate) use surroundings::Surroundings;
 
 use std::path::{Path, PathBuf};
@@ -90,11 +92,9 @@ pub(crate) fn driver_places(here: &Surroundings) -> Vec<String> {
         return vec!["nvcuda.dll in the folders of PATH".to_owned()];
     }
     vec![
-        "libcuda.so".to_owned(),
-        "libcuda.so.1".to_owned(),
-        format!("in {}", here.loader_path()),
-        "in the loader's cache /etc/ld.so.cache".to_owned(),
-        "in /lib and /usr/lib".to_owned(),
+        format!("libcuda.so or libcuda.so.1 by the loader ({})", here.loader_path()),
+        "the loader's cache /etc/ld.so.cache".to_owned(),
+        "/lib and /usr/lib".to_owned(),
     ]
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn companions(cudnn: &Path) -> Vec<PathBuf> {
     const NAMES: [&str; 4] = ["libnvrtc.so", "libcublasLt.so", "libcublas.so", "libcudart.so"];
     let Some(own) = cudnn.parent() else { return Vec::new() };
     // `nvidia/cudnn/lib` has `nvidia/cublas/lib` beside it, and since CUDA 13 `nvidia/cu13/lib`.
-    let siblings = own.parent().and_then(Path::parent).map(|all| children(all)).unwrap_or_default();
+    let siblings = own.parent().and_then(Path::parent).map(children).unwrap_or_default();
     let folders: Vec<PathBuf> =
         std::iter::once(own.to_owned()).chain(siblings.into_iter().map(|package| package.join("lib"))).collect();
     let mut found = Vec::new();

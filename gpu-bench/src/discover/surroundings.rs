@@ -46,7 +46,7 @@ impl Surroundings {
         Surroundings {
             variables: VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), of(name)?.into()))).collect(),
             root: PathBuf::from("/"),
-            python: PYTHON.get_or_init(|| ask_python(Path::new("python3"), PYTHON_LIMIT)).clone(),
+            python: PYTHON.get_or_init(python_folders).clone(),
         }
     }
 
@@ -111,6 +111,13 @@ impl Surroundings {
 
 fn in_toolkit(home: &Path) -> Vec<PathBuf> {
     IN_TOOLKIT.iter().map(|folder| home.join(folder)).collect()
+}
+
+/// Where the `python3` on PATH keeps packages: the folders among all places where it looks.
+fn python_folders() -> Option<Vec<PathBuf>> {
+    let mut folders = ask_python(Path::new("python3"), PYTHON_LIMIT)?;
+    folders.retain(|folder| folder.is_dir());
+    Some(folders)
 }
 
 /// `nvidia/*/lib` below a folder of packages.

@@ -5,7 +5,7 @@ use super::done;
 use crate::GpuError;
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute};
 use std::ffi::{CStr, c_char, c_int};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Bytes for a device's name; the driver cuts longer ones and always ends them with a zero.
 const NAME_BYTES: usize = 256;
@@ -22,8 +22,6 @@ pub(crate) struct Attributes {
     pub(crate) l2_bytes: usize,
     /// The clock that the device is specified to reach, in MHz.
     pub(crate) clock_mhz: f64,
-    /// Bytes of shared memory that one block may ask for.
-    pub(crate) shared_bytes: u32,
     pub(crate) memory_bytes: usize,
     /// `0000:01:00.0`, by which other libraries know the device.
     pub(crate) pci_bus_id: String,
@@ -42,6 +40,8 @@ pub(crate) struct Context {
     device: sys::CUdevice,
     raw: sys::CUcontext,
     attributes: Attributes,
+    /// Why the device was given up.
+    lost: OnceLock<GpuError>,
 }
 
 // SAFETY: The driver allows a context to be used from any thread; `raw` is never dereferenced here.
@@ -72,11 +72,10 @@ impl Context {
             multiprocessors: 0,
             l2_bytes: 0,
             clock_mhz: 0.0,
-            shared_bytes: 0,
             memory_bytes: 0,
             pci_bus_id: String::new(),
         };
-        let mut context = Context { device, raw, attributes };
+        let mut context = Context { device, raw, attributes, lost: OnceLock::new() };
         context.bind()?;
         context.attributes = context.ask(index)?;
         Ok(Arc::new(context))
@@ -110,7 +109,6 @@ impl Context {
             multiprocessors: number(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
             l2_bytes: number(Attribute::CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE)? as usize,
             clock_mhz: f64::from(number(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?) / 1e3,
-            shared_bytes: number(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             memory_bytes,
             // SAFETY: As for the name.
             pci_bus_id: text("cuDeviceGetPCIBusId", &|to, n| unsafe { sys::cuDeviceGetPCIBusId(to, n, self.device) })?,
@@ -122,24 +120,27 @@ impl Context {
         &self.attributes
     }
 
-    /// Makes the context current on this thread.
+    /// Makes the context current on this thread, unless the device was given up.
     pub(crate) fn bind(&self) -> Result<(), GpuError> {
+        if let Some(error) = self.lost.get() {
+            return Err(error.clone());
+        }
         // SAFETY: `raw` was retained and is released only in `drop`.
         done("cuCtxSetCurrent", unsafe { sys::cuCtxSetCurrent(self.raw) })
     }
 
-    /// Bytes of device memory that are free now.
-    pub(crate) fn free_bytes(&self) -> Result<usize, GpuError> {
-        self.bind()?;
-        let (mut free, mut total) = (0, 0);
-        // SAFETY: Both pointers are to live locals; the context is current.
-        done("cuMemGetInfo", unsafe { sys::cuMemGetInfo_v2(&mut free, &mut total) })?;
-        Ok(free)
+    /// Gives the device up: every later call answers with this error, and nothing is freed any more, because freeing
+    /// waits for whatever hangs.
+    pub(crate) fn give_up(&self, error: GpuError) -> GpuError {
+        self.lost.get_or_init(|| error).clone()
     }
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
+        if self.lost.get().is_some() {
+            return;
+        }
         // A context that is lost answers with an error that nobody can act on.
         // SAFETY: It was retained once in `new`, and every handle on it held this value.
         let _ = unsafe { sys::cuDevicePrimaryCtxRelease_v2(self.device) };

@@ -51,7 +51,7 @@ impl Event {
             }
             let waited = start.elapsed();
             if waited > limit {
-                return Err(GpuError::Timeout { what, ms: limit.as_millis() as u64 });
+                return Err(self.context.give_up(GpuError::Timeout { what, ms: limit.as_millis() as u64 }));
             }
             if waited > ASK_AGAIN {
                 std::thread::sleep(Duration::from_micros(50));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 const PARAMETER_BYTES: usize = 32_768;
 
 /// One argument, of the size that the kernel's parameter has.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Arg {
     /// A 64-bit integer, or an address on the device.
@@ -22,16 +22,22 @@ pub enum Arg {
     I32(i32),
     /// A 32-bit float.
     F32(f32),
+    /// A struct of 32-bit integers.
+    Struct(Vec<i32>),
 }
 
 impl Arg {
-    /// Its bytes in the low end of a word.
-    fn word(self) -> u64 {
+    /// Appends its bytes, filled up to whole words.
+    fn push(&self, words: &mut Vec<u64>) {
         match self {
-            Arg::U64(value) => value,
-            Arg::U32(value) => u64::from(value),
-            Arg::I32(value) => u64::from(value as u32),
-            Arg::F32(value) => u64::from(value.to_bits()),
+            Arg::U64(value) => words.push(*value),
+            Arg::U32(value) => words.push(u64::from(*value)),
+            Arg::I32(value) => words.push(u64::from(*value as u32)),
+            Arg::F32(value) => words.push(u64::from(value.to_bits())),
+            Arg::Struct(fields) => words.extend(fields.chunks(2).map(|pair| {
+                let [low, high] = [pair[0], pair.get(1).copied().unwrap_or(0)];
+                u64::from(low as u32) | u64::from(high as u32) << 32
+            })),
         }
     }
 }
@@ -137,12 +143,17 @@ impl Function {
         // The driver reads as many arguments as the kernel has parameters, each as long as its parameter. So all of
         // them lie in one block that reaches a whole parameter block past the last one, and the table of addresses
         // goes on with zeros.
-        let mut words: Vec<u64> = args.iter().map(|arg| arg.word()).collect();
-        let zeros = words.len();
-        words.resize(zeros + PARAMETER_BYTES / size_of::<u64>(), 0);
+        let mut words = Vec::new();
+        let mut starts = Vec::with_capacity(PARAMETER_BYTES);
+        for arg in args {
+            starts.push(words.len());
+            arg.push(&mut words);
+        }
+        starts.resize(PARAMETER_BYTES.max(args.len()), words.len());
+        words.resize(words.len() + PARAMETER_BYTES / size_of::<u64>(), 0);
         let first = words.as_mut_ptr();
         let mut table: Vec<*mut c_void> =
-            (0..PARAMETER_BYTES).map(|i| first.wrapping_add(i.min(zeros)).cast::<c_void>()).collect();
+            starts.into_iter().map(|start| first.wrapping_add(start).cast::<c_void>()).collect();
         let [[gx, gy, gz], [bx, by, bz]] = [shape.grid, shape.block];
         // SAFETY: Function and stream are alive and of one context, which is current. However many parameters of
         // whatever size the kernel has, what the driver reads lies inside `table` and `words`; it copies them before

@@ -11,7 +11,7 @@ mod launch;
 mod memory;
 mod stream;
 
-pub(crate) use context::{Attributes, Context};
+pub(crate) use context::Context;
 pub(crate) use event::Event;
 pub(crate) use graph::Graph;
 pub(crate) use host_flag::HostFlag;

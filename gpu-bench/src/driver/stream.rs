@@ -34,11 +34,6 @@ impl Stream {
         self.raw
     }
 
-    /// The context that it belongs to.
-    pub(crate) fn context(&self) -> &Arc<Context> {
-        &self.context
-    }
-
     /// Waits until everything queued has run; errors of kernels come out here.
     pub(crate) fn wait(&self) -> Result<(), GpuError> {
         self.context.bind()?;

@@ -4,7 +4,7 @@
 struct Depthwise {
     int batch, channels, height, width, out_h, out_w;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
-    int has_bias, activation; // 0 none, 1 relu, 2 relu6
+    int activation; // 0 none, 1 relu, 2 relu6
 };
 
 __device__ __forceinline__ float load(const float* p) { return *p; }
@@ -12,8 +12,21 @@ __device__ __forceinline__ float load(const half_bits* p) { return from_half(*p)
 __device__ __forceinline__ void store(float* p, float x) { *p = x; }
 __device__ __forceinline__ void store(half_bits* p, float x) { *p = to_half(x); }
 
+// Copies neighboring channels, in one access where they fill one.
+template <int WIDE, typename T>
+__device__ __forceinline__ void copy_channels(T* to, const T* from) {
+    if (WIDE * sizeof(T) == sizeof(uint4)) {
+        *(uint4*)to = *(const uint4*)from;
+    } else {
+#pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            to[i] = from[i];
+        }
+    }
+}
+
 template <typename T, int WIDE>
-__global__ void locp_depthwise(const T* x, const T* w, const T* bias, T* y, Depthwise d) {
+__global__ void locp_depthwise(const T* x, const T* w, const T* bias, const T* residual, T* y, Depthwise d) {
     long long groups = d.channels / WIDE;
     long long total = (long long)d.batch * d.out_h * d.out_w * groups;
     long long id = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -25,11 +38,14 @@ __global__ void locp_depthwise(const T* x, const T* w, const T* bias, T* y, Dept
     int q = (int)(pixel % d.out_w);
     int p = (int)(pixel / d.out_w % d.out_h);
     int n = (int)(pixel / d.out_w / d.out_h);
+    // Weights are laid out as output channel, row, column, for one input channel each.
+    int positions = d.kernel_h * d.kernel_w;
     float sum[WIDE];
 #pragma unroll
     for (int i = 0; i < WIDE; i++) {
-        sum[i] = d.has_bias ? load(bias + c + i) : 0.0f;
+        sum[i] = bias ? load(bias + c + i) : 0.0f;
     }
+    alignas(16) T values[WIDE];
     for (int r = 0; r < d.kernel_h; r++) {
         int h = p * d.stride_h - d.pad_h + r * d.dilation_h;
         if (h < 0 || h >= d.height) {
@@ -40,34 +56,25 @@ __global__ void locp_depthwise(const T* x, const T* w, const T* bias, T* y, Dept
             if (v < 0 || v >= d.width) {
                 continue;
             }
-            const T* from = x + (((long long)n * d.height + h) * d.width + v) * d.channels + c;
-            // Weights are laid out as output channel, row, column, for one input channel each.
-            const T* by = w + (long long)c * d.kernel_h * d.kernel_w + r * d.kernel_w + s;
-            T values[WIDE];
-            if (WIDE * sizeof(T) == 16) {
-                *(uint4*)values = *(const uint4*)from;
-            } else {
-#pragma unroll
-                for (int i = 0; i < WIDE; i++) {
-                    values[i] = from[i];
-                }
-            }
+            copy_channels<WIDE>(values, x + (((long long)n * d.height + h) * d.width + v) * d.channels + c);
+            const T* by = w + (long long)c * positions + r * d.kernel_w + s;
 #pragma unroll
             for (int i = 0; i < WIDE; i++) {
-                sum[i] += load(values + i) * load(by + (long long)i * d.kernel_h * d.kernel_w);
+                sum[i] += load(values + i) * load(by + (long long)i * positions);
             }
         }
     }
-    T* to = y + pixel * d.channels + c;
+    long long at = pixel * d.channels + c;
+    if (residual) {
+        copy_channels<WIDE>(values, residual + at);
+#pragma unroll
+        for (int i = 0; i < WIDE; i++) {
+            sum[i] += load(values + i);
+        }
+    }
 #pragma unroll
     for (int i = 0; i < WIDE; i++) {
-        float value = sum[i];
-        if (d.activation > 0) {
-            value = value > 0.0f ? value : 0.0f;
-        }
-        if (d.activation == 2) {
-            value = value < 6.0f ? value : 6.0f;
-        }
-        store(to + i, value);
+        store(values + i, activate(sum[i], d.activation));
     }
+    copy_channels<WIDE>(y + at, values);
 }

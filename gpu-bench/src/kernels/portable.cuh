@@ -25,11 +25,19 @@ __device__ __forceinline__ unsigned shared_address(const void* p) {
     return (unsigned)__cvta_generic_to_shared(p);
 }
 
-// Copies 16 bytes to shared memory, or zeros where `valid` is false; complete after `copies_wait`.
-__device__ __forceinline__ void copy16(void* to, const void* from, bool valid) {
+// Copies 16 bytes to shared memory, or zeros where `valid` is false, when `from` may point anywhere; complete after
+// `copies_wait`. `reused` tells that other kernel positions will read the same bytes soon, so that they should pass
+// through the multiprocessor's own cache.
+__device__ __forceinline__ void copy16(void* to, const void* from, bool valid, bool reused) {
 #if __CUDA_ARCH__ >= 800
     unsigned n = valid ? 16 : 0;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(n) : "memory");
+    if (reused) {
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(n)
+                     : "memory");
+    } else {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(n)
+                     : "memory");
+    }
 #else
     *(uint4*)to = valid ? *(const uint4*)from : make_uint4(0, 0, 0, 0);
 #endif
@@ -65,11 +73,11 @@ __device__ __forceinline__ void multiply_add(float (&c)[4], const unsigned (&a)[
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b[0]));
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[2]), "r"(a[3]), "r"(b[1]));
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[2]), "r"(a[3]), "r"(b[1]));
 #endif
 }
 
@@ -90,3 +98,14 @@ __device__ __forceinline__ u64 cycles() {
     return clock64();
 }
 #endif
+
+// What is left of a sum before it is stored: 0 nothing, 1 relu, 2 relu6. What is no number stays so: it shows.
+__device__ __forceinline__ float activate(float x, int activation) {
+    if (activation > 0) {
+        x = x < 0.0f ? 0.0f : x;
+    }
+    if (activation == 2) {
+        x = x > 6.0f ? 6.0f : x;
+    }
+    return x;
+}

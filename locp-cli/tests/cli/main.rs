@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod contract;
+mod gpu;
 mod place;
 mod snapshots;

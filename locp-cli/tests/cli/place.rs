@@ -26,9 +26,14 @@ impl Place {
 
     /// Runs `locp` here; words of `line` are separated by blanks, `@name` is a file of the repository.
     pub(crate) fn locp(&self, line: &str) -> Ran {
-        let words = line.split_whitespace().map(|word| match word.strip_prefix('@') {
+        self.run(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The same, for words that hold blanks.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        let words = words.iter().map(|word| match word.strip_prefix('@') {
             Some(name) => repository().join(name).display().to_string(),
-            None => word.to_owned(),
+            None => (*word).to_owned(),
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_locp"));
         command.args(words).current_dir(self.dir.path()).env("XDG_CACHE_HOME", self.dir.path().join("cache"));

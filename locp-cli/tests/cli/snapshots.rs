@@ -57,6 +57,13 @@ fn prune() {
 }
 
 #[test]
+fn verify_on_an_engine_of_convolutions() {
+    let prune = format!("prune {MODEL} --engine simulated:h100 --dtype f16 --batch 512 --latency 0.7x -o out.onnx -q");
+    let verify = format!("verify {MODEL} out.onnx --engine simulated:h100 --dtype f16 --batch 512");
+    snapshot("verify", &[prune, verify]);
+}
+
+#[test]
 fn apply() {
     let plan = format!("plan {MODEL} --engine simulated:h100 --batch 64 --latency 0.7x -o plan.json");
     snapshot("apply", &[plan, format!("apply {MODEL} --plan plan.json --dry-run")]);
