@@ -31,12 +31,18 @@ impl Place {
 
     /// The same, for words that hold blanks.
     pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        self.run_with(words, &[])
+    }
+
+    /// The same with these environment variables.
+    pub(crate) fn run_with(&self, words: &[&str], variables: &[(&str, &Path)]) -> Ran {
         let words = words.iter().map(|word| match word.strip_prefix('@') {
             Some(name) => repository().join(name).display().to_string(),
             None => (*word).to_owned(),
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_locp"));
         command.args(words).current_dir(self.dir.path()).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command.envs(variables.iter().copied());
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { code: status.code().expect("locp was not killed"), stdout: text(stdout), stderr: text(stderr) }
