@@ -116,6 +116,12 @@ fn epilogue_fits() {
 }
 
 #[test]
+fn the_examples_kernel_fits() {
+    let asked = [Asked { entry: "my_conv".to_owned(), threads: 256, shared_bytes: 0 }];
+    check(include_str!("../examples/own_kernel.cu"), &asked, |_, _| (0, false));
+}
+
+#[test]
 fn every_tiling_fits() {
     let asked = |tiles: &Tiles, is_aligned| Asked {
         entry: tiles.entry(is_aligned),
