@@ -84,8 +84,7 @@ extern "C" __global__ void locp_fill(void* buffer, u64 n, unsigned kind, unsigne
         } else if (kind == 1) {
             ((half_bits*)buffer)[i] = to_half(x);
         } else {
-            unsigned bits = __float_as_uint(x);
-            ((half_bits*)buffer)[i] = (half_bits)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+            ((half_bits*)buffer)[i] = to_bf16(x);
         }
     }
 }

@@ -99,6 +99,12 @@ __device__ __forceinline__ u64 cycles() {
 }
 #endif
 
+// The upper half of an f32, rounded to the nearest, ties to even; finite values only.
+__device__ __forceinline__ half_bits to_bf16(float x) {
+    unsigned bits = __float_as_uint(x);
+    return (half_bits)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
 // What is left of a sum before it is stored: 0 nothing, 1 relu, 2 relu6. What is no number stays so: it shows.
 __device__ __forceinline__ float activate(float x, int activation) {
     if (activation > 0) {
