@@ -14,7 +14,7 @@
 //!
 //! [`Cuda`] is an engine for the `timing` crate: it prepares convolutions, whole chains of them, and says which of
 //! cuDNN's algorithms ran. [`Kernel`] times CUDA source of one's own in the same way and checks it against a
-//! convolution in double precision ([`reference`]). How a reading is taken, in short: nothing is timed by the host.
+//! convolution in double precision ([`mod@reference`]). How a reading is taken, in short: nothing is timed by the host.
 //! A spinning kernel holds the stream until everything is queued, runs below 400 us are timed by the slope between two
 //! CUDA graphs of different length, a bracketing kernel notes the clock, and a reading at a throttled clock says so.
 //!
