@@ -43,7 +43,7 @@ const DRIVER_SYMBOLS: [&str; 39] = [
     "cuMemHostAlloc",
     "cuMemHostGetDevicePointer_v2",
     "cuMemcpyDtoH_v2",
-    "cuMemcpyHtoD_v2",
+    "cuMemcpyHtoDAsync_v2",
     "cuMemsetD8Async",
     "cuModuleGetFunction",
     "cuModuleLoadData",
@@ -68,6 +68,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// The 12 of `12.4`.
+    pub(crate) fn cuda_major(self) -> u32 {
+        self.cuda.unsigned_abs() / 1000
+    }
+
     /// `12.4`.
     pub(crate) fn cuda_version(self) -> String {
         version(self.cuda)

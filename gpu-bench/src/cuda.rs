@@ -13,7 +13,7 @@ use crate::session::{Session, Timer};
 use crate::{GpuError, check};
 use netspec::{ConvSpec, Epilogue, Machine};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use timing::{Backend, Prepared, TimingError, Unavailable};
 
 /// Version of the method; numbers of different versions are never mixed.
@@ -30,7 +30,8 @@ const WORKSPACE_LIMIT: usize = 512 << 20;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selection {
-    /// The library's first choice that runs.
+    /// The library's first choice that runs; where that fuses the epilogue in a doubtful way (a fallback, or without
+    /// tensor cores), the convolution with the epilogue as a pass of its own replaces it if it is clearly faster.
     #[default]
     Heuristic,
     /// The first choice, unless another one is over 2 % faster on fresh readings, clear of zero.
@@ -58,6 +59,8 @@ pub(crate) struct Options {
 struct Shared {
     context: Arc<Context>,
     session: Arc<Mutex<Session>>,
+    /// Held for writing while a reading holds the device's stream.
+    quiet: Arc<RwLock<()>>,
     nvrtc: Nvrtc,
     epilogue: EpiloguePass,
     nvml: Option<Nvml>,
@@ -114,14 +117,22 @@ impl Cuda {
     }
 
     fn open(index: usize) -> Result<Cuda, GpuError> {
+        // Every launch then waits for its end, also behind a stream that is held until all are queued.
+        if std::env::var_os("CUDA_LAUNCH_BLOCKING").is_some_and(|value| value != "0") {
+            let reason =
+                "CUDA_LAUNCH_BLOCKING is set, and then nothing can be timed on the device; unset it".to_owned();
+            return Err(GpuError::Unsupported { reason });
+        }
         let context = Context::new(index)?;
         let library = cudnn::check()?;
-        let nvrtc = Nvrtc::find()?;
+        let nvrtc = Nvrtc::find_for(check::driver()?.cuda_major())?;
         let nvml = Nvml::find(&context.attributes().pci_bus_id);
-        let session = Arc::new(Mutex::new(Session::new(Arc::clone(&context), &nvrtc)?));
+        let quiet = Arc::default();
+        let session = Session::new(Arc::clone(&context), &nvrtc, Arc::clone(&quiet))?;
+        let session = Arc::new(Mutex::new(session));
         let epilogue = EpiloguePass::new(&context, &nvrtc)?;
         let machine = machine(&context, &library, nvml.as_ref(), Selection::default())?;
-        let shared = Shared { context, session, nvrtc, epilogue, nvml, handles: Mutex::default(), machine };
+        let shared = Shared { context, session, quiet, nvrtc, epilogue, nvml, handles: Mutex::default(), machine };
         Ok(Cuda { shared: Arc::new(shared), options: Options::default() })
     }
 
@@ -200,9 +211,11 @@ impl Cuda {
         self.shared.nvrtc.compile(source, entries, &self.shared.context.attributes().arch(), &[])
     }
 
-    /// Makes plans on the host; the device is not touched, so that something else may be timed meanwhile.
+    /// Makes plans, which leaves the device's stream alone, so that something else may be timed meanwhile.
     pub(crate) fn conv(&self, spec: &ConvSpec, most: usize) -> Result<Conv, GpuError> {
         conv::check(spec)?;
+        // Making a plan may load kernels, which waits for the device: not while a reading holds it.
+        let _quiet = self.shared.quiet.read().unwrap_or_else(PoisonError::into_inner);
         self.shared.context.bind()?;
         let lock = || self.shared.handles.lock().unwrap_or_else(PoisonError::into_inner);
         let pooled = lock().pop();
@@ -223,7 +236,8 @@ impl Cuda {
             Err(error) => return Err(error),
         };
         let mut runners: Vec<Box<dyn Runner>> = Vec::new();
-        let is_wanted = fused.is_empty() || (most > 1 && spec.epilogue != Epilogue::default());
+        let is_doubtful = fused.first().is_none_or(Plan::is_doubtful);
+        let is_wanted = spec.epilogue != Epilogue::default() && (most > 1 || is_doubtful);
         runners.extend(fused.into_iter().map(|plan| Box::new(plan) as Box<dyn Runner>));
         if is_wanted {
             let bare = ConvSpec { epilogue: Epilogue::default(), ..spec.clone() };
@@ -298,8 +312,9 @@ fn plans(handle: &Handle, spec: &ConvSpec, most: usize) -> Result<Vec<Plan>, Gpu
         match Plan::new(handle, candidate) {
             Ok(plan) if plan.workspace_bytes() > WORKSPACE_LIMIT => hungry = hungry.or(Some(plan)),
             Ok(plan) => plans.push(plan),
-            // The library offers configurations that turn out not to fit; the next one may.
+            // The library offers configurations that turn out not to fit or not to compile; the next one may do.
             Err(GpuError::Unsupported { reason }) => why = reason,
+            Err(error @ GpuError::Call { .. }) => why = error.to_string(),
             Err(other) => return Err(other),
         }
         if plans.len() == most {

@@ -86,8 +86,10 @@ const OUT_OF_MEMORY: u32 = 2;
 const NO_DEVICE: u32 = 100;
 
 /// Codes after which the context is lost, by the same reference ("the process must be terminated and relaunched").
-const STICKY: [(u32, &str); 10] = [
+const STICKY: [(u32, &str); 14] = [
     (214, "CUDA_ERROR_ECC_UNCORRECTABLE"),
+    (220, "CUDA_ERROR_NVLINK_UNCORRECTABLE"),
+    (226, "CUDA_ERROR_CONTAINED"),
     (700, "CUDA_ERROR_ILLEGAL_ADDRESS"),
     (702, "CUDA_ERROR_LAUNCH_TIMEOUT"),
     (709, "CUDA_ERROR_CONTEXT_IS_DESTROYED"),
@@ -95,8 +97,10 @@ const STICKY: [(u32, &str); 10] = [
     (714, "CUDA_ERROR_HARDWARE_STACK_ERROR"),
     (715, "CUDA_ERROR_ILLEGAL_INSTRUCTION"),
     (716, "CUDA_ERROR_MISALIGNED_ADDRESS"),
+    (717, "CUDA_ERROR_INVALID_ADDRESS_SPACE"),
     (718, "CUDA_ERROR_INVALID_PC"),
     (719, "CUDA_ERROR_LAUNCH_FAILED"),
+    (721, "CUDA_ERROR_TENSOR_MEMORY_LEAK"),
 ];
 
 impl GpuError {
@@ -132,10 +136,10 @@ impl GpuError {
     fn reason_and_remedy(&self) -> Option<(String, String)> {
         let remedy = match self {
             GpuError::NoLibrary { library: "cuDNN", .. } => {
-                "install it (`pip install nvidia-cudnn-cu13`, or any PyTorch for CUDA), or set LOCP_CUDNN to its folder"
+                "install it (`pip install nvidia-cudnn-cu13`, `nvidia-cudnn-cu12` for a driver of CUDA 12, or any PyTorch for CUDA), or set LOCP_CUDNN to its folder"
             }
             GpuError::NoLibrary { library: "NVRTC", .. } => {
-                "install it (`pip install nvidia-cuda-nvrtc`, or the CUDA toolkit), or set LOCP_NVRTC to its folder"
+                "install it (`pip install nvidia-cuda-nvrtc`, `nvidia-cuda-nvrtc-cu12` for a driver of CUDA 12, or the CUDA toolkit), or set LOCP_NVRTC to its folder"
             }
             GpuError::NoLibrary { .. } => "install NVIDIA's driver, or add its folder to LD_LIBRARY_PATH",
             GpuError::NoSymbol { .. } | GpuError::TooOld { .. } => "update it",

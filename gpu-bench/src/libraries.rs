@@ -39,7 +39,7 @@ pub struct FoundLibrary {
 pub fn check() -> Result<Machine, Unavailable> {
     let context = Context::new(0)?;
     let library = cudnn::check()?;
-    Nvrtc::find()?;
+    Nvrtc::find_for(crate::check::driver()?.cuda_major())?;
     let nvml = Nvml::find(&context.attributes().pci_bus_id);
     Ok(machine(&context, &library, nvml.as_ref(), Selection::default())?)
 }

@@ -26,7 +26,7 @@ pub struct Policy {
     pub burst: u32,
     /// Throttled readings that are discarded before giving up.
     pub max_discarded: u32,
-    /// Wait after the first throttled reading; doubled after each further one in a row, up to a second.
+    /// Wait after the first throttled reading; doubled after each further one in a row, up to 100 ms.
     pub throttle_wait: Duration,
     /// Seed of the random order in which several things take turns.
     pub seed: u64,
@@ -41,7 +41,7 @@ impl Policy {
             cache,
             rewarm,
             burst: 4,
-            max_discarded: 1000,
+            max_discarded: 200,
             throttle_wait: Duration::from_millis(10),
             seed: 0,
             cancel: None,

@@ -8,8 +8,8 @@ use netspec::{CacheState, Measurement, Provenance, StopReason};
 use stats::{Rng, SortedSamples};
 use std::time::Duration;
 
-/// The longest wait between throttled readings.
-const MAX_THROTTLE_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait between throttled readings; with the usual limit of discarded ones it is given up after 20 s.
+const MAX_THROTTLE_WAIT: Duration = Duration::from_millis(100);
 
 /// Raw samples, and all that is needed to sum them up again in another way.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,6 +20,9 @@ const MOST_SAMPLES: usize = 64;
 /// A chunk during which either anchor moved by more is timed again.
 pub(crate) const TOLERANCE: f64 = 0.01;
 
+/// It is timed again so often at most.
+const REPETITIONS: u32 = 3;
+
 /// After so many failures in a row the device itself is taken to have failed.
 const FAILURES_IN_A_ROW: usize = 30;
 
@@ -117,6 +120,7 @@ pub(crate) fn record(options: &Options, engine: &Engine, alarm: &Arc<AtomicBool>
     let mut source = BackendSource::new(&*engine.backend)?
         .rule(stop::Relative::new(TARGET).max_samples(MOST_SAMPLES))
         .policy(policy(options, alarm))
+        .repetitions(REPETITIONS)
         .on_samples(on_samples)
         .on_answer(on_answer);
     for anchor in gpu_bench::anchors() {

@@ -6,6 +6,7 @@
 use super::memory::Memory;
 use super::runner::Runner;
 use crate::GpuError;
+use crate::cudnn::Pointers;
 use crate::session::{Lane, Session};
 use netspec::CacheState;
 use stats::{median, ratio_interval};
@@ -21,13 +22,44 @@ const MOST_RUNS: f64 = 64.0;
 /// How much faster a challenger has to be.
 const MARGIN: f64 = 0.02;
 
-/// The position of the runner that stays.
-pub(super) fn fastest(session: &mut Session, runners: &[Box<dyn Runner>], memory: &Memory) -> Result<usize, GpuError> {
+/// Leaves one runner: of those that run at all the first, or whichever is clearly faster.
+pub(super) fn keep_fastest(
+    session: &mut Session,
+    runners: &mut Vec<Box<dyn Runner>>,
+    memory: &Memory,
+) -> Result<(), GpuError> {
     let at = memory.pointers(0, CacheState::Warm);
+    let mut why = None;
+    let mut i = 0;
+    while i < runners.len() {
+        // The first launch loads kernels, and shows engines that promise more than they hold.
+        match session.settle(|session| runners[i].queue(&mut session.lane(), &at)) {
+            Ok(()) => i += 1,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                why = Some(error);
+                runners.remove(i);
+            }
+        }
+    }
+    match runners.len() {
+        0 => Err(why.expect("whoever is not here any more has failed")),
+        1 => Ok(()),
+        _ => {
+            let best = fastest(session, runners, &at)?;
+            runners.swap(0, best);
+            runners.truncate(1);
+            Ok(())
+        }
+    }
+}
+
+/// The position of the runner that stays.
+fn fastest(session: &mut Session, runners: &[Box<dyn Runner>], at: &Pointers) -> Result<usize, GpuError> {
     let mut read = |which: usize, runs: usize| -> Result<f64, GpuError> {
         let run = |session: &mut Session| {
             let mut lane: Lane<'_> = session.lane();
-            (0..runs).try_for_each(|_| runners[which].queue(&mut lane, &at))
+            (0..runs).try_for_each(|_| runners[which].queue(&mut lane, at))
         };
         Ok(session.time_steady(|_| Ok(()), run)?.ns)
     };

@@ -154,7 +154,7 @@ impl Memory {
     }
 
     /// Replaces the first copy of every operand by these bytes.
-    pub(super) fn write(&mut self, operands: &Operands) -> Result<(), GpuError> {
+    pub(super) fn write(&mut self, session: &Session, operands: &Operands) -> Result<(), GpuError> {
         let dtype = self.spec.dtype;
         let of = [
             (Some(&mut self.input), &operands.input),
@@ -163,7 +163,7 @@ impl Memory {
             (self.residual.as_mut(), &operands.residual),
         ];
         for (rotation, values) in of.into_iter().filter_map(|(rotation, values)| Some((rotation?, values))) {
-            rotation.buffer.write(&reference::to_bytes(dtype, values))?;
+            rotation.buffer.write(&reference::to_bytes(dtype, values), &session.stream)?;
         }
         Ok(())
     }

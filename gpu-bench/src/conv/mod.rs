@@ -38,9 +38,7 @@ impl Conv {
         if self.memory.is_none() {
             let memory = Memory::new(session, &self.spec, self.workspace_bytes(), self.seed)?;
             if self.runners.len() > 1 {
-                let best = choose::fastest(session, &self.runners, &memory)?;
-                self.runners.swap(0, best);
-                self.runners.truncate(1);
+                choose::keep_fastest(session, &mut self.runners, &memory)?;
             }
             self.memory = Some(memory);
         }
@@ -56,12 +54,11 @@ impl Conv {
         session.context.bind()?;
         // Memory of its own: what is timed keeps its fill.
         let mut memory = Memory::new(session, &self.spec, self.workspace_bytes(), self.seed)?;
-        memory.write(operands)?;
+        memory.write(session, operands)?;
         let mut outputs = Vec::with_capacity(self.runners.len());
         for runner in &self.runners {
             memory.poison(session)?;
-            runner.queue(&mut session.lane(), &memory.pointers(0, CacheState::Warm))?;
-            session.wait()?;
+            session.settle(|session| runner.queue(&mut session.lane(), &memory.pointers(0, CacheState::Warm)))?;
             outputs.push((runner.label(), memory.read()?));
         }
         Ok(outputs)

@@ -50,7 +50,7 @@ impl Unfused {
 
 impl Runner for Unfused {
     fn label(&self) -> String {
-        format!("{}+epilogue", self.plan.label())
+        format!("{}+epilogue", Runner::label(&self.plan))
     }
 
     fn workspace_bytes(&self) -> usize {
@@ -58,7 +58,7 @@ impl Runner for Unfused {
     }
 
     fn queue(&self, lane: &mut Lane<'_>, at: &Pointers) -> Result<(), GpuError> {
-        self.plan.execute(lane.handle, &Pointers { bias: None, residual: None, ..*at })?;
+        self.plan.queue(lane, &Pointers { bias: None, residual: None, ..*at })?;
         self.pass.queue(lane, at)
     }
 }

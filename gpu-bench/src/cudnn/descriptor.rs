@@ -80,14 +80,14 @@ impl Descriptor {
         Ok(usize::try_from(count).unwrap_or(0).min(room))
     }
 
-    /// The descriptors that an attribute refers to, at most `limit`.
-    pub(super) fn referred(&self, name: Attribute, kind: Kind, limit: usize) -> Result<Vec<Descriptor>, GpuError> {
-        let of = Type::CUDNN_TYPE_BACKEND_DESCRIPTOR;
-        let n = self.count(name, of)?.min(limit);
-        let mut found = (0..n).map(|_| Descriptor::new(kind)).collect::<Result<Vec<_>, _>>()?;
+    /// The descriptors that an attribute refers to, at most as many as there is `room` for.
+    ///
+    /// How many there are is not asked for first: for some attributes the library answers zero where no room is offered.
+    pub(super) fn referred(&self, name: Attribute, kind: Kind, room: usize) -> Result<Vec<Descriptor>, GpuError> {
+        let mut found = (0..room).map(|_| Descriptor::new(kind)).collect::<Result<Vec<_>, _>>()?;
         // The library fills in the descriptors whose handles it is given.
         let mut raw: Vec<_> = found.iter().map(|descriptor| descriptor.raw).collect();
-        let n = self.get(name, of, &mut raw)?;
+        let n = self.get(name, Type::CUDNN_TYPE_BACKEND_DESCRIPTOR, &mut raw)?;
         found.truncate(n);
         Ok(found)
     }

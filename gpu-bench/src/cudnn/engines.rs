@@ -10,8 +10,12 @@ use cudarc::cudnn::sys::{
 };
 use netspec::ConvSpec;
 
-/// Configurations that are asked for of each mode; later ones are slower by the library's own guess.
-const PER_MODE: usize = 24;
+/// Room for what one mode answers: 40 configurations at most, as of 9.28. All are taken, because those that a data type
+/// allows may come late.
+const PER_MODE: usize = 64;
+
+/// Room for an engine's knobs; there are fewer kinds of them.
+const KNOBS: usize = 64;
 
 /// Room for notes; there are fewer kinds of them.
 const NOTES: usize = 32;
@@ -20,7 +24,9 @@ const NOTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(super) config: Descriptor,
-    pub(crate) traits: Traits,
+    pub(super) traits: Traits,
+    /// Whether the library's recommended heuristic knew nothing better.
+    pub(super) is_fallback: bool,
 }
 
 /// What may run the graph, the library's first choice first.
@@ -31,11 +37,12 @@ pub(crate) fn candidates(graph: &OperationGraph, spec: &ConvSpec) -> Result<Vec<
     let mut found: Vec<Candidate> = Vec::new();
     let mut why = String::new();
     for mode in [Mode::CUDNN_HEUR_MODE_A, Mode::CUDNN_HEUR_MODE_FALLBACK] {
+        let is_fallback = mode == Mode::CUDNN_HEUR_MODE_FALLBACK;
         match ask(graph, mode) {
             Ok(configs) => {
                 for config in configs {
                     let traits = traits(&config)?;
-                    found.push(Candidate { config, traits });
+                    found.push(Candidate { config, traits, is_fallback });
                 }
             }
             Err(GpuError::Unsupported { reason }) => why = reason,
@@ -43,7 +50,8 @@ pub(crate) fn candidates(graph: &OperationGraph, spec: &ConvSpec) -> Result<Vec<
         }
     }
     let all: Vec<Traits> = found.iter().map(|candidate| candidate.traits.clone()).collect();
-    let order = order(&all, spec);
+    let recommended = found.iter().filter(|candidate| !candidate.is_fallback).count();
+    let order = order(&all, recommended, spec);
     if order.is_empty() {
         let reason = match all.len() {
             0 if why.is_empty() => "cuDNN has no engine for it".to_owned(),
@@ -77,7 +85,7 @@ fn traits(config: &Descriptor) -> Result<Traits, GpuError> {
     let choices = config.referred(
         Attribute::CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
         Kind::CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR,
-        usize::MAX,
+        KNOBS,
     )?;
     let mut knobs = Vec::with_capacity(choices.len());
     for choice in &choices {

@@ -16,18 +16,35 @@ use std::sync::Arc;
 const WORDS: usize = 2048;
 
 /// The version from which device properties can be had as text.
-const HAS_PROPERTIES: usize = 91_100;
+const HAS_PROPERTIES: usize = 90_800;
 
-/// A handle of the library on a context, which it keeps alive; destroyed when dropped.
+/// A handle of the library on a context, which it keeps alive.
+///
+/// Plans that were made with it keep it alive too.
 #[derive(Debug)]
 pub(crate) struct Handle {
+    shared: Arc<Raw>,
+}
+
+/// The library's object, destroyed when dropped.
+#[derive(Debug)]
+pub(super) struct Raw {
     context: Arc<Context>,
     raw: sys::cudnnHandle_t,
 }
 
-// SAFETY: The library allows a handle to be used by one thread at a time, which `&mut self` on the calls that use it
-// and the absence of `Sync` keep; `raw` is never dereferenced here.
-unsafe impl Send for Handle {}
+// SAFETY: The library allows a handle to be used by one thread at a time. Only a `Handle` uses it, of which there is one,
+// which is not `Sync`, and whose calls take `&mut self`; plans only keep it alive. `raw` is never dereferenced here.
+unsafe impl Send for Raw {}
+// SAFETY: As above: nothing is done through a shared reference but for reading the address.
+unsafe impl Sync for Raw {}
+
+impl Raw {
+    /// The context, where its objects can still be destroyed: a device that was given up would be waited for.
+    pub(super) fn is_lost(&self) -> bool {
+        self.context.bind().is_err()
+    }
+}
 
 impl Handle {
     /// A handle on this context.
@@ -37,18 +54,29 @@ impl Handle {
         let mut raw = std::ptr::null_mut();
         // SAFETY: `check` has found every symbol; `raw` is a live local; the context is current.
         done("cudnnCreate", unsafe { sys::cudnnCreate(&mut raw) })?;
-        Ok(Handle { context: Arc::clone(context), raw })
+        Ok(Handle { shared: Arc::new(Raw { context: Arc::clone(context), raw }) })
+    }
+
+    /// What plans keep.
+    pub(super) fn keep(&self) -> Arc<Raw> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Makes its context current on this thread: the library works on the current one.
+    pub(super) fn bind(&self) -> Result<(), GpuError> {
+        self.shared.context.bind()
     }
 
     /// For attributes that want it.
     pub(super) fn raw(&self) -> sys::cudnnHandle_t {
-        self.raw
+        self.shared.raw
     }
 
     /// Later executions go to this stream, which has to live as long as they are asked for.
     pub(crate) fn set_stream(&mut self, stream: &Stream) -> Result<(), GpuError> {
+        self.bind()?;
         // SAFETY: Handle and stream are alive; the two stream types are one type under two names.
-        done("cudnnSetStream", unsafe { sys::cudnnSetStream(self.raw, stream.raw().cast()) })
+        done("cudnnSetStream", unsafe { sys::cudnnSetStream(self.raw(), stream.raw().cast()) })
     }
 
     /// What the library knows of the device, as JSON in its own form.
@@ -58,8 +86,9 @@ impl Handle {
             let reason = format!("cuDNN {} does not tell device properties", version_text(version));
             return Err(GpuError::Unsupported { reason });
         }
+        self.bind()?;
         let mut properties = Descriptor::new(Kind::CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR)?;
-        properties.set(Attribute::CUDNN_ATTR_DEVICEPROP_HANDLE, Type::CUDNN_TYPE_HANDLE, &[self.raw])?;
+        properties.set(Attribute::CUDNN_ATTR_DEVICEPROP_HANDLE, Type::CUDNN_TYPE_HANDLE, &[self.raw()])?;
         properties.finalize()?;
         let name = Attribute::CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION;
         let mut text = vec![0_u8; properties.count(name, Type::CUDNN_TYPE_CHAR)?];
@@ -69,7 +98,7 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Raw {
     fn drop(&mut self) {
         if self.context.bind().is_ok() {
             // SAFETY: It came from cudnnCreate and is destroyed once, on its own context.

@@ -4,7 +4,7 @@
 use super::descriptor::Descriptor;
 use super::done;
 use super::engines::Candidate;
-use super::handle::Handle;
+use super::handle::{Handle, Raw};
 use super::problem::{BIAS, RESIDUAL, W, X, Y};
 use crate::GpuError;
 use cudarc::cudnn::sys::{
@@ -12,6 +12,7 @@ use cudarc::cudnn::sys::{
     cudnnBackendDescriptorType_t as Kind,
 };
 use std::ffi::c_void;
+use std::sync::Arc;
 
 /// Addresses on the device, aligned to 16 bytes; those that the spec has no use for are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +29,11 @@ pub(crate) struct Pointers {
 /// A plan that can run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    plan: Descriptor,
-    /// The plan refers to it.
-    _config: Descriptor,
+    /// The plan and the configuration that it refers to; `None` only while it is dropped.
+    descriptors: Option<[Descriptor; 2]>,
+    /// That it was made with.
+    handle: Arc<Raw>,
+    is_doubtful: bool,
     workspace_bytes: usize,
     label: String,
 }
@@ -38,6 +41,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Makes the candidate ready: kernels are chosen, and compiled where the engine does that.
     pub(crate) fn new(handle: &Handle, candidate: Candidate) -> Result<Plan, GpuError> {
+        handle.bind()?;
         let mut plan = Descriptor::new(Kind::CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR)?;
         plan.set(Attribute::CUDNN_ATTR_EXECUTION_PLAN_HANDLE, Type::CUDNN_TYPE_HANDLE, &[handle.raw()])?;
         plan.refer(Attribute::CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, &[&candidate.config])?;
@@ -45,7 +49,13 @@ impl Plan {
         let mut bytes = [0_i64];
         plan.get(Attribute::CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, Type::CUDNN_TYPE_INT64, &mut bytes)?;
         let workspace_bytes = usize::try_from(bytes[0]).unwrap_or(0);
-        Ok(Plan { plan, _config: candidate.config, workspace_bytes, label: candidate.traits.to_string() })
+        Ok(Plan {
+            descriptors: Some([plan, candidate.config]),
+            handle: handle.keep(),
+            is_doubtful: candidate.is_fallback || !candidate.traits.has_tensor_cores(),
+            workspace_bytes,
+            label: candidate.traits.to_string(),
+        })
     }
 
     /// Scratch memory that a run needs.
@@ -58,8 +68,19 @@ impl Plan {
         &self.label
     }
 
+    /// Whether it may be far from the best that the library can do: the heuristic did not recommend it, or it leaves the
+    /// tensor cores alone.
+    ///
+    /// A fused epilogue can cost that much: where the library has no good fusion it falls back to an engine that fuses
+    /// anything, slowly.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
     /// Puts one run on the handle's stream; nothing is allocated on the device, so this may be captured.
     pub(crate) fn execute(&self, handle: &mut Handle, at: &Pointers) -> Result<(), GpuError> {
+        handle.bind()?;
+        let [plan, _] = self.descriptors.as_ref().expect("only dropping takes it");
         let mut uids = vec![X, W, Y];
         let mut addresses = vec![at.x, at.w, at.y];
         for (uid, address) in [(BIAS, at.bias), (RESIDUAL, at.residual)] {
@@ -77,7 +98,16 @@ impl Plan {
         pack.finalize()?;
         // SAFETY: Handle, plan and pack are alive and finalized. The addresses are of device memory that the caller
         // keeps for as long as the run may be repeated; the host never reads them.
-        let status = unsafe { sys::cudnnBackendExecute(handle.raw(), self.plan.raw(), pack.raw()) };
+        let status = unsafe { sys::cudnnBackendExecute(handle.raw(), plan.raw(), pack.raw()) };
         done("cudnnBackendExecute", status)
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        // Destroying a plan may unload its kernels, which waits for the device: one that was given up is left as it is.
+        if self.handle.is_lost() {
+            std::mem::forget(self.descriptors.take());
+        }
     }
 }

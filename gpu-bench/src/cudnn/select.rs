@@ -28,13 +28,18 @@ impl Traits {
         self.behavior.contains(&RUNTIME_COMPILATION)
     }
 
-    /// Whether the data type allows its arithmetic: f32 means no tensor cores and no rounding of inputs, and no type
-    /// allows sums in less than f32.
+    /// Whether it runs on tensor cores.
+    pub(crate) fn has_tensor_cores(&self) -> bool {
+        self.numerical.contains(&TENSOR_CORE)
+    }
+
+    /// Whether the data type allows its arithmetic: f32 means no tensor cores, and no type allows inputs that are rounded
+    /// to another one, or sums in less than f32.
     pub(crate) fn is_allowed(&self, dtype: DType) -> bool {
-        let has = |note| self.numerical.contains(&note);
-        let rounds = has(TENSOR_CORE) || has(DOWN_CONVERT_INPUTS);
-        let rounds = dtype == DType::F32 && rounds;
-        !has(REDUCED_PRECISION_REDUCTION) && !rounds
+        let rounds =
+            [DOWN_CONVERT_INPUTS, REDUCED_PRECISION_REDUCTION].iter().any(|note| self.numerical.contains(note));
+        let is_forbidden = rounds || (dtype == DType::F32 && self.has_tensor_cores());
+        !is_forbidden
     }
 }
 
@@ -47,15 +52,18 @@ impl fmt::Display for Traits {
     }
 }
 
-/// The configurations to try, as positions in the library's order: what the type forbids is left out, repetitions
-/// too, and for depthwise convolutions those that compile come last, because their kernels are general ones.
-pub(crate) fn order(all: &[Traits], spec: &ConvSpec) -> Vec<usize> {
+/// The configurations to try, as positions in the library's order, of which the first `recommended` come from its
+/// heuristic and the rest are what it falls back to: what the type forbids is left out, repetitions too.
+///
+/// For depthwise convolutions the heuristic may recommend an engine that is compiled when it is used, which then is made
+/// for them; a fallback that is compiled is a general one, and comes last.
+pub(crate) fn order(all: &[Traits], recommended: usize, spec: &ConvSpec) -> Vec<usize> {
     let mut allowed: Vec<usize> =
         (0..all.len()).filter(|&i| all[i].is_allowed(spec.dtype) && !all[..i].contains(&all[i])).collect();
     let is_depthwise = spec.groups > 1 && spec.groups == spec.c_in;
     if is_depthwise {
         // Stable, so the library's order stays among the rest.
-        allowed.sort_by_key(|&i| all[i].compiles());
+        allowed.sort_by_key(|&i| i >= recommended && all[i].compiles());
     }
     allowed
 }
@@ -69,25 +77,28 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(spec: &str, all: &[Traits], expect: &[usize]) {
-        assert_eq!(order(all, &spec.parse().expect("a spec")), expect, "{spec}");
+    fn check(spec: &str, all: &[Traits], recommended: usize, expect: &[usize]) {
+        assert_eq!(order(all, recommended, &spec.parse().expect("a spec")), expect, "{spec}");
     }
 
     #[test]
     fn types_forbid_what_they_must() {
         // Plain, on tensor cores, rounding its inputs, summing in half precision.
         let all = [engine(0, &[], &[]), engine(1, &[0], &[]), engine(2, &[0, 1], &[]), engine(3, &[0, 2], &[])];
-        check("n1 8>8 5x5 k1", &all, &[0]);
-        check("n1 8>8 5x5 k1 tf32", &all, &[0, 1, 2]);
-        check("n1 8>8 5x5 k1 f16 nhwc", &all, &[0, 1, 2]);
+        check("n1 8>8 5x5 k1", &all, 4, &[0]);
+        check("n1 8>8 5x5 k1 tf32", &all, 4, &[0, 1]);
+        check("n1 8>8 5x5 k1 f16 nhwc", &all, 4, &[0, 1]);
     }
 
     #[test]
-    fn compiled_engines_come_last_for_depthwise_only() {
+    fn compiled_fallbacks_come_last_for_depthwise_only() {
         let all = [engine(0, &[], &[0]), engine(1, &[], &[]), engine(0, &[], &[0]), engine(2, &[], &[3])];
-        check("n1 8>8 5x5 k3 p1 g8 f16 nhwc", &all, &[1, 3, 0]);
-        check("n1 8>8 5x5 k3 p1 f16 nhwc", &all, &[0, 1, 3]);
-        check("n1 8>8 5x5 k3 p1 g2 f16 nhwc", &all, &[0, 1, 3]);
+        check("n1 8>8 5x5 k3 p1 g8 f16 nhwc", &all, 0, &[1, 3, 0]);
+        check("n1 8>8 5x5 k3 p1 f16 nhwc", &all, 0, &[0, 1, 3]);
+        check("n1 8>8 5x5 k3 p1 g2 f16 nhwc", &all, 0, &[0, 1, 3]);
+        // What the library recommends stays first.
+        check("n1 8>8 5x5 k3 p1 g8 f16 nhwc", &all, 4, &[0, 1, 3]);
+        check("n1 8>8 5x5 k3 p1 g8 f16 nhwc", &all, 1, &[0, 1, 3]);
     }
 
     #[test]

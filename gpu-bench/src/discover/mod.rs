@@ -35,6 +35,9 @@ pub(crate) const NVRTC: Wanted = Wanted {
     variable: "LOCP_NVRTC",
 };
 
+/// The run-time compiler for a driver of CUDA 12.
+pub(crate) const NVRTC_12: Wanted = Wanted { files: &["libnvrtc.so.12", "libnvrtc.so.11.2"], ..NVRTC };
+
 /// One place where a library may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {

@@ -41,14 +41,17 @@ impl Buffer {
         self.bytes
     }
 
-    /// Copies to the device, from its start; refuses what does not fit.
-    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(), GpuError> {
+    /// Copies to the device, from its start, in the stream's order, and waits for it; refuses what does not fit.
+    pub(crate) fn write(&mut self, data: &[u8], stream: &Stream) -> Result<(), GpuError> {
         self.fits(data.len())?;
         self.context.bind()?;
-        // SAFETY: `data` is a live slice, and the device memory is at least as long; the call returns when the host
-        // memory is no longer read.
-        let result = unsafe { sys::cuMemcpyHtoD_v2(self.address, data.as_ptr().cast::<c_void>(), data.len()) };
-        done("cuMemcpyHtoD", result)
+        let from = data.as_ptr().cast::<c_void>();
+        // On the stream itself: a copy without one may still be on its way when it returns, and a stream that does not
+        // wait for the default one would overtake it.
+        // SAFETY: `data` is a live slice until the stream was waited for, and the device memory is at least as long.
+        let result = unsafe { sys::cuMemcpyHtoDAsync_v2(self.address, from, data.len(), stream.raw()) };
+        done("cuMemcpyHtoDAsync", result)?;
+        stream.wait()
     }
 
     /// Copies the first bytes back; work that was queued on a non-blocking stream has to be waited for before.

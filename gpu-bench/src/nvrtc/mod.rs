@@ -75,7 +75,17 @@ pub struct Cubin {
 impl Nvrtc {
     /// The first compiler that is found and can be loaded.
     pub fn find() -> Result<Nvrtc, GpuError> {
-        let search = discover::search(&discover::NVRTC, &Surroundings::here());
+        Nvrtc::load(&discover::NVRTC)
+    }
+
+    /// The same, for a driver of this major CUDA version: it cannot be relied on to load what a compiler of a later one
+    /// makes (CUDA compatibility guide).
+    pub(crate) fn find_for(cuda_major: u32) -> Result<Nvrtc, GpuError> {
+        Nvrtc::load(if cuda_major < 13 { &discover::NVRTC_12 } else { &discover::NVRTC })
+    }
+
+    fn load(wanted: &discover::Wanted) -> Result<Nvrtc, GpuError> {
+        let search = discover::search(wanted, &Surroundings::here());
         let loaded =
             discover::load(&search).map_err(|looked_for| GpuError::NoLibrary { library: NVRTC, looked_for })?;
         let library = loaded.library;

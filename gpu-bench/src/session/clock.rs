@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-/// Below this share of the rated clock a reading is discarded.
+/// Below this share of the clock that the device reaches under load a reading is discarded.
 ///
-/// Under heavy load a device settles below its rated clock by itself, by power; three quarters is what separates that
-/// from throttling, the share that NVIDIA's nvbench uses.
+/// Under the heaviest load a device settles lower by itself, by power; three quarters is what separates that from
+/// throttling, the share that NVIDIA's nvbench uses of the rated clock. That one is the highest that the device has at all,
+/// and a device whose clocks are locked lower would never reach three quarters of it.
 const THROTTLED_BELOW: f64 = 0.75;
 
 /// A span shorter than this tells no clock: the shared time moves in steps of up to a microsecond.
@@ -39,9 +40,23 @@ pub(super) fn clock_mhz(before: &[Ticks], after: &[Ticks]) -> Option<f64> {
     stats::median(&clocks)
 }
 
+/// How long the clock is looked at to know what the device reaches.
+pub(super) const REFERENCE_NS: u64 = 2_000_000;
+
+/// Whether the device was kept busy for so long that its clock has risen.
+pub(super) fn tells_reference(busy_ns: u64) -> bool {
+    u128::from(busy_ns) >= RISE.as_nanos()
+}
+
+/// The clock that readings are held against: the highest that was seen, at most the rated one where the driver tells it.
+pub(super) fn reference_mhz(before: Option<f64>, seen: Option<f64>, rated_mhz: f64) -> Option<f64> {
+    let capped = seen.map(|seen| if rated_mhz > 0.0 { seen.min(rated_mhz) } else { seen });
+    before.into_iter().chain(capped).reduce(f64::max)
+}
+
 /// Whether a reading at this clock is to be discarded; one without a clock is taken.
-pub(super) fn is_throttled(clock_mhz: Option<f64>, rated_mhz: f64) -> bool {
-    clock_mhz.is_some_and(|clock| clock < THROTTLED_BELOW * rated_mhz)
+pub(super) fn is_throttled(clock_mhz: Option<f64>, reference_mhz: f64) -> bool {
+    clock_mhz.is_some_and(|clock| clock < THROTTLED_BELOW * reference_mhz)
 }
 
 /// How long the device is kept busy before a reading, after this idle time; `None` before the first one.
@@ -56,7 +71,7 @@ pub(super) fn busy_ns(idle: Option<Duration>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ticks, busy_ns, clock_mhz, is_throttled};
+    use super::{Ticks, busy_ns, clock_mhz, is_throttled, reference_mhz, tells_reference};
     use std::time::Duration;
 
     fn ticks(of: &[[u64; 2]]) -> Vec<Ticks> {
@@ -85,7 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn three_quarters_of_the_rated_clock_will_do() {
+    fn the_reference_is_the_highest_clock_under_load() {
+        // Clocks that are locked lower, one that falls later, one that the driver does not tell.
+        assert_eq!(reference_mhz(None, Some(1200.0), 1980.0), Some(1200.0));
+        assert_eq!(reference_mhz(Some(1980.0), Some(1200.0), 1980.0), Some(1980.0));
+        assert_eq!(reference_mhz(None, Some(1990.0), 1980.0), Some(1980.0));
+        assert_eq!(reference_mhz(None, Some(1200.0), 0.0), Some(1200.0));
+        assert_eq!(reference_mhz(None, None, 1980.0), None);
+        assert!(tells_reference(300_000_000) && !tells_reference(299_000_000));
+    }
+
+    #[test]
+    fn three_quarters_of_the_reference_will_do() {
         assert!(!is_throttled(Some(1_485.0), 1_980.0));
         assert!(is_throttled(Some(1_484.9), 1_980.0));
         assert!(!is_throttled(None, 1_980.0));

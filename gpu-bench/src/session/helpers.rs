@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Threads of a block; any multiple of 32 does for kernels that only move memory.
 const THREADS: u32 = 256;
 
-/// Blocks on each multiprocessor, enough to keep its memory pipes full.
-const BLOCKS: u32 = 8;
+/// Blocks on each multiprocessor, enough to keep its memory pipes full; Turing holds no more at a time.
+const BLOCKS: u32 = 4;
 
 /// Bytes that a thread moves at a time.
 const VECTOR: usize = 16;

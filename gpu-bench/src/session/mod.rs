@@ -18,17 +18,18 @@ use crate::driver::{Buffer, Context, Event, HostFlag, Stream};
 use crate::nvrtc::Nvrtc;
 use clock::Ticks;
 use helpers::Helpers;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// The spinning kernel gives up after this long, so that a host that died leaves no hung device.
-const SPIN_LIMIT: Duration = Duration::from_secs(2);
+/// The spinning kernel gives up after this long, so that a host that died leaves no hung device, and one that waits for
+/// the device itself is soon freed.
+const SPIN_LIMIT: Duration = Duration::from_millis(100);
 
 /// Nothing that is timed here takes longer.
 const RUN_LIMIT: Duration = Duration::from_secs(20);
 
 /// Readings in a row during which the host was too slow to release the stream before the spinning kernel gave up.
-const LATE_LIMIT: u32 = 3;
+const LATE_LIMIT: u32 = 20;
 
 /// Waits for a throttled device to cool, where a decision depends on it.
 const COOLINGS: u32 = 40;
@@ -51,8 +52,13 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) context: Arc<Context>,
-    pub(crate) stream: Stream,
+    /// Before the stream that it works on.
     pub(crate) handle: Handle,
+    pub(crate) stream: Stream,
+    /// Held for writing while the stream is held: whatever else might wait for the device then would wait for ever.
+    quiet: Arc<RwLock<()>>,
+    /// The highest clock seen under load, at most the rated one: clocks may be locked lower.
+    reference_mhz: Option<f64>,
     helpers: Helpers,
     events: [Event; 2],
     gate: HostFlag,
@@ -66,7 +72,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Compiles the helpers and allocates what every reading needs.
-    pub(crate) fn new(context: Arc<Context>, nvrtc: &Nvrtc) -> Result<Session, GpuError> {
+    pub(crate) fn new(context: Arc<Context>, nvrtc: &Nvrtc, quiet: Arc<RwLock<()>>) -> Result<Session, GpuError> {
         context.bind()?;
         let stream = Stream::new(&context)?;
         let mut handle = Handle::new(&context)?;
@@ -82,15 +88,43 @@ impl Session {
             ticks: [Buffer::new(&context, tick_bytes)?, Buffer::new(&context, tick_bytes)?],
             idle_since: None,
             flushes: 0,
+            quiet,
+            reference_mhz: None,
             stream,
             context,
         };
-        let Session { ticks, stream, .. } = &mut session;
-        for table in ticks.iter_mut() {
-            table.set(0, stream)?;
-        }
-        session.stream.wait()?;
+        session.load_helpers()?;
         Ok(session)
+    }
+
+    /// Runs every helper once: a kernel's first launch loads it, which may wait for the device, and must not do so behind
+    /// a stream that is held.
+    fn load_helpers(&mut self) -> Result<(), GpuError> {
+        self.gate.set(RELEASED);
+        self.clear_ticks()?;
+        self.helpers.spin(&self.stream, &self.gate, SPIN_LIMIT)?;
+        self.helpers.busy(&self.stream, 1)?;
+        self.helpers.note_clocks(&self.stream, &self.ticks[0])?;
+        self.flush_cache()?;
+        self.helpers.touch(&self.stream, self.flush.address(), self.flush.bytes())?;
+        self.wait()
+    }
+
+    fn clear_ticks(&mut self) -> Result<(), GpuError> {
+        let Session { ticks, stream, .. } = self;
+        ticks.iter_mut().try_for_each(|table| table.set(0, stream))
+    }
+
+    /// Runs work once without timing it, for the same reason.
+    pub(crate) fn settle(&mut self, work: impl FnOnce(&mut Session) -> Result<(), GpuError>) -> Result<(), GpuError> {
+        work(self).map_err(|error| self.or_lost(error))?;
+        self.wait()
+    }
+
+    /// The error, or that of the device where it is lost: cuDNN has a word of its own for that, which sounds as if only
+    /// one convolution had failed.
+    fn or_lost(&self, error: GpuError) -> GpuError {
+        self.wait().err().filter(GpuError::is_fatal).unwrap_or(error)
     }
 
     /// What runs on the stream, and the library's handle on it.
@@ -131,10 +165,8 @@ impl Session {
         mut work: impl FnMut(&mut Session) -> Result<(), GpuError>,
     ) -> Result<Span, GpuError> {
         for _ in 0..LATE_LIMIT {
-            let busy_ns = clock::busy_ns(self.idle_since.map(|since| since.elapsed()));
-            if busy_ns > 0 {
-                self.helpers.busy(&self.stream, busy_ns)?;
-            }
+            self.keep_busy()?;
+            self.clear_ticks()?;
             before(self)?;
             let span = self.bracket(&mut work);
             self.idle_since = Some(Instant::now());
@@ -142,7 +174,31 @@ impl Session {
                 return Ok(span);
             }
         }
-        Err(GpuError::Timeout { what: "queueing work behind a held stream", ms: SPIN_LIMIT.as_millis() as u64 })
+        let text = format!(
+            "the host was too slow to queue it {LATE_LIMIT} times in a row; is it busy, or a debugger or profiler attached?"
+        );
+        Err(GpuError::Call { call: "a timed run", code: 0, text })
+    }
+
+    /// Keeps the device busy after a pause, so that its clock rises; after a long one the clock that it reaches is noted.
+    fn keep_busy(&mut self) -> Result<(), GpuError> {
+        let busy_ns = clock::busy_ns(self.idle_since.map(|since| since.elapsed()));
+        if busy_ns == 0 {
+            return Ok(());
+        }
+        if !clock::tells_reference(busy_ns) {
+            return self.helpers.busy(&self.stream, busy_ns);
+        }
+        // The clock is still rising in the first part.
+        self.helpers.busy(&self.stream, busy_ns)?;
+        self.clear_ticks()?;
+        self.helpers.note_clocks(&self.stream, &self.ticks[0])?;
+        self.helpers.busy(&self.stream, clock::REFERENCE_NS)?;
+        self.helpers.note_clocks(&self.stream, &self.ticks[1])?;
+        self.wait()?;
+        let seen = clock::clock_mhz(&self.read_ticks(0)?, &self.read_ticks(1)?);
+        self.reference_mhz = clock::reference_mhz(self.reference_mhz, seen, self.context.attributes().clock_mhz);
+        Ok(())
     }
 
     /// As [`Session::time`], taken again while the device is throttled, as long as that is worth waiting for: for what
@@ -168,13 +224,16 @@ impl Session {
         &mut self,
         work: &mut impl FnMut(&mut Session) -> Result<(), GpuError>,
     ) -> Result<Option<Span>, GpuError> {
+        let quiet = Arc::clone(&self.quiet);
+        let held = quiet.write().unwrap_or_else(PoisonError::into_inner);
         self.gate.set(HELD);
         self.helpers.spin(&self.stream, &self.gate, SPIN_LIMIT)?;
         let queued = self.queue_between(work);
         let is_late = self.gate.get() == GAVE_UP;
         // Released even where queueing failed, or the device would spin until its limit.
         self.gate.set(RELEASED);
-        queued?;
+        drop(held);
+        queued.map_err(|error| self.or_lost(error))?;
         self.events[1].wait("a timed run", RUN_LIMIT)?;
         self.stream.wait()?;
         if is_late {
@@ -200,8 +259,8 @@ impl Session {
         Ok(bytes.chunks_exact(16).map(|pair| Ticks { cycles: word(&pair[..8]), ns: word(&pair[8..]) }).collect())
     }
 
-    /// Whether the device ran so far below its rated clock that a reading says nothing.
+    /// Whether the device ran so far below the clock that it reaches under load that a reading says nothing.
     pub(crate) fn is_throttled(&self, span: &Span) -> bool {
-        clock::is_throttled(span.clock_mhz, self.context.attributes().clock_mhz)
+        clock::is_throttled(span.clock_mhz, self.reference_mhz.unwrap_or(self.context.attributes().clock_mhz))
     }
 }

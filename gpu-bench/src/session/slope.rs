@@ -20,6 +20,15 @@ pub(super) fn runs(rough_ns: f64) -> Option<usize> {
     (rough_ns < SINGLE_NS).then(|| (LARGE_NS / 2.0 / rough_ns.max(1.0)).ceil().clamp(1.0, MOST) as usize)
 }
 
+/// More runs where the graph of twice as many was too short; at least a fifth more, so that this ends.
+pub(super) fn more_runs(runs: usize, large_ns: f64) -> Option<usize> {
+    if large_ns >= LARGE_NS || runs as f64 >= MOST {
+        return None;
+    }
+    let wanted = (runs as f64 * LARGE_NS / large_ns.max(1.0)).max(1.2 * runs as f64).ceil();
+    Some(wanted.min(MOST) as usize)
+}
+
 /// Nanoseconds of one run; `None` where noise swallowed it.
 pub(super) fn slope_ns(small_ns: f64, large_ns: f64, runs: usize) -> Option<f64> {
     let ns = (large_ns - small_ns) / runs as f64;
@@ -28,7 +37,7 @@ pub(super) fn slope_ns(small_ns: f64, large_ns: f64, runs: usize) -> Option<f64>
 
 #[cfg(test)]
 mod tests {
-    use super::{runs, slope_ns};
+    use super::{more_runs, runs, slope_ns};
 
     #[test]
     fn the_larger_graph_lasts_long_enough() {
@@ -39,6 +48,17 @@ mod tests {
         assert_eq!(runs(3_000.0), Some(34));
         assert_eq!(runs(1_000.0), Some(100));
         assert_eq!(runs(0.0), Some(256));
+    }
+
+    #[test]
+    fn a_graph_that_is_too_short_gets_more_runs() {
+        assert_eq!(more_runs(20, 200_000.0), None);
+        // Twice 20 runs took 120 us: twice 34 take 204 us.
+        assert_eq!(more_runs(20, 120_000.0), Some(34));
+        assert_eq!(more_runs(20, 199_000.0), Some(24));
+        assert_eq!(more_runs(200, 50_000.0), Some(256));
+        assert_eq!(more_runs(256, 50_000.0), None);
+        assert_eq!(more_runs(1, f64::NAN), Some(256));
     }
 
     #[test]

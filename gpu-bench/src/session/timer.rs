@@ -125,18 +125,31 @@ impl<W: Work> Timer<W> {
     fn decide(&mut self, session: &mut Session, cache: CacheState) -> Result<How, GpuError> {
         self.make_ready(session, cache, 1)?;
         let work = &self.work;
+        session.settle(|session| queue_one(work, session, cache))?;
+        // Many launches may be more than a queue behind a held stream takes.
+        let whole = if work.is_many() { Some(capture(work, session, cache, 1)?) } else { None };
         let mut rough_ns = f64::INFINITY;
         for _ in 0..ROUGH {
-            let span = session
-                .time_steady(|session| work.set_cache(session, cache), |session| queue_one(work, session, cache))?;
+            let span = session.time_steady(
+                |session| work.set_cache(session, cache),
+                |session| match &whole {
+                    Some(graph) => graph.launch(&session.stream),
+                    None => queue_one(work, session, cache),
+                },
+            )?;
             rough_ns = rough_ns.min(span.ns);
         }
-        let Some(runs) = slope::runs(rough_ns) else {
-            return if work.is_many() { Ok(How::Whole(capture(work, session, cache, 1)?)) } else { Ok(How::Single) };
-        };
-        self.make_ready(session, cache, 2 * runs)?;
-        let [small, large] = [runs, 2 * runs].map(|runs| capture(&self.work, session, cache, runs));
-        Ok(How::Slope { runs, small: small?, large: large? })
+        let Some(mut runs) = slope::runs(rough_ns) else { return Ok(whole.map_or(How::Single, How::Whole)) };
+        loop {
+            self.make_ready(session, cache, 2 * runs)?;
+            let large = capture(&self.work, session, cache, 2 * runs)?;
+            let large_ns = launched(&self.work, session, cache, &large)?.ns;
+            // A rough time holds a launch, which short runs are shorter than.
+            match slope::more_runs(runs, large_ns) {
+                Some(more) => runs = more,
+                None => return Ok(How::Slope { runs, small: capture(&self.work, session, cache, runs)?, large }),
+            }
+        }
     }
 }
 

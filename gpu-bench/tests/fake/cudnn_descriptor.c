@@ -249,7 +249,8 @@ static int give_descriptors(const fake_descriptor *d, int kind, int64_t room, in
         n = fake_engines(&d->problem, engines, MOST_CONFIGS, *(const int *)fake_values(d, HEUR_MODE));
     if (kind == KNOB_CHOICE) n = d->engine.n_knobs;
     if (n < 0) return (int)-n;
-    *count = n;
+    // Asked without room the real library says zero for knobs, as of 9.28.
+    *count = kind == KNOB_CHOICE && room == 0 ? 0 : n;
     for (int64_t i = 0; i < n && i < room; i++) {
         if (!fake_is_alive(to[i], kind)) return fake_fail(WRONG_DESCRIPTOR, "a descriptor of another kind");
         if (to[i]->is_finalized) return fake_fail(BAD_PARAM, "a descriptor that is in use");

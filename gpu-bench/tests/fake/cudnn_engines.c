@@ -31,8 +31,8 @@ int fake_engines(const fake_problem *p, fake_engine *into, int most, int mode) {
                          .n_knobs = 2,
                          .workspace = 4096,
                          .factor = 1,
-                         .numerical = {TENSOR_CORE, DOWN_CONVERTS},
-                         .n_numerical = is_float ? 2 : 1};
+                         .numerical = {TENSOR_CORE},
+                         .n_numerical = 1};
     fake_engine compiled = {.index = 34,
                             .knobs = {{3, 7}},
                             .n_knobs = 1,

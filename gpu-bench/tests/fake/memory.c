@@ -117,10 +117,26 @@ static int copy(const char *call, uint64_t device, size_t bytes) {
     return CUDA_OK;
 }
 
-FAKE_EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
-    int code = copy("cuMemcpyHtoD", to, bytes);
-    if (!code) memcpy((void *)(uintptr_t)to, from, bytes);
-    return code;
+typedef struct {
+    uint64_t to, bytes;
+    void *staged;
+} arrival;
+
+static double arrive(const void *data) {
+    const arrival *of = data;
+    memcpy((void *)(uintptr_t)of->to, of->staged, of->bytes);
+    free(of->staged);
+    return (double)of->bytes / set.bandwidth;
+}
+
+// Pageable memory is staged at once and arrives in the stream's order.
+FAKE_EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream) {
+    int code = copy("cuMemcpyHtoDAsync", to, bytes);
+    if (code) return code;
+    arrival of = {to, bytes, malloc(bytes ? bytes : 1)};
+    memcpy(of.staged, from, bytes);
+    fake_work work = {"copy", arrive, &of, sizeof of, {{to, bytes}}, 1};
+    return fake_enqueue(stream, &work);
 }
 
 FAKE_EXPORT int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {

@@ -30,6 +30,7 @@ typedef struct fake_item {
     fake_event *event;
     volatile uint32_t *flag;
     double limit_ns, begun_ns, cost_ns;
+    int is_held;
     struct fake_item *next;
 } fake_item;
 

@@ -80,8 +80,11 @@ static int run(fake_item *item) {
         if (item->begun_ns == 0) item->begun_ns = real_ns();
         if (*item->flag == 0 && real_ns() - item->begun_ns > item->limit_ns) *item->flag = 2;
         if (*item->flag == 0) return HELD;
-        fake_trace_add(item->name, start, 0);
-        fake_reading_begins();
+        // One that was released before it was queued holds nothing back.
+        if (item->is_held) {
+            fake_trace_add(item->name, start, 0);
+            fake_reading_begins();
+        }
         return DONE;
     default: break;
     }
@@ -195,6 +198,7 @@ int fake_enqueue_spin(void *handle, volatile uint32_t *flag, uint64_t limit_ns) 
     fake_item *item = calloc(1, sizeof *item);
     snprintf(item->name, sizeof item->name, "locp_spin");
     item->kind = SPIN;
+    item->is_held = *flag == 0;
     item->flag = flag;
     item->limit_ns = (double)limit_ns;
     if (set.late_spins > 0) {

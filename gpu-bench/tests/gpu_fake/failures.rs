@@ -65,7 +65,8 @@ fn read(gpu: &Cuda, of: &ConvSpec) -> Result<(), String> {
 
 #[test]
 fn while_a_convolution_is_timed() {
-    on_device(&[], |device| {
+    // Where one plan cannot be made the next one is, which takes as long here.
+    on_device(&[("FAKE_RIVAL", "1")], |device| {
         let of = spec(SPEC);
         each_call_fails(device, || {
             // The device was opened before the count begins to matter: only what `read` calls fails.
@@ -82,6 +83,7 @@ fn while_a_convolution_is_timed() {
 fn while_plans_compete() {
     on_device(&[("FAKE_RIVAL", "0.9")], |device| {
         let of = spec(SPEC);
+        let mut chosen = Vec::new();
         each_call_fails(device, || {
             let turn = device.setting("FAKE_FAIL_AFTER");
             device.set("FAKE_FAIL_AFTER", "0");
@@ -90,15 +92,20 @@ fn while_plans_compete() {
             let mut conv = gpu.prepare(&of).map_err(|error| error.to_string())?;
             let first = conv.run(Warm);
             conv.run(Warm).map_err(|error| error.to_string())?;
-            assert_eq!(conv.algorithm().as_deref(), Some("eng34{k3=7}"));
+            // One of the two could not be made, or could not run, in a few of the turns.
+            let algorithm = conv.algorithm().unwrap();
+            chosen.push(algorithm == "eng34{k3=7}");
+            assert!(["eng34{k3=7}", "eng12{k2=3,k24=1}"].contains(&algorithm.as_str()), "{algorithm}");
             first.map(drop).map_err(|error| error.to_string())
         });
+        let rivals = chosen.iter().filter(|&&is_rival| is_rival).count();
+        assert!(rivals * 10 > chosen.len() * 9, "the faster one stayed in {rivals} of {} turns", chosen.len());
     });
 }
 
 #[test]
 fn while_a_chain_is_timed() {
-    on_device(&[], |device| {
+    on_device(&[("FAKE_RIVAL", "1")], |device| {
         let specs =
             vec![spec(SPEC), spec("n1 128>64 56x56 k1 f16 nhwc"), spec("n1 64>64 56x56 k3 p1 f16 nhwc bias add")];
         let expect: f64 = specs.iter().map(|of| node_ns(of, Warm)).sum();

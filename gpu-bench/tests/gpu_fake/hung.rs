@@ -17,7 +17,7 @@ fn while_a_convolution_is_timed() {
         let mut conv = gpu.prepare(&of).unwrap();
         device.set("FAKE_HANG_CONV", "64>64");
         let text = format!(
-            "running `{of}` failed: a timed run did not finish within 20000 ms; \
+            "running `{of}` failed: queued work did not finish within 20000 ms; \
              the GPU may be hung or shared: check `nvidia-smi`, and start a new process"
         );
         assert_eq!(conv.run(Warm).unwrap_err().to_string(), text);

@@ -18,7 +18,7 @@ const SHORT: [&str; 5] = [
 
 #[test]
 fn a_slope_is_the_planted_time_of_one_run() {
-    on_device(&[], |device| {
+    on_device(&[("FAKE_RIVAL", "1")], |device| {
         let gpu = Cuda::device(0).unwrap();
         for text in SHORT {
             let of = spec(text);
@@ -87,7 +87,11 @@ fn the_device_is_kept_busy_before_the_first_reading_and_after_a_pause() {
         let mut conv = gpu.prepare(&spec(SHORT[0])).unwrap();
         conv.run(Warm).unwrap();
         let busy = busy_before_readings(&device.ran());
-        assert_eq!(busy[0], 300e6, "clocks take 300 ms to rise");
+        assert_eq!(
+            busy[0],
+            302e6 + 1.0,
+            "clocks take 300 ms to rise, and are looked at; every kernel was loaded before"
+        );
         let before = busy.len();
         std::thread::sleep(Duration::from_millis(120));
         conv.run(Warm).unwrap();
@@ -107,12 +111,12 @@ fn throttled_readings_are_discarded_and_counted() {
         for ns in &samples.ns {
             is_planted(*ns, node_ns(&of, Network), "an accepted reading");
         }
-        // Three rough ones come first, taken again while they are throttled, then two for each slope; of any twenty in a
-        // row the first six are throttled, and a slope is discarded where either of its ends is.
-        let readings = device.counted("readings") - 9;
+        // Three rough ones come first, too short to tell a clock, then a look at the larger graph, then two for each slope;
+        // of any twenty in a row the first six are throttled, and a slope is discarded where either of its ends is.
+        let readings = device.counted("readings") - 4;
         assert_eq!(readings % 2, 0, "slopes have two ends");
         let slopes = readings / 2;
-        let throttled = (0..slopes).filter(|i| [9 + 2 * i, 10 + 2 * i].iter().any(|reading| reading % 20 < 6)).count();
+        let throttled = (0..slopes).filter(|i| [4 + 2 * i, 5 + 2 * i].iter().any(|reading| reading % 20 < 6)).count();
         assert_eq!(samples.discarded as usize, throttled);
         assert_eq!(slopes as usize, 28 + throttled);
         device.set("FAKE_THROTTLE_COUNT", "20");
@@ -127,14 +131,14 @@ fn a_stream_that_was_released_late_is_read_again() {
         let gpu = Cuda::device(0).unwrap();
         let of = spec(SHORT[0]);
         let mut conv = gpu.prepare(&of).unwrap();
-        device.set("FAKE_LATE_SPINS", "2");
-        is_planted(conv.run(Warm).unwrap().ns, node_ns(&of, Warm), "after two late ones");
-        device.set("FAKE_LATE_SPINS", "3");
+        device.set("FAKE_LATE_SPINS", "19");
+        is_planted(conv.run(Warm).unwrap().ns, node_ns(&of, Warm), "after nineteen late ones");
+        device.set("FAKE_LATE_SPINS", "20");
         assert_eq!(
             conv.run(Warm).unwrap_err().to_string(),
             format!(
-                "running `{of}` failed: queueing work behind a held stream did not finish within 2000 ms; \
-                 the GPU may be hung or shared: check `nvidia-smi`, and start a new process"
+                "running `{of}` failed: a timed run failed: the host was too slow to queue it 20 times in a row; \
+                 is it busy, or a debugger or profiler attached?"
             )
         );
         device.set("FAKE_LATE_SPINS", "0");
@@ -144,7 +148,7 @@ fn a_stream_that_was_released_late_is_read_again() {
 
 #[test]
 fn threads_take_turns_on_one_device() {
-    on_device(&[], |_| {
+    on_device(&[("FAKE_RIVAL", "1")], |_| {
         let gpu = Cuda::device(0).unwrap();
         std::thread::scope(|scope| {
             for text in &SHORT[..3] {

@@ -47,7 +47,7 @@ fn without_cudnn() {
             format!(
                 "cuda cannot run here: cuDNN was not found; looked for LOCP_CUDNN (/nowhere), \
                  libcudnn.so.9 by the loader (LD_LIBRARY_PATH ({folder})), {SYSTEM}; \
-                 install it (`pip install nvidia-cudnn-cu13`, or any PyTorch for CUDA), or set LOCP_CUDNN to its folder"
+                 install it (`pip install nvidia-cudnn-cu13`, `nvidia-cudnn-cu12` for a driver of CUDA 12, or any PyTorch for CUDA), or set LOCP_CUDNN to its folder"
             )
         );
     });
@@ -67,7 +67,7 @@ fn without_a_compiler() {
                 "cuda cannot run here: NVRTC was not found; looked for LOCP_NVRTC (/nowhere), \
                  libnvrtc.so.13 or libnvrtc.so.12 or libnvrtc.so.11.2 or libnvrtc.so \
                  by the loader (LD_LIBRARY_PATH ({folder})), {SYSTEM}; \
-                 install it (`pip install nvidia-cuda-nvrtc`, or the CUDA toolkit), or set LOCP_NVRTC to its folder"
+                 install it (`pip install nvidia-cuda-nvrtc`, `nvidia-cuda-nvrtc-cu12` for a driver of CUDA 12, or the CUDA toolkit), or set LOCP_NVRTC to its folder"
             )
         );
     });
