@@ -69,7 +69,7 @@ impl Chain {
             let residual = spec.epilogue.residual.then(|| self.buffer(session, &spec, output, true)).transpose()?;
             let y = self.buffer(session, &spec, output, true)?;
             last = Some((y, bytes(output)));
-            self.pointers.push(Pointers { x, w, y, bias, residual, workspace: 0 });
+            self.pointers.push(Pointers { x, w, y, bias, residual, six: session.six(&spec), workspace: 0 });
             let runner = conv.into_runner();
             workspace = workspace.max(runner.workspace_bytes());
             self.runners.push(runner);

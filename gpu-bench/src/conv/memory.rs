@@ -37,6 +37,7 @@ pub(crate) struct Memory {
     residual: Option<Rotation>,
     bias: Option<Rotation>,
     workspace: Buffer,
+    six: Option<u64>,
     /// Bytes of the last-level cache, twice: so much other data between two uses leaves nothing of the first.
     apart: usize,
 }
@@ -73,6 +74,7 @@ impl Memory {
             residual: spec.epilogue.residual.then(|| one(session, output)).transpose()?,
             bias: spec.epilogue.bias.then(|| one(session, spec.c_out)).transpose()?,
             workspace: Buffer::new(&session.context, workspace)?,
+            six: session.six(spec),
             apart: 2 * session.context.attributes().l2_bytes,
         };
         memory.fill(session)?;
@@ -144,6 +146,7 @@ impl Memory {
             y: self.output.address(rest),
             bias: self.bias.as_ref().map(|bias| bias.address(0)),
             residual: self.residual.as_ref().map(|residual| residual.address(rest)),
+            six: self.six,
             workspace: self.workspace.address(),
         }
     }

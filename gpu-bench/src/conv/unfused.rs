@@ -58,7 +58,7 @@ impl Runner for Unfused {
     }
 
     fn queue(&self, lane: &mut Lane<'_>, at: &Pointers) -> Result<(), GpuError> {
-        self.plan.queue(lane, &Pointers { bias: None, residual: None, ..*at })?;
+        self.plan.queue(lane, &Pointers { bias: None, residual: None, six: None, ..*at })?;
         self.pass.queue(lane, at)
     }
 }

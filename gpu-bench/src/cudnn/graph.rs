@@ -83,18 +83,21 @@ pub(super) fn parts(problem: &Problem) -> Result<Parts, GpuError> {
                 node.set(Attribute::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, float, &[0.0_f32])?;
                 (node, convolution)
             }
-            Node::Binary { mode: Binary::Add, x, b, y } => {
-                let pointwise = pointwise(Mode::CUDNN_POINTWISE_ADD, None)?;
+            Node::Binary { mode, x, b, y } => {
+                let pointwise = pointwise(match mode {
+                    Binary::Add => Mode::CUDNN_POINTWISE_ADD,
+                    Binary::Min => Mode::CUDNN_POINTWISE_MIN,
+                })?;
                 let mut node = pointwise_node(&pointwise, of(x), of(y))?;
                 node.refer(Attribute::CUDNN_ATTR_OPERATION_POINTWISE_BDESC, &[of(b)])?;
                 (node, pointwise)
             }
             Node::Unary { mode, x, y } => {
-                let pointwise = match mode {
-                    Unary::Relu { upper } => pointwise(Mode::CUDNN_POINTWISE_RELU_FWD, upper)?,
-                    Unary::Swish => pointwise(Mode::CUDNN_POINTWISE_SWISH_FWD, None)?,
-                    Unary::Sigmoid => pointwise(Mode::CUDNN_POINTWISE_SIGMOID_FWD, None)?,
-                };
+                let pointwise = pointwise(match mode {
+                    Unary::Relu => Mode::CUDNN_POINTWISE_RELU_FWD,
+                    Unary::Swish => Mode::CUDNN_POINTWISE_SWISH_FWD,
+                    Unary::Sigmoid => Mode::CUDNN_POINTWISE_SIGMOID_FWD,
+                })?;
                 (pointwise_node(&pointwise, of(x), of(y))?, pointwise)
             }
         };
@@ -117,7 +120,8 @@ fn data_type(dtype: DType) -> Result<DataType, GpuError> {
 }
 
 fn tensor_descriptor(tensor: &Tensor, dtype: DType) -> Result<Descriptor, GpuError> {
-    let of = if tensor.is_virtual { DataType::CUDNN_DATA_FLOAT } else { data_type(dtype)? };
+    let is_f32 = tensor.is_virtual || tensor.is_scalar;
+    let of = if is_f32 { DataType::CUDNN_DATA_FLOAT } else { data_type(dtype)? };
     let mut descriptor = Descriptor::new(Kind::CUDNN_BACKEND_TENSOR_DESCRIPTOR)?;
     let int = Type::CUDNN_TYPE_INT64;
     descriptor.set(Attribute::CUDNN_ATTR_TENSOR_DATA_TYPE, Type::CUDNN_TYPE_DATA_TYPE, &[of])?;
@@ -145,16 +149,11 @@ fn convolution(problem: &Problem) -> Result<Descriptor, GpuError> {
     Ok(descriptor)
 }
 
-fn pointwise(mode: Mode, upper: Option<f32>) -> Result<Descriptor, GpuError> {
+fn pointwise(mode: Mode) -> Result<Descriptor, GpuError> {
     let mut descriptor = Descriptor::new(Kind::CUDNN_BACKEND_POINTWISE_DESCRIPTOR)?;
     let data = Type::CUDNN_TYPE_DATA_TYPE;
     descriptor.set(Attribute::CUDNN_ATTR_POINTWISE_MODE, Type::CUDNN_TYPE_POINTWISE_MODE, &[mode])?;
     descriptor.set(Attribute::CUDNN_ATTR_POINTWISE_MATH_PREC, data, &[DataType::CUDNN_DATA_FLOAT])?;
-    if let Some(upper) = upper {
-        let double = Type::CUDNN_TYPE_DOUBLE;
-        descriptor.set(Attribute::CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP, double, &[0.0_f64])?;
-        descriptor.set(Attribute::CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, double, &[f64::from(upper)])?;
-    }
     descriptor.finalize()?;
     Ok(descriptor)
 }

@@ -5,7 +5,7 @@ use super::descriptor::Descriptor;
 use super::done;
 use super::engines::Candidate;
 use super::handle::{Handle, Raw};
-use super::problem::{BIAS, RESIDUAL, W, X, Y};
+use super::problem::{BIAS, RESIDUAL, SIX, W, X, Y};
 use crate::GpuError;
 use cudarc::cudnn::sys::{
     self, cudnnBackendAttributeName_t as Attribute, cudnnBackendAttributeType_t as Type,
@@ -22,6 +22,8 @@ pub(crate) struct Pointers {
     pub(crate) y: u64,
     pub(crate) bias: Option<u64>,
     pub(crate) residual: Option<u64>,
+    /// The number six in f32, where the activation is ReLU6.
+    pub(crate) six: Option<u64>,
     /// Of at least [`Plan::workspace_bytes`].
     pub(crate) workspace: u64,
 }
@@ -83,7 +85,7 @@ impl Plan {
         let [plan, _] = self.descriptors.as_ref().expect("only dropping takes it");
         let mut uids = vec![X, W, Y];
         let mut addresses = vec![at.x, at.w, at.y];
-        for (uid, address) in [(BIAS, at.bias), (RESIDUAL, at.residual)] {
+        for (uid, address) in [(BIAS, at.bias), (RESIDUAL, at.residual), (SIX, at.six)] {
             if let Some(address) = address {
                 uids.push(uid);
                 addresses.push(address);

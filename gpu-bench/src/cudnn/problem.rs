@@ -13,6 +13,8 @@ pub(crate) struct Tensor {
     pub(crate) strides: [i64; 4],
     /// Whether it exists inside of a kernel only; such tensors are in f32.
     pub(crate) is_virtual: bool,
+    /// Whether it is one number in f32, whatever the type of the others.
+    pub(crate) is_scalar: bool,
 }
 
 /// What one node does; tensors are named by their uid.
@@ -30,15 +32,14 @@ pub(crate) enum Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binary {
     Add,
+    Min,
 }
 
 /// Functions of one operand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Unary {
-    /// max(x, 0), at most `upper`.
-    Relu {
-        upper: Option<f32>,
-    },
+    /// max(x, 0).
+    Relu,
     /// x * sigmoid(x).
     Swish,
     Sigmoid,
@@ -62,6 +63,8 @@ pub(crate) const W: i64 = 2;
 pub(crate) const Y: i64 = 3;
 pub(crate) const BIAS: i64 = 4;
 pub(crate) const RESIDUAL: i64 = 5;
+/// The number six, where ReLU6 ends.
+pub(crate) const SIX: i64 = 6;
 const VIRTUAL: i64 = 100;
 
 impl Problem {
@@ -71,15 +74,17 @@ impl Problem {
         spec.validate().map_err(|error| error.to_string())?;
         let activation = match spec.epilogue.activation {
             Activation::None => None,
-            Activation::Relu => Some(Unary::Relu { upper: None }),
-            Activation::Relu6 => Some(Unary::Relu { upper: Some(6.0) }),
+            // ReLU6 is ReLU and a minimum: a ReLU with an upper bound fits a fused pattern that only an engine without
+            // tensor cores has a kernel for (seen with 9.28 for Turing, Ampere and Hopper).
+            Activation::Relu | Activation::Relu6 => Some(Unary::Relu),
             Activation::Silu => Some(Unary::Swish),
             Activation::Sigmoid => Some(Unary::Sigmoid),
             other => return Err(format!("cuDNN has no pointwise mode for {other:?}")),
         };
         let [out_h, out_w] = spec.out_hw();
         let out = dims([spec.batch, spec.c_out, out_h, out_w]);
-        let tensor = |uid, dims| Tensor { uid, dims, strides: strides(dims, spec.layout), is_virtual: false };
+        let tensor =
+            |uid, dims| Tensor { uid, dims, strides: strides(dims, spec.layout), is_virtual: false, is_scalar: false };
         let mut problem = Problem {
             dtype: spec.dtype,
             tensors: vec![
@@ -104,6 +109,10 @@ impl Problem {
         }
         if let Some(mode) = activation {
             steps.push(Box::new(move |x, y| Node::Unary { mode, x, y }));
+        }
+        if spec.epilogue.activation == Activation::Relu6 {
+            problem.tensors.push(Tensor { is_scalar: true, ..tensor(SIX, [1; 4]) });
+            steps.push(Box::new(|x, y| Node::Binary { mode: Binary::Min, x, b: SIX, y }));
         }
         let mut running = if steps.is_empty() { Y } else { VIRTUAL };
         problem.nodes.push(Node::Convolution { x: X, w: W, y: running });
@@ -132,7 +141,7 @@ fn strides([_, c, h, w]: [i64; 4], layout: Layout) -> [i64; 4] {
 
 #[cfg(test)]
 mod tests {
-    use super::{BIAS, Binary, Node, Problem, RESIDUAL, Unary, VIRTUAL, W, X, Y};
+    use super::{BIAS, Binary, Node, Problem, RESIDUAL, SIX, Unary, VIRTUAL, W, X, Y};
 
     fn problem(text: &str) -> Problem {
         Problem::new(&text.parse().expect("a spec")).expect("a graph")
@@ -156,18 +165,19 @@ mod tests {
         let mut spec: netspec::ConvSpec = "n1 8>4 5x5 k1 f16 nhwc".parse().expect("a spec");
         spec.epilogue = netspec::Epilogue { bias: true, residual: true, activation: netspec::Activation::Relu6 };
         let full = Problem::new(&spec).expect("a graph");
-        let [conv, added, biased] = [VIRTUAL, VIRTUAL + 1, VIRTUAL + 2];
+        let [conv, added, biased, rectified] = [VIRTUAL, VIRTUAL + 1, VIRTUAL + 2, VIRTUAL + 3];
         assert_eq!(
             full.nodes,
             [
                 Node::Convolution { x: X, w: W, y: conv },
                 Node::Binary { mode: Binary::Add, x: conv, b: RESIDUAL, y: added },
                 Node::Binary { mode: Binary::Add, x: added, b: BIAS, y: biased },
-                Node::Unary { mode: Unary::Relu { upper: Some(6.0) }, x: biased, y: Y }
+                Node::Unary { mode: Unary::Relu, x: biased, y: rectified },
+                Node::Binary { mode: Binary::Min, x: rectified, b: SIX, y: Y }
             ]
         );
         let outside: Vec<i64> = full.tensors.iter().filter(|t| !t.is_virtual).map(|t| t.uid).collect();
-        assert_eq!(outside, [X, W, RESIDUAL, BIAS, Y]);
+        assert_eq!(outside, [X, W, RESIDUAL, BIAS, SIX, Y]);
         assert_eq!(full.tensors.iter().find(|t| t.uid == BIAS).map(|t| t.dims), Some([1, 4, 1, 1]));
     }
 

@@ -18,6 +18,7 @@ use crate::driver::{Buffer, Context, Event, HostFlag, Stream};
 use crate::nvrtc::Nvrtc;
 use clock::Ticks;
 use helpers::Helpers;
+use netspec::{Activation, ConvSpec};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,8 @@ pub(crate) struct Session {
     flush: Buffer,
     /// Where the bracketing kernels note cycles and time.
     ticks: [Buffer; 2],
+    /// The number six in f32: cuDNN takes the upper end of ReLU6 as a tensor.
+    six: Buffer,
     idle_since: Option<Instant>,
     flushes: u32,
 }
@@ -86,6 +89,7 @@ impl Session {
             gate: HostFlag::new(&context)?,
             flush: Buffer::new(&context, 2 * attributes.l2_bytes)?,
             ticks: [Buffer::new(&context, tick_bytes)?, Buffer::new(&context, tick_bytes)?],
+            six: Buffer::new(&context, size_of::<f32>())?,
             idle_since: None,
             flushes: 0,
             quiet,
@@ -93,6 +97,8 @@ impl Session {
             stream,
             context,
         };
+        let Session { six, stream, .. } = &mut session;
+        six.write(&6.0_f32.to_le_bytes(), stream)?;
         session.load_helpers()?;
         Ok(session)
     }
@@ -138,6 +144,11 @@ impl Session {
         end.record(&self.stream)?;
         end.wait("queued work", RUN_LIMIT)?;
         self.stream.wait()
+    }
+
+    /// Where the number six is, for convolutions that end with ReLU6.
+    pub(crate) fn six(&self, spec: &ConvSpec) -> Option<u64> {
+        (spec.epilogue.activation == Activation::Relu6).then(|| self.six.address())
     }
 
     /// Leaves nothing of anybody's in the last-level cache.

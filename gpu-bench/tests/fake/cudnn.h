@@ -95,7 +95,7 @@ enum {
 };
 
 // Modes of a pointwise node.
-enum { ADD = 0, RELU = 100, SIGMOID = 102, SWISH = 106 };
+enum { ADD = 0, MIN = 2, RELU = 100, SIGMOID = 102, SWISH = 106 };
 
 #define MOST_NODES 4
 

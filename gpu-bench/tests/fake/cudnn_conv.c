@@ -13,6 +13,7 @@ static float follow(const fake_problem *p, const uint64_t *operands, float value
         const fake_node *node = &p->nodes[i];
         switch (node->mode) {
         case ADD: value += load(operands[i], node->operand.type, place(&node->operand, at)); break;
+        case MIN: value = fminf(value, load(operands[i], node->operand.type, place(&node->operand, at))); break;
         case RELU: value = (float)fmin(fmax(value, node->lower), node->upper); break;
         case SIGMOID: value = 1 / (1 + expf(-value)); break;
         default: value = value / (1 + expf(-value));

@@ -66,8 +66,9 @@ static int check_pointwise(const fake_descriptor *d) {
     int are_tensors = fake_is_alive(x, TENSOR) && fake_is_alive(y, TENSOR) && (!b || fake_is_alive(b, TENSOR));
     NEED(are_tensors, WRONG_DESCRIPTOR, "a pointwise node refers to tensors");
     int mode = number(by, POINTWISE_MODE);
-    NEED((mode == ADD) == (b != NULL), BAD_PARAM, "mode %d and its operands do not fit", mode);
-    NEED(mode == ADD || mode == RELU || mode == SIGMOID || mode == SWISH, NOT_SUPPORTED, "mode %d", mode);
+    int is_binary = mode == ADD || mode == MIN;
+    NEED(is_binary == (b != NULL), BAD_PARAM, "mode %d and its operands do not fit", mode);
+    NEED(is_binary || mode == RELU || mode == SIGMOID || mode == SWISH, NOT_SUPPORTED, "mode %d", mode);
     const int64_t *xd = fake_values(x, TENSOR_DIMS), *yd = fake_values(y, TENSOR_DIMS),
                   *bd = b ? fake_values(b, TENSOR_DIMS) : xd;
     for (int i = 0; i < 4; i++) {
