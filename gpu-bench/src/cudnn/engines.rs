@@ -34,11 +34,20 @@ pub(crate) struct Candidate {
 /// Mode A is the library's recommended heuristic, and fallback lists what is slow and sure; a mode that knows nothing
 /// for a graph answers "not supported", which says nothing about the next mode.
 pub(crate) fn candidates(graph: &OperationGraph, spec: &ConvSpec) -> Result<Vec<Candidate>, GpuError> {
+    candidates_on(graph, spec, None)
+}
+
+/// The same on a device that is described rather than there; `None` is the graph's own.
+pub(super) fn candidates_on(
+    graph: &OperationGraph,
+    spec: &ConvSpec,
+    device: Option<&Descriptor>,
+) -> Result<Vec<Candidate>, GpuError> {
     let mut found: Vec<Candidate> = Vec::new();
     let mut why = String::new();
     for mode in [Mode::CUDNN_HEUR_MODE_A, Mode::CUDNN_HEUR_MODE_FALLBACK] {
         let is_fallback = mode == Mode::CUDNN_HEUR_MODE_FALLBACK;
-        match ask(graph, mode) {
+        match ask(graph, mode, device) {
             Ok(configs) => {
                 for config in configs {
                     let traits = traits(&config)?;
@@ -64,8 +73,11 @@ pub(crate) fn candidates(graph: &OperationGraph, spec: &ConvSpec) -> Result<Vec<
     Ok(order.into_iter().filter_map(|i| found[i].take()).collect())
 }
 
-fn ask(graph: &OperationGraph, mode: Mode) -> Result<Vec<Descriptor>, GpuError> {
+fn ask(graph: &OperationGraph, mode: Mode, device: Option<&Descriptor>) -> Result<Vec<Descriptor>, GpuError> {
     let mut heuristic = Descriptor::new(Kind::CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)?;
+    if let Some(device) = device {
+        heuristic.refer(Attribute::CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, &[device])?;
+    }
     heuristic.refer(Attribute::CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, &[graph.descriptor()])?;
     heuristic.set(Attribute::CUDNN_ATTR_ENGINEHEUR_MODE, Type::CUDNN_TYPE_HEUR_MODE, &[mode])?;
     heuristic.finalize()?;
