@@ -6,6 +6,7 @@
 
 use crate::GpuError;
 use crate::discover::{self, Surroundings};
+use crate::driver::done;
 use cudarc::driver::sys;
 use std::ffi::c_void;
 use std::sync::OnceLock;
@@ -14,7 +15,7 @@ use std::sync::OnceLock;
 pub(crate) const DRIVER: &str = "the CUDA driver";
 
 /// Every driver function that is called; a test compares this list with the sources.
-const DRIVER_SYMBOLS: [&str; 39] = [
+const DRIVER_SYMBOLS: [&str; 40] = [
     "cuCtxSetCurrent",
     "cuDeviceGet",
     "cuDeviceGetAttribute",
@@ -31,6 +32,7 @@ const DRIVER_SYMBOLS: [&str; 39] = [
     "cuEventQuery",
     "cuEventRecord",
     "cuFuncSetAttribute",
+    "cuGetErrorName",
     "cuGraphDestroy",
     "cuGraphExecDestroy",
     "cuGraphInstantiateWithFlags",
@@ -99,13 +101,6 @@ pub(crate) fn library_version() -> Result<String, GpuError> {
     look_for_library().map(version)
 }
 
-fn done(call: &'static str, result: sys::CUresult) -> Result<(), GpuError> {
-    match result {
-        sys::CUresult::CUDA_SUCCESS => Ok(()),
-        code => Err(GpuError::from_cuda(call, code as u32, format!("{code:?}"))),
-    }
-}
-
 fn look_for_library() -> Result<i32, GpuError> {
     let mut cuda = 0;
     // SAFETY: Loading runs the initializers of whatever the system's loader takes for the CUDA driver, which is what
@@ -123,7 +118,7 @@ fn look_for_library() -> Result<i32, GpuError> {
                 None => Ok(()),
             };
         // A driver that is too old lacks symbols too, and its age is what its user can do something about.
-        lacks(&["cuDriverGetVersion"])?;
+        lacks(&["cuDriverGetVersion", "cuGetErrorName"])?;
         done("cuDriverGetVersion", sys::cuDriverGetVersion(&mut cuda))?;
         if cuda < CUDA_NEEDED {
             return Err(GpuError::TooOld {

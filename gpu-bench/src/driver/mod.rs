@@ -21,12 +21,26 @@ pub(crate) use memory::Buffer;
 pub(crate) use stream::Stream;
 
 use crate::GpuError;
-use cudarc::driver::sys::CUresult;
+use cudarc::driver::sys::{self, CUresult};
+use std::ffi::CStr;
 
 /// A driver call's result with the call's name.
-fn done(call: &'static str, result: CUresult) -> Result<(), GpuError> {
+pub(crate) fn done(call: &'static str, result: CUresult) -> Result<(), GpuError> {
     match result {
         CUresult::CUDA_SUCCESS => Ok(()),
-        code => Err(GpuError::from_cuda(call, code as u32, format!("{code:?}"))),
+        code => Err(GpuError::from_cuda(call, code as u32, name(code))),
     }
+}
+
+/// The driver's own name for a code: a newer one may have codes that the bindings do not know.
+#[allow(unsafe_code, reason = "the driver is a C library; each block says why its call holds")]
+fn name(code: CUresult) -> String {
+    let mut name = std::ptr::null();
+    // SAFETY: `check` has found the function before any other one was called; `name` is a live local.
+    let result = unsafe { sys::cuGetErrorName(code, &mut name) };
+    if result != CUresult::CUDA_SUCCESS || name.is_null() {
+        return format!("CUDA error {}", code as u32);
+    }
+    // SAFETY: It is not null, ends with a zero and lives as long as the driver, by its reference.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }

@@ -106,6 +106,7 @@ static int address(const fake_descriptor *pack, const fake_tensor *t, uint64_t *
         *to = (uint64_t)(uintptr_t)pointers[i];
         if (!*to) return fake_fail(NULL_POINTER, "tensor %lld is null", (long long)t->uid);
         if (*to % (uint64_t)t->alignment) return fake_fail(MISALIGNED, "tensor %lld is not aligned", (long long)t->uid);
+        if (work->n_ranges == FAKE_RANGES) return fake_fail(NOT_SUPPORTED, "more tensors than the fake has room for");
         work->ranges[work->n_ranges++] = (fake_range){*to, bytes(t)};
         return SUCCESS;
     }
@@ -133,6 +134,7 @@ FAKE_EXPORT int cudnnBackendExecute(fake_handle *handle, const fake_descriptor *
         void *const *workspace = fake_values(pack, PACK_WORKSPACE);
         uint64_t at = workspace ? (uint64_t)(uintptr_t)*workspace : 0;
         if (!at) return fake_fail(NULL_POINTER, "the plan needs a workspace");
+        if (work.n_ranges == FAKE_RANGES) return fake_fail(NOT_SUPPORTED, "more tensors than the fake has room for");
         work.ranges[work.n_ranges++] = (fake_range){at, (uint64_t)of.engine.workspace};
     }
     api->count("executions", 1);

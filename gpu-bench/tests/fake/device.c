@@ -147,3 +147,33 @@ FAKE_EXPORT int cuCtxSetCurrent(int *context) {
     current = context;
     return CUDA_OK;
 }
+
+FAKE_EXPORT int cuGetErrorName(int code, const char **name) {
+    static const struct {
+        int code;
+        const char *name;
+    } all[] = {
+        {CUDA_INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE"},
+        {CUDA_OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY"},
+        {CUDA_NOT_INITIALIZED, "CUDA_ERROR_NOT_INITIALIZED"},
+        {CUDA_NO_DEVICE, "CUDA_ERROR_NO_DEVICE"},
+        {CUDA_INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE"},
+        {CUDA_INVALID_IMAGE, "CUDA_ERROR_INVALID_IMAGE"},
+        {CUDA_INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT"},
+        {CUDA_INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE"},
+        {CUDA_NOT_FOUND, "CUDA_ERROR_NOT_FOUND"},
+        {CUDA_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+        {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
+        {CUDA_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+        {CUDA_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
+        {CUDA_CAPTURE_UNMATCHED, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"},
+        {CUDA_UNKNOWN, "CUDA_ERROR_UNKNOWN"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].code != code) continue;
+        *name = all[i].name;
+        return CUDA_OK;
+    }
+    *name = NULL;
+    return CUDA_INVALID_VALUE;
+}

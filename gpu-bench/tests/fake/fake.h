@@ -40,7 +40,7 @@ typedef struct {
     uint64_t address, bytes;
 } fake_range;
 
-#define FAKE_RANGES 6
+#define FAKE_RANGES 8
 
 // Something to be queued: `run` gets a copy of `data` and answers how many nanoseconds it takes.
 typedef struct {
