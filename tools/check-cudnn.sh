@@ -48,7 +48,7 @@ by_name="cuCtxPushCurrent cuCtxPushCurrent_v2 cuKernelSetAttribute cuLaunchCoope
     for part in "$cudnn"/libcudnn*.so.9; do
         nm -D --undefined-only "$part" | awk '$2 ~ /^cu[A-Z]/ { sub(/@.*/, "", $2); print $2 }'
     done
-    printf '%s\n' $by_name
+    echo "$by_name" | tr -s ' \n' '\n'
 } | sort -u | while read -r name; do
     grep -qw "$name" "$stub/driver.c" || echo "int $name(void) { return 0; }"
 done > "$stub/rest.c"

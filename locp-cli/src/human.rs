@@ -66,6 +66,7 @@ pub(crate) fn engine_line(header: &Header) -> String {
     };
     let compute = if machine.compute.is_empty() { String::new() } else { format!(" ({})", machine.compute) };
     let label = match (header.simulated, header.recorded) {
+        (true, true) => "  SIMULATED when it was recorded, not measured on a device",
         (true, _) => "  SIMULATED, not measured on a device",
         (_, true) => "  RECORDED elsewhere, not measured here",
         _ => "",
@@ -363,9 +364,10 @@ pub(crate) fn bench(report: &BenchReport) -> String {
         ),
     };
     let cache = match report.cache {
-        CacheState::Warm => "warm: each run finds the last one's data",
-        CacheState::Cold => "cold: each run finds nothing of its own",
-        _ => "network: each run finds its input and not its weights",
+        Some(CacheState::Warm) => "warm: each run finds the last one's data",
+        Some(CacheState::Cold) => "cold: each run finds nothing of its own",
+        Some(_) => "network: each run finds its input and not its weights",
+        None => "none in the model of this device",
     };
     let table = table(&[false, true, false, true, true, true, false], &rows);
     format!("engine  {}\ncaches  {cache}\n\n{table}{failures}{drift}", engine_line(&report.header))

@@ -10,7 +10,7 @@ mod output;
 mod progress;
 
 use anyhow::Context;
-use args::{Cli, Format};
+use args::{Cli, Format, Global};
 use clap::Parser;
 use locp::Cancel;
 use std::process::ExitCode;
@@ -29,10 +29,9 @@ fn main() -> ExitCode {
         }
         raised.raise();
     });
-    let format = cli.global.format;
     match handler.context("no handler for Ctrl-C could be set").and_then(|()| commands::run(&cli, &cancel)) {
         Ok(code) => code,
-        Err(error) => failure(&error, format),
+        Err(error) => failure(&error, &cli.global),
     }
 }
 
@@ -49,6 +48,8 @@ fn usage(error: &clap::Error) -> ExitCode {
             kind: "usage".to_owned(),
             message,
             remedy: "see `locp --help`".to_owned(),
+            simulated: false,
+            recorded: false,
         };
         // Where even this cannot be written, the exit code still tells.
         let _ = output::json(&report);
@@ -62,27 +63,37 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn failure(error: &anyhow::Error, format: Format) -> ExitCode {
+fn failure(error: &anyhow::Error, global: &Global) -> ExitCode {
     if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
     let known = error.downcast_ref::<locp::Error>();
-    if format == Format::Json {
-        let report = match known {
+    let (is_simulated, is_recorded) = (global.engine.starts_with("simulated:"), global.engine.starts_with("recorded:"));
+    if global.format == Format::Json {
+        let mut report = match known {
             Some(error) => error.report(),
             None => locp::report::ErrorReport {
                 schema: "locp.error/1",
                 kind: "internal".to_owned(),
                 message: format!("{error:#}"),
                 remedy: String::new(),
+                simulated: false,
+                recorded: false,
             },
         };
+        (report.simulated, report.recorded) = (is_simulated, is_recorded);
         // Where even this cannot be written, the exit code still tells.
         let _ = output::json(&report);
     } else {
         // Our own errors say all in one line; others come with what they were found while doing.
         let line = known.map_or_else(|| format!("{error:#}"), ToString::to_string);
-        output::log(&format!("error: {line}"));
+        // What an answer's figures are worth is part of it.
+        let label = match known.is_some_and(locp::Error::is_an_answer) {
+            true if is_simulated => " (SIMULATED, not measured on a device)",
+            true if is_recorded => " (RECORDED elsewhere, not measured here)",
+            _ => "",
+        };
+        output::log(&format!("error: {line}{label}"));
     }
     ExitCode::from(if known.is_some_and(locp::Error::is_an_answer) { 1 } else { 2 })
 }

@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::report::{Covers, DoctorReport, EngineReport, Header, LibraryReport, MachineReport, Schema};
 use cpu_bench::Tract;
 use gpu_bench::{Cuda, Selection};
-use netspec::{ConvSpec, Machine};
+use netspec::{CacheState, ConvSpec, Machine};
 use replay::{Recorded, Simulated};
 use std::path::Path;
 use timing::{Backend, ModelBackend};
@@ -29,6 +29,8 @@ pub struct Engine {
     backend: Box<dyn Backend>,
     models: Option<Box<dyn ModelBackend>>,
     anchors: Vec<ConvSpec>,
+    /// Its answers as they were recorded, where it is a table.
+    recorded: Option<Recorded>,
 }
 
 /// The engines that `doctor` looks at and that have no file in their name.
@@ -45,7 +47,7 @@ impl Engine {
         models: Option<Box<dyn ModelBackend>>,
         liveness: Liveness,
     ) -> Result<Engine, Error> {
-        Ok(Engine { machine: backend.check()?, liveness, backend, models, anchors: Vec::new() })
+        Ok(Engine { machine: backend.check()?, liveness, backend, models, anchors: Vec::new(), recorded: None })
     }
 
     /// The engine of this name, as `--engine` takes it; `auto` is the best one that can run whole models here, and
@@ -54,7 +56,10 @@ impl Engine {
     /// `seed` drives its random fill and, where it is simulated, its noise.
     pub fn named(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
         if let Some(file) = name.strip_prefix("recorded:") {
-            return Engine::with(Box::new(Recorded::open(Path::new(file))?), None, Liveness::Recorded);
+            let recorded = Recorded::open(Path::new(file))?.seed(seed);
+            let liveness = if recorded.is_simulated() { Liveness::Simulated } else { Liveness::Recorded };
+            let engine = Engine::with(Box::new(recorded.clone()), None, liveness)?;
+            return Ok(Engine { recorded: Some(recorded), ..engine });
         }
         if let Some(device) = name.strip_prefix("simulated:") {
             let simulated = Simulated::named(device)?.seed(seed);
@@ -101,6 +106,11 @@ impl Engine {
         if self.models.is_some() { Covers::WholeModel } else { Covers::Convolutions }
     }
 
+    /// The answers of a recorded table in a cache state, as they stand there.
+    pub(crate) fn recorded(&self, cache: CacheState) -> Option<Recorded> {
+        self.recorded.clone().map(|recorded| recorded.only(cache))
+    }
+
     /// Convolutions that are looked at between others, to tell whether the device itself has changed speed.
     pub(crate) fn anchors(&self) -> &[ConvSpec] {
         &self.anchors
@@ -136,7 +146,7 @@ impl Engine {
             engine: self.machine.engine.clone(),
             machine: MachineReport::from(&self.machine),
             simulated: self.liveness == Liveness::Simulated,
-            recorded: self.liveness == Liveness::Recorded,
+            recorded: self.recorded.is_some(),
         }
     }
 }

@@ -87,7 +87,7 @@ pub enum Error {
     },
     /// There is no such engine.
     #[error(
-        "there is no engine `{name}`; use auto, tract, cuda, cuda:1, cuda:autotune, simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
+        "there is no engine `{name}`; use auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
     )]
     UnknownEngine {
         /// The name as given.
@@ -261,7 +261,14 @@ impl Error {
             Some((_, remedy)) => remedy.to_owned(),
             None => String::new(),
         };
-        ErrorReport { schema: "locp.error/1", kind: self.kind().to_owned(), message, remedy }
+        ErrorReport {
+            schema: "locp.error/1",
+            kind: self.kind().to_owned(),
+            message,
+            remedy,
+            simulated: false,
+            recorded: false,
+        }
     }
 
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Error {

@@ -77,7 +77,7 @@ impl<S: LatencySource> LatencySource for Clocked<S> {
     }
 }
 
-type Source<'a> = Clocked<BackendSource<&'a dyn Backend>>;
+type Source<'a> = Clocked<Box<dyn LatencySource + 'a>>;
 
 /// Answers latencies from the table, and measures what is not in it.
 pub struct Measurer<'a> {
@@ -179,7 +179,10 @@ fn clocked<'a>(
     cancel: &Cancel,
     seed: u64,
 ) -> Result<Source<'a>, Error> {
-    let source = source(engine, precision, CacheState::Network, cancel, seed)?;
+    let source: Box<dyn LatencySource> = match engine.recorded(CacheState::Network) {
+        Some(recorded) => Box::new(recorded),
+        None => Box::new(source(engine, precision, CacheState::Network, cancel, seed)?),
+    };
     Ok(Clocked { source, spent: Rc::clone(spent) })
 }
 

@@ -398,6 +398,12 @@ pub struct ErrorReport {
     pub message: String,
     /// What to do about it.
     pub remedy: String,
+    /// Present and true where the engine's figures, if the message holds any, come from an analytic model of a device.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+    /// Present and true where they come from a recorded table.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 /// The parts of a plan file that `apply` reads.

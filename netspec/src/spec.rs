@@ -115,6 +115,12 @@ pub struct ConvSpec {
     pub epilogue: Epilogue,
 }
 
+/// Sizes of one dimension, elements of one tensor and products of one run: larger ones are in no device, and below them
+/// nothing that is computed from a spec overflows.
+const MOST_SIZE: usize = (1 << 31) - 1;
+const MOST_ELEMENTS: usize = 1 << 44;
+const MOST_MACS: usize = 1 << 62;
+
 /// Why a conv spec makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -138,6 +144,11 @@ pub enum SpecError {
         /// `vertical` or `horizontal`.
         axis: &'static str,
     },
+    /// A size, a tensor or the work is so large that no device holds it, and that arithmetic on it would overflow.
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+    },
     /// The text form could not be read.
     Text {
         /// The word that could not be read.
@@ -156,6 +167,12 @@ impl fmt::Display for SpecError {
             }
             SpecError::KernelTooLarge { axis } => {
                 write!(f, "the dilated kernel is larger than the padded image ({axis})")
+            }
+            SpecError::TooLarge { what } => {
+                write!(
+                    f,
+                    "{what}: sizes must be below 2^31, tensors at most 2^44 elements, the work below 2^62 products"
+                )
             }
             SpecError::Text { word, expected } => write!(f, "cannot read `{word}` in a conv spec; expected {expected}"),
         }
@@ -200,6 +217,11 @@ impl ConvSpec {
         if let Some((field, _)) = positive.into_iter().find(|&(_, n)| n == 0) {
             return Err(SpecError::Zero { field });
         }
+        let sizes =
+            positive.map(|(_, n)| n).into_iter().chain([self.kernel, self.stride, self.dilation].into_iter().flatten());
+        if sizes.chain(self.padding).any(|n| n > MOST_SIZE) {
+            return Err(SpecError::TooLarge { what: "a size is too large" });
+        }
         if !self.c_in.is_multiple_of(self.groups) || !self.c_out.is_multiple_of(self.groups) {
             return Err(SpecError::Groups { c_in: self.c_in, c_out: self.c_out, groups: self.groups });
         }
@@ -207,6 +229,21 @@ impl ConvSpec {
             if self.padded(axis) < self.reach(axis) {
                 return Err(SpecError::KernelTooLarge { axis: name });
             }
+        }
+        let product = |sizes: &[usize]| sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+        let [out_h, out_w] = self.out_hw();
+        let group_in = self.c_in / self.groups;
+        let tensors = [
+            [self.batch, self.c_in, self.height, self.width],
+            [self.c_out, group_in, self.kernel[0], self.kernel[1]],
+            [self.batch, self.c_out, out_h, out_w],
+        ];
+        if tensors.iter().any(|sizes| product(sizes).is_none_or(|elements| elements > MOST_ELEMENTS)) {
+            return Err(SpecError::TooLarge { what: "a tensor is too large" });
+        }
+        let work = [self.batch, self.c_out, out_h, out_w, group_in, self.kernel[0], self.kernel[1]];
+        if product(&work).is_none_or(|macs| macs > MOST_MACS) {
+            return Err(SpecError::TooLarge { what: "the work is too much" });
         }
         Ok(())
     }

@@ -122,3 +122,16 @@ fn tensors_refuse_shapes_that_do_not_fit() {
     let view = TensorView::new(ElementType::I8, vec![2], vec![255u8, 3].into()).unwrap();
     assert_eq!(view.to_f32().unwrap(), [-1.0, 3.0]);
 }
+
+#[test]
+fn what_no_device_holds_is_refused_before_anything_overflows() {
+    let base = ConvSpec::new(8, 8, [7, 7], [1, 1]);
+    let too_large = |what: &'static str| Err(netspec::SpecError::TooLarge { what });
+    let check = |spec: ConvSpec, what| assert_eq!(spec.validate(), too_large(what), "{spec}");
+    check(ConvSpec { height: usize::MAX, ..base.clone() }, "a size is too large");
+    check(ConvSpec { padding: [0, usize::MAX, 0, 0], ..base.clone() }, "a size is too large");
+    check(ConvSpec { kernel: [1 << 40, 1], ..base.clone() }, "a size is too large");
+    check(ConvSpec { c_in: 1 << 20, height: 1 << 25, ..base.clone() }, "a tensor is too large");
+    check(ConvSpec { padding: [1 << 30, 1 << 30, 0, 0], ..base.clone() }, "a tensor is too large");
+    check(ConvSpec { c_in: 1 << 20, c_out: 1 << 20, height: 1 << 20, ..base }, "the work is too much");
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum RecordError {
     /// The file could not be opened, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; check the path and its permissions", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! Known medians played back with noise, for whatever wants readings rather than answers.
 
-use netspec::{CacheState, Provenance};
+use netspec::{CacheState, ConvSpec, Provenance};
 use timing::{Prepared, Reading, Rng, TimingError};
 
 /// Readings around a known median, log-normal, so that the median stays the known one and none is negative.
@@ -9,16 +9,33 @@ pub(crate) struct Played {
     pub(crate) noise: f64,
     pub(crate) provenance: Provenance,
     pub(crate) rng: Rng,
+    /// Where it was recorded; a model of a device knows no caches.
+    pub(crate) recorded: Option<Origin>,
+}
+
+/// What a recorded median is true for.
+pub(crate) struct Origin {
+    pub(crate) cache: CacheState,
+    pub(crate) spec: ConvSpec,
+    pub(crate) place: String,
 }
 
 impl Prepared for Played {
-    fn run(&mut self, _: CacheState) -> Result<Reading, TimingError> {
+    fn run(&mut self, cache: CacheState) -> Result<Reading, TimingError> {
+        if let Some(Origin { spec, place, .. }) = self.recorded.as_ref().filter(|origin| origin.cache != cache) {
+            return Err(TimingError::Missing { spec: Box::new(spec.clone()), place: in_cache(place, cache) });
+        }
         Ok(Reading::new(self.median_ns * (self.noise * self.rng.normal()).exp()))
     }
 
     fn provenance(&self) -> Provenance {
         self.provenance
     }
+}
+
+/// A table's readings in one cache state, in words.
+pub(crate) fn in_cache(place: &str, cache: CacheState) -> String {
+    format!("{place} with {} caches", format!("{cache:?}").to_lowercase())
 }
 
 /// A seed of its own for each spec, so that two of them do not share their noise.

@@ -1,9 +1,9 @@
 //! Answering from a recorded table.
 
 use crate::error::RecordError;
-use crate::played::{Played, rng_for};
+use crate::played::{Origin, Played, in_cache, rng_for};
 use crate::recorder::{Header, Line, SCHEMA};
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
+use netspec::{CacheState, ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use timing::{Backend, Prepared, TimingError, Unavailable};
@@ -25,6 +25,7 @@ pub struct Recorded {
     origin: Machine,
     table: BTreeMap<ConvSpec, Measurement>,
     seed: u64,
+    only: Option<CacheState>,
 }
 
 impl Recorded {
@@ -42,12 +43,22 @@ impl Recorded {
             };
         }
         let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
-        Ok(Recorded { path: path.to_owned(), machine, origin, table, seed: 0 })
+        Ok(Recorded { path: path.to_owned(), machine, origin, table, seed: 0, only: None })
     }
 
     /// Sets the seed of the noise with which it plays as a backend.
     pub fn seed(self, seed: u64) -> Recorded {
         Recorded { seed, ..self }
+    }
+
+    /// Answers only what was measured in this cache state; readings as a backend keep to what each was measured in anyway.
+    pub fn only(self, cache: CacheState) -> Recorded {
+        Recorded { only: Some(cache), ..self }
+    }
+
+    /// Whether any of it was simulated rather than measured.
+    pub fn is_simulated(&self) -> bool {
+        self.table.values().any(|measurement| measurement.provenance == Provenance::Simulated)
     }
 
     /// The machine under the name of this engine, `recorded:<file>`.
@@ -95,8 +106,13 @@ fn read_line(line: &str) -> Result<(ConvSpec, Measurement), String> {
 
 impl LatencySource for Recorded {
     fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-        let missing = || SourceError::Missing { spec: Box::new(spec.clone()), place: self.place() };
-        self.table.get(spec).cloned().ok_or_else(missing)
+        let fits = |measurement: &&Measurement| self.only.is_none_or(|cache| measurement.cache == cache);
+        let place = || match self.only {
+            Some(cache) if self.table.contains_key(spec) => in_cache(&self.place(), cache),
+            _ => self.place(),
+        };
+        let missing = || SourceError::Missing { spec: Box::new(spec.clone()), place: place() };
+        self.table.get(spec).filter(fits).cloned().ok_or_else(missing)
     }
 }
 
@@ -113,6 +129,7 @@ impl Backend for Recorded {
         let half_width = known.relative_half_width();
         let noise = half_width * f64::from(known.samples.max(1)).sqrt() / (HALF_WIDTH_95 * 1.2533);
         let rng = rng_for(self.seed, spec);
-        Ok(Box::new(Played { median_ns: known.median_ns, noise, provenance: known.provenance, rng }))
+        let recorded = Some(Origin { cache: known.cache, spec: spec.clone(), place: self.place() });
+        Ok(Box::new(Played { median_ns: known.median_ns, noise, provenance: known.provenance, rng, recorded }))
     }
 }

@@ -176,7 +176,11 @@ fn a_table_plays_as_a_backend() {
     let file = Scratch::new("plays");
     Recorder::create(&file.0, &machine()).unwrap().record(&spec(8), &measured(1000.0)).unwrap();
     let table = Recorded::open(&file.0).unwrap().seed(5);
-    let mut source = BackendSource::new(table).unwrap().rule(stop::Count::new(25)).policy(Policy::warm());
+    // It was measured with network caches, and says nothing of others.
+    let mut warm = BackendSource::new(table.clone()).unwrap().rule(stop::Count::new(25)).policy(Policy::warm());
+    let missing = warm.latency(&spec(8)).unwrap_err().to_string();
+    assert!(missing.contains("is not recorded in the table") && missing.contains("with warm caches"), "{missing}");
+    let mut source = BackendSource::new(table).unwrap().rule(stop::Count::new(25)).policy(Policy::network());
     let m = source.latency(&spec(8)).unwrap();
     assert_eq!(m.provenance, Provenance::Recorded);
     // As many samples as were recorded give an interval about as wide as the recorded one, 1 % on each side.

@@ -10,7 +10,7 @@
 # Needs Linux on x86-64, NVIDIA's driver, and for cuDNN and its compiler a python3 with torch. No Rust.
 # A part takes less than nine minutes. What it measured stays in LOCP_WORK, so the same command goes on where it was.
 #
-# LOCP_WORK      the folder that is gone on with (default /tmp/locp-gpu-UID)
+# LOCP_WORK      the folder that is gone on with, one below it for each engine (default /tmp/locp-gpu-UID)
 # LOCP_FROM      a folder with archives of an earlier run, to go on with on a new machine
 # LOCP_MINUTES   time for `all` (default 25)
 # LOCP_PARTS     other parts, or another order, for `all`
@@ -21,8 +21,9 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=${LOCP_WORK:-/tmp/locp-gpu-$UID}
 engine=${LOCP_ENGINE:-cuda}
+# What one engine measured is never gone on with by another.
+work=${LOCP_WORK:-/tmp/locp-gpu-$UID}/${engine//[^a-z0-9]/-}
 python=${PYTHON:-python3}
 all_parts="doctor conformance sweep8 main truth network repeat versus-torch sweep8-c-in fine grid depthwise sweep8-tf32 bench"
 most_archive=$((16 << 20))
@@ -64,12 +65,32 @@ check_machine() {
         give_up "the binaries need glibc $needed, and this machine has ${here_is:-none}; build the pack on an older system"
 }
 
+# One short convolution tells whether there is anything to check; `doctor` is for finding out why not.
+check_engine() {
+    case $engine in
+    cuda | cuda:* | simulated:*) ;;
+    *) give_up "there is no engine $engine here; use cuda, cuda:INDEX or simulated:h100" ;;
+    esac
+    "$here/bin/locp" -q --progress never bench --engine "$engine" 'n1 64>64 8x8 k1 f16 nhwc' >/dev/null ||
+        give_up "the engine $engine cannot run here; gpu-check.sh doctor OUT says more"
+}
+
 # Runs a command for at most so many seconds; being stopped is a failure, and said.
 limited() {
-    local seconds=$1 status=0
+    local seconds=$1 status=0 child
     shift
     say "\$ $*"
-    timeout -k 20 "$seconds" "$@" || status=$?
+    timeout -k 20 "$seconds" "$@" &
+    child=$!
+    # `timeout` is in a process group of its own, which Ctrl-C does not reach.
+    trap 'kill -TERM "$child" 2>/dev/null' INT
+    wait "$child" || status=$?
+    # The signal ends the first wait; the status is that of the end.
+    if kill -0 "$child" 2>/dev/null; then
+        wait "$child"
+        status=$?
+    fi
+    trap - INT
     [ "$status" = 0 ] || say "exit $status: $*"
     return "$status"
 }
@@ -158,6 +179,8 @@ part_repeat() {
     local status=0
     record repeat "$1/a" 0.5 --seed 1 || status=1
     record repeat "$1/b" 0.5 --seed 2 || status=1
+    # Two recordings of which one failed show nothing, least of all where an earlier one had succeeded.
+    [ "$status" = 0 ] || return 1
     "$here/bin/gpu_record" compare "$1/a" "$1/b" | tee "$1/compare.txt" || status=1
     return "$status"
 }
@@ -215,6 +238,11 @@ archive() {
     [ "$bytes" -le "$most_archive" ] || say "gpu-check: that is more than $most_archive bytes; take it by another way"
 }
 
+# Ctrl-C stops what measures; what it wrote is still described, logged and packed.
+interrupted=
+trap 'interrupted=1' INT
+unstopped_tee() { (trap '' INT; exec tee -a "$1" >&2); }
+
 run_part() {
     local part=$1 folder=$work/$1 started=$SECONDS status
     fetch "$part"
@@ -225,7 +253,7 @@ run_part() {
         sweep8* | fine | grid | depthwise | truth | network) record "$part" "$folder" 1 ;;
         *) "part_$part" "$folder" ;;
         esac
-    } 2>&1 | tee -a "$folder/log.txt" >&2
+    } 2>&1 | unstopped_tee "$folder/log.txt"
     status=${PIPESTATUS[0]}
     say "== $part: exit $status after $((SECONDS - started)) s" 2>&1 | tee -a "$folder/log.txt" >&2
     return "$status"
@@ -242,6 +270,11 @@ case " $all_parts all " in
     ;;
 esac
 check_machine
+[ "$asked" = doctor ] || check_engine
+[ -z "${LOCP_FROM:-}" ] || [ -d "$LOCP_FROM" ] || give_up "LOCP_FROM is $LOCP_FROM, which is no folder"
+for part in ${LOCP_PARTS:-}; do
+    case " $all_parts " in *" $part "*) ;; *) give_up "LOCP_PARTS: there is no part $part" ;; esac
+done
 mkdir -p "$2" "$work" || give_up "cannot write $2 and $work"
 out=$(cd "$2" && pwd)
 minutes_left=8.5
@@ -258,9 +291,11 @@ if [ "$asked" = all ]; then
         run_part "$part" || failed+=("$part")
         done_parts+=("$part")
         archive all "${done_parts[@]}"
+        [ -z "$interrupted" ] || break
     done
 else
     run_part "$asked" || failed+=("$asked")
     archive "$asked" "$asked"
 fi
+[ -z "$interrupted" ] || { say "interrupted: what was measured is kept; run it again to go on"; exit 130; }
 [ ${#failed[@]} = 0 ] || { say "failed or not reached: ${failed[*]}"; exit 1; }

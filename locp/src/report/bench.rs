@@ -10,8 +10,8 @@ pub struct BenchReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
     pub header: Header,
-    /// What each run found in the caches.
-    pub cache: CacheState,
+    /// What each run found in the caches; a simulated device has none.
+    pub cache: Option<CacheState>,
     /// One entry per convolution, in the order asked.
     pub rows: Vec<BenchRow>,
     /// What was seen of the device's own speed.

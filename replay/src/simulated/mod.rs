@@ -119,6 +119,6 @@ impl Backend for Simulated {
     fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
         let median_ns = self.latency_ns(spec).map_err(|reason| TimingError::unsupported(spec, reason))?;
         let rng = rng_for(self.seed, spec);
-        Ok(Box::new(Played { median_ns, noise: self.noise, provenance: Provenance::Simulated, rng }))
+        Ok(Box::new(Played { median_ns, noise: self.noise, provenance: Provenance::Simulated, rng, recorded: None }))
     }
 }
