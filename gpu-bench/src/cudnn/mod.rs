@@ -77,7 +77,7 @@ fn look_for() -> Result<Found, GpuError> {
     }
     // SAFETY: The bindings load the library by its bare name, which is in the process by now, and panic where they
     // cannot or where a symbol is absent; both are ruled out before the call. The version takes no argument.
-    let version = unsafe {
+    let (version, is_ours) = unsafe {
         if !sys::is_culib_present() {
             let looked_for = vec![format!("{} (loaded, but not found by its bare name)", loaded.path.display())];
             return Err(GpuError::NoLibrary { library: CUDNN, looked_for });
@@ -87,12 +87,18 @@ fn look_for() -> Result<Found, GpuError> {
         if let Some(symbol) = SYMBOLS.iter().find(|s| called.get::<*const c_void>(s.as_bytes()).is_err()) {
             return Err(GpuError::NoSymbol { library: CUDNN, symbol: (*symbol).to_owned() });
         }
-        sys::cudnnGetVersion()
+        const VERSION: &[u8] = b"cudnnGetVersion";
+        let addresses = [loaded.library, called].map(|of| of.get::<*const c_void>(VERSION).map(|symbol| *symbol).ok());
+        (sys::cudnnGetVersion(), addresses[0] == addresses[1])
     };
     if version < NEEDED {
         return Err(GpuError::TooOld { library: CUDNN, found: version_text(version), needed: "9.0" });
     }
-    Ok(Found { version, path: loaded.path })
+    let path = match is_ours {
+        true => loaded.path,
+        false => PathBuf::from(format!("the loader's own (it prefers one to {})", loaded.path.display())),
+    };
+    Ok(Found { version, path })
 }
 
 /// Statuses that say "this graph, on this device, not by me": the range of `CUDNN_STATUS_NOT_SUPPORTED`.

@@ -93,18 +93,34 @@ fn of_the_compiler() {
 fn of_another_cudnn_that_the_loader_prefers() {
     let symbols = ["cudnnGetLastErrorString", "cudnnBackendExecute"].map(str::to_owned);
     let variants = symbols.iter().filter_map(|symbol| {
-        let fakes = fakes()?;
-        let folder = without(&fakes.others.join("libcudnn.so.9"), symbol);
-        // Another library by its own word too, or the loader takes them for one.
-        let other = folder.join("loader");
-        std::fs::create_dir_all(&other).unwrap();
-        let mut bytes = std::fs::read(folder.join("libcudnn.so.9")).unwrap();
-        let name = b"\0libcudnn.so.9\0";
-        let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
-        bytes[at + name.len() - 2] = b'8';
-        std::fs::write(other.join("libcudnn.so"), bytes).unwrap();
-        let path = format!("{}:{}", other.display(), fakes.driver.display());
-        Some(vec![(LACKS.to_owned(), symbol.clone()), ("LD_LIBRARY_PATH".to_owned(), path)])
+        let folder = without(&fakes()?.others.join("libcudnn.so.9"), symbol);
+        Some(vec![(LACKS.to_owned(), symbol.clone()), preferred(&folder)?])
     });
     each(variants, || is_said("cuDNN"));
+}
+
+/// The loader's path with the cuDNN of this folder under the bare name.
+fn preferred(folder: &Path) -> Option<(String, String)> {
+    // Another library by its own word too, or the loader takes them for one.
+    let other = folder.join("loader");
+    std::fs::create_dir_all(&other).unwrap();
+    let mut bytes = std::fs::read(folder.join("libcudnn.so.9")).unwrap();
+    let name = b"\0libcudnn.so.9\0";
+    let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[at + name.len() - 2] = b'8';
+    std::fs::write(other.join("libcudnn.so"), bytes).unwrap();
+    Some(("LD_LIBRARY_PATH".to_owned(), format!("{}:{}", other.display(), fakes()?.driver.display())))
+}
+
+#[test]
+fn the_cudnn_that_is_called_is_the_one_that_is_named() {
+    let ours = fakes().map(|fakes| vec![("LOCP_CUDNN".to_owned(), fakes.others.display().to_string())]);
+    let others = fakes().and_then(|fakes| Some(vec![preferred(&fakes.others)?]));
+    each([ours, others].into_iter().flatten(), || {
+        let library = gpu_bench::libraries().remove(1);
+        let path = library.found.unwrap().path.display().to_string();
+        let is_preferred = std::env::var("LD_LIBRARY_PATH").unwrap().contains("loader");
+        assert_eq!(path.starts_with("the loader's own (it prefers one to "), is_preferred, "{path}");
+        assert!(path.contains("libcudnn.so.9"), "{path}");
+    });
 }
