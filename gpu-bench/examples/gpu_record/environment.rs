@@ -97,6 +97,11 @@ impl Environment {
             "engine": engine.describe(),
             "method": {
                 "cache": "network",
+                "fill": {
+                    "seed": options.seed,
+                    "weights": "normal, deviation sqrt(2 / inputs of an output)",
+                    "activations": "normal, deviation 1, the negative half zero",
+                },
                 "relative_half_width": TARGET,
                 "anchors": gpu_bench::anchors().map(|anchor| anchor.to_string()),
                 "anchor_tolerance": TOLERANCE,
