@@ -30,8 +30,8 @@ pub struct TractConv {
 impl TractConv {
     pub(crate) fn new(spec: &ConvSpec, caches: Arc<Caches>) -> Result<TractConv, TimingError> {
         refuse(spec).map_or(Ok(()), |reason| Err(TimingError::unsupported(spec, reason)))?;
-        let fan_in = spec.c_in / spec.groups * spec.kernel[0] * spec.kernel[1];
-        let weights = fill::weights(spec.c_out * fan_in, fan_in, 1);
+        let [_, n_weights, _] = spec.elements();
+        let weights = fill::weights(n_weights, spec.fan_in(), 1);
         let bias = spec.epilogue.bias.then(|| fill::weights(spec.c_out, 2, 2));
         let failed = |error: tract_onnx::prelude::TractError| TimingError::unsupported(spec, format!("{error:#}"));
         let model = wire(spec, &weights, bias.as_deref()).map_err(failed)?;

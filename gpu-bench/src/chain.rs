@@ -1,9 +1,10 @@
 //! The convolutions of a network, one after the other, on buffers of real size.
 
 use crate::GpuError;
-use crate::conv::{Conv, Runner, elements};
+use crate::conv::{Conv, Runner};
 use crate::cudnn::Pointers;
 use crate::driver::Buffer;
+use crate::reference;
 use crate::session::{Fill, Lane, Session, Work};
 use netspec::{CacheState, ConvSpec};
 use timing::TimingError;
@@ -39,8 +40,7 @@ impl Chain {
         activations: bool,
     ) -> Result<u64, GpuError> {
         let buffer = Buffer::new(&session.context, elements * spec.dtype.bytes())?;
-        let fan_in = spec.c_in / spec.groups * spec.kernel[0] * spec.kernel[1];
-        let scale = if activations { 1.0 } else { (2.0 / fan_in as f32).sqrt() };
+        let scale = if activations { 1.0 } else { reference::weight_scale(spec) as f32 };
         let seed = self.buffers.len() as u64;
         session.fill(&buffer, Fill { elements, dtype: spec.dtype, rectify: activations, seed, scale })?;
         let address = buffer.address();
@@ -58,7 +58,7 @@ impl Chain {
                 conv.memory(session)?;
             }
             let spec = conv.spec().clone();
-            let [input, weights, output] = elements(&spec);
+            let [input, weights, output] = spec.elements();
             let bytes = |elements: usize| elements * spec.dtype.bytes();
             let x = match last {
                 Some((address, size)) if size == bytes(input) => address,

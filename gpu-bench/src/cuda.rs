@@ -230,20 +230,20 @@ impl Cuda {
 
     /// At most so many plans that fuse the epilogue; where there is none, or several are wanted, one that does not.
     fn runners(&self, handle: &Handle, spec: &ConvSpec, most: usize) -> Result<Vec<Box<dyn Runner>>, GpuError> {
+        let bare = ConvSpec { epilogue: Epilogue::default(), ..spec.clone() };
+        let has_epilogue = *spec != bare;
         let fused = match plans(handle, spec, most) {
             Ok(fused) => fused,
-            Err(GpuError::Unsupported { .. }) if spec.epilogue != Epilogue::default() => Vec::new(),
+            Err(GpuError::Unsupported { .. }) if has_epilogue => Vec::new(),
             Err(error) => return Err(error),
         };
-        let mut runners: Vec<Box<dyn Runner>> = Vec::new();
         let is_doubtful = fused.first().is_none_or(Plan::is_doubtful);
-        let is_wanted = spec.epilogue != Epilogue::default() && (most > 1 || is_doubtful);
+        let mut runners: Vec<Box<dyn Runner>> = Vec::new();
         runners.extend(fused.into_iter().map(|plan| Box::new(plan) as Box<dyn Runner>));
-        if is_wanted {
-            let bare = ConvSpec { epilogue: Epilogue::default(), ..spec.clone() };
+        if has_epilogue && (most > 1 || is_doubtful) {
             match plans(handle, &bare, 1) {
-                Ok(bare) => {
-                    for plan in bare {
+                Ok(plans) => {
+                    for plan in plans {
                         runners.push(Box::new(Unfused::new(plan, &self.shared.epilogue, spec)?));
                     }
                 }
@@ -265,10 +265,10 @@ impl Cuda {
     ///
     /// The output is poisoned before each, so that values that were not written are found.
     pub fn outputs_of(&self, spec: &ConvSpec, plans: usize) -> Result<Outputs, GpuError> {
-        self.outputs(&mut self.conv(spec, plans.max(1))?)
+        self.outputs(&self.conv(spec, plans.max(1))?)
     }
 
-    pub(crate) fn outputs(&self, conv: &mut Conv) -> Result<Outputs, GpuError> {
+    pub(crate) fn outputs(&self, conv: &Conv) -> Result<Outputs, GpuError> {
         let spec = conv.spec().clone();
         let operands = Operands::random(&spec, self.options.seed);
         let mut session = self.lock();

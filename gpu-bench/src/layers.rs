@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn weights(specs: &[ConvSpec]) -> usize {
-        specs.iter().map(|spec| spec.c_out * (spec.c_in / spec.groups) * spec.kernel[0] * spec.kernel[1]).sum()
+        specs.iter().map(|spec| spec.elements()[1]).sum()
     }
 
     fn channels(specs: &[ConvSpec]) -> usize {

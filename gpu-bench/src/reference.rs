@@ -28,19 +28,22 @@ impl Operands {
         let mut normal = |n: usize, scale: f64| -> Vec<f32> {
             (0..n).map(|_| round_to(spec.dtype, (rng.normal() * scale) as f32)).collect()
         };
-        let [out_h, out_w] = spec.out_hw();
-        let c_in = spec.c_in / spec.groups;
-        let fan_in = (c_in * spec.kernel[0] * spec.kernel[1]) as f64;
-        let mut input = normal(spec.batch * spec.c_in * spec.height * spec.width, 1.0);
+        let [n_input, n_weights, n_output] = spec.elements();
+        let mut input = normal(n_input, 1.0);
         input.iter_mut().for_each(|x| *x = x.max(0.0));
-        let output = spec.batch * spec.c_out * out_h * out_w;
         Operands {
             input,
-            weights: normal(spec.c_out * c_in * spec.kernel[0] * spec.kernel[1], (2.0 / fan_in).sqrt()),
+            weights: normal(n_weights, weight_scale(spec)),
             bias: normal(if spec.epilogue.bias { spec.c_out } else { 0 }, 1.0),
-            residual: normal(if spec.epilogue.residual { output } else { 0 }, 1.0),
+            residual: normal(if spec.epilogue.residual { n_output } else { 0 }, 1.0),
         }
     }
+}
+
+/// The deviation of weights that keeps the input's scale: half of the inputs are zero and the rest have a mean square of
+/// one, so sums come out at about one.
+pub(crate) fn weight_scale(spec: &ConvSpec) -> f64 {
+    (2.0 / spec.fan_in() as f64).sqrt()
 }
 
 /// Elements between neighbors in batch, channel, row and column.

@@ -110,7 +110,7 @@ impl Run<'_> {
     fn measure(&self, model: &Path, reach: &Reach) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
         let mut measurer = self.measurer(&engine)?;
-        measurer.latencies(&model.network().layers.iter().map(|layer| layer.spec.clone()).collect::<Vec<_>>())?;
+        measurer.latencies(&model.network().specs())?;
         let report = locp::steps(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
         self.show(&report, human::measure)
     }

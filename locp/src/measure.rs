@@ -151,12 +151,7 @@ impl<'a> Measurer<'a> {
 
 /// Runs of specs that fit into memory together: what takes turns is prepared at the same time.
 fn fitting(specs: &[ConvSpec]) -> impl Iterator<Item = &[ConvSpec]> {
-    let bytes = |spec: &ConvSpec| {
-        let weights = spec.c_out * (spec.c_in / spec.groups.max(1)) * spec.kernel[0] * spec.kernel[1];
-        let [height, width] = spec.out_hw();
-        let activations = spec.batch * (spec.c_in * spec.height * spec.width + spec.c_out * height * width);
-        (weights + activations) * spec.dtype.bytes()
-    };
+    let bytes = |spec: &ConvSpec| spec.elements().iter().sum::<usize>() * spec.dtype.bytes();
     let mut rest = specs;
     std::iter::from_fn(move || {
         let mut sum = 0;

@@ -6,12 +6,11 @@ use crate::model::Model;
 use crate::report::{Covers, Interval, VerifyReport};
 use crate::whole;
 use crate::{Error, Watch};
-use netspec::{ConvSpec, Network};
+use netspec::Network;
 
 /// The convolutions of a network one by one, summed in nanoseconds, all measured now.
 fn parts_ns(measurer: &mut Measurer<'_>, network: &Network) -> Result<f64, Error> {
-    let specs: Vec<ConvSpec> = network.layers.iter().map(|layer| layer.spec.clone()).collect();
-    Ok(measurer.fresh(&specs)?.iter().map(|m| m.median_ns).sum())
+    Ok(measurer.fresh(&network.specs())?.iter().map(|m| m.median_ns).sum())
 }
 
 /// Times `pruned` against `dense`; the report says whether the ratio's interval ends at or below `at_most`.

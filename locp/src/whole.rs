@@ -38,10 +38,7 @@ pub(crate) struct Pair {
 fn load(engine: &Engine, model: &Model) -> Result<Box<dyn Prepared + Send>, Error> {
     match engine.models() {
         Some(models) => Ok(Box::new(models.load(model.path(), model.batch())?)),
-        None => {
-            let specs: Vec<ConvSpec> = model.network().layers.iter().map(|layer| layer.spec.clone()).collect();
-            Ok(engine.backend().chain(&specs)?)
-        }
+        None => Ok(engine.backend().chain(&model.network().specs())?),
     }
 }
 

@@ -191,6 +191,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// The convolutions of all layers, in their order.
+    pub fn specs(&self) -> Vec<ConvSpec> {
+        self.layers.iter().map(|layer| layer.spec.clone()).collect()
+    }
+
     /// Indices of the layers whose output channels follow `group`.
     pub fn producers(&self, group: GroupId) -> impl Iterator<Item = usize> + '_ {
         (0..self.layers.len()).filter(move |&i| self.layers[i].outputs.follows(group))

@@ -270,6 +270,23 @@ impl ConvSpec {
             .product()
     }
 
+    /// Inputs that each output is a sum over.
+    pub fn fan_in(&self) -> usize {
+        self.c_in / self.groups.max(1) * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Elements of the input, the weights and the output; a residual has as many as the output.
+    ///
+    /// For specs that [`ConvSpec::validate`] accepts, nothing overflows.
+    pub fn elements(&self) -> [usize; 3] {
+        let [out_h, out_w] = self.out_hw();
+        [
+            self.batch * self.c_in * self.height * self.width,
+            self.c_out * self.fan_in(),
+            self.batch * self.c_out * out_h * out_w,
+        ]
+    }
+
     /// Whether each input channel is convolved alone.
     pub fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.groups == self.c_in

@@ -135,3 +135,12 @@ fn what_no_device_holds_is_refused_before_anything_overflows() {
     check(ConvSpec { padding: [1 << 30, 1 << 30, 0, 0], ..base.clone() }, "a tensor is too large");
     check(ConvSpec { c_in: 1 << 20, c_out: 1 << 20, height: 1 << 20, ..base }, "the work is too much");
 }
+
+#[test]
+fn elements_and_inputs_are_counted_by_hand() {
+    let mut spec = ConvSpec::new(6, 4, [9, 7], [3, 5]);
+    (spec.batch, spec.groups, spec.padding, spec.stride) = (2, 2, [1, 0, 2, 3], [2, 1]);
+    // Output: (9 + 1 + 2 - 3) / 2 + 1 = 5 by 7 + 0 + 3 - 5 + 1 = 6; three input channels a group.
+    assert_eq!((spec.fan_in(), spec.elements()), (45, [2 * 6 * 63, 4 * 45, 2 * 4 * 30]));
+    assert_eq!(spec.macs(), (spec.elements()[2] * spec.fan_in()) as u64);
+}

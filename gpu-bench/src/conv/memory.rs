@@ -63,7 +63,7 @@ impl Rotation {
 impl Memory {
     /// One copy of each, filled: normal weights whose sums keep the scale of the input, half-zero activations.
     pub(super) fn new(session: &mut Session, spec: &ConvSpec, workspace: usize, seed: u64) -> Result<Memory, GpuError> {
-        let [input, weights, output] = elements(spec);
+        let [input, weights, output] = spec.elements();
         let one = |session: &Session, n| Rotation::new(session, spec, n, 1);
         let mut memory = Memory {
             spec: spec.clone(),
@@ -82,9 +82,7 @@ impl Memory {
     }
 
     fn fill(&mut self, session: &mut Session) -> Result<(), GpuError> {
-        let fan_in = self.spec.c_in / self.spec.groups * self.spec.kernel[0] * self.spec.kernel[1];
-        // Half of the inputs are zero and the rest have a mean square of one, so sums come out at about one.
-        let weight_scale = (2.0 / fan_in as f32).sqrt();
+        let weight_scale = reference::weight_scale(&self.spec) as f32;
         let fill = |rotation: &Rotation, rectify, which: u64, scale| Fill {
             elements: rotation.bytes * rotation.copies / self.spec.dtype.bytes(),
             dtype: self.spec.dtype,
@@ -186,14 +184,4 @@ impl Memory {
 /// Refuses specs that make no sense, and those with tensors that no memory holds.
 pub(crate) fn check(spec: &ConvSpec) -> Result<(), GpuError> {
     spec.validate().map_err(|error| GpuError::Unsupported { reason: error.to_string() })
-}
-
-/// Elements of input, weights and output of a spec that was checked.
-pub(crate) fn elements(spec: &ConvSpec) -> [usize; 3] {
-    let [out_h, out_w] = spec.out_hw();
-    [
-        spec.batch * spec.c_in * spec.height * spec.width,
-        spec.c_out * (spec.c_in / spec.groups) * spec.kernel[0] * spec.kernel[1],
-        spec.batch * spec.c_out * out_h * out_w,
-    ]
 }

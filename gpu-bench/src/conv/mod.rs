@@ -5,7 +5,7 @@ mod memory;
 mod runner;
 mod unfused;
 
-pub(crate) use memory::{Memory, check, elements};
+pub(crate) use memory::{Memory, check};
 pub(crate) use runner::{KernelRunner, Runner};
 pub(crate) use unfused::{EpiloguePass, Unfused};
 

@@ -1,8 +1,8 @@
 //! What follows a convolution, as a pass of its own: for convolutions that a library does not fuse it with.
 
-use super::{EPILOGUE, Launch, unsupported};
+use super::{EPILOGUE, Launch, kind, unsupported};
 use crate::{Arg, GpuError, KernelArg, Operand, Shape};
-use netspec::{Activation, ConvSpec, DType, Layout};
+use netspec::{Activation, ConvSpec, Layout};
 
 const NAME: &str = "epilogue";
 
@@ -17,12 +17,7 @@ const BLOCKS: usize = 8;
 /// gets residual, bias and activation, in any type and layout, every sum in f32.
 pub fn launch(spec: &ConvSpec, multiprocessors: u32) -> Result<Launch, GpuError> {
     crate::conv::check(spec)?;
-    let kind = match spec.dtype {
-        DType::F32 | DType::Tf32 => 0,
-        DType::F16 => 1,
-        DType::Bf16 => 2,
-        other => return Err(unsupported(NAME, format_args!("the type {other:?}"))),
-    };
+    let kind = kind(spec.dtype).ok_or_else(|| unsupported(NAME, format_args!("the type {:?}", spec.dtype)))?;
     let activation = match spec.epilogue.activation {
         Activation::None => 0,
         Activation::Relu => 1,
@@ -34,7 +29,7 @@ pub fn launch(spec: &ConvSpec, multiprocessors: u32) -> Result<Launch, GpuError>
     };
     let [out_h, out_w] = spec.out_hw();
     let inner = if spec.layout == Layout::Nhwc { 1 } else { out_h * out_w };
-    let elements = spec.batch * spec.c_out * out_h * out_w;
+    let [.., elements] = spec.elements();
     let blocks = elements.div_ceil(THREADS).min(multiprocessors.max(1) as usize * BLOCKS);
     let number = |n: usize| {
         u32::try_from(n).map(Arg::U32).map_err(|_| unsupported(NAME, format_args!("images of {n} pixels or channels")))

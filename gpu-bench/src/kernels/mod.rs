@@ -20,7 +20,7 @@ pub mod implicit_gemm;
 pub mod staircase;
 
 use crate::{Arg, GpuError, KernelArg, Operand, Shape};
-use netspec::{Activation, ConvSpec, Layout};
+use netspec::{Activation, ConvSpec, DType, Layout};
 use std::fmt;
 
 /// What timing needs besides the kernel that is timed: flush, touch, spin, busy, clocks, fill.
@@ -57,6 +57,16 @@ impl fmt::Debug for Launch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Launch { entry, shape, args, .. } = self;
         f.debug_struct("Launch").field("entry", entry).field("shape", shape).field("args", args).finish_non_exhaustive()
+    }
+}
+
+/// The number by which kernels know a type's storage.
+pub(crate) fn kind(dtype: DType) -> Option<u32> {
+    match dtype {
+        DType::F32 | DType::Tf32 => Some(0),
+        DType::F16 => Some(1),
+        DType::Bf16 => Some(2),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::GpuError;
 use crate::driver::{Arg, Buffer, Context, Function, HostFlag, Module, Shape, Stream};
-use crate::kernels::{HELPER_NAMES, HELPERS};
+use crate::kernels::{HELPER_NAMES, HELPERS, kind};
 use crate::nvrtc::Nvrtc;
 use netspec::DType;
 use std::sync::Arc;
@@ -89,16 +89,11 @@ impl Helpers {
     }
 
     pub(super) fn fill(&self, stream: &Stream, buffer: &Buffer, fill: Fill) -> Result<(), GpuError> {
-        let kind = match fill.dtype {
-            DType::F16 => 1,
-            DType::Bf16 => 2,
-            _ => 0,
-        };
         let fits = buffer.bytes() / fill.dtype.bytes();
         let args = [
             Arg::U64(buffer.address()),
             Arg::U64(fill.elements.min(fits) as u64),
-            Arg::U32(kind),
+            Arg::U32(kind(fill.dtype).unwrap_or(0)),
             Arg::U32(u32::from(fill.rectify)),
             Arg::U64(fill.seed),
             Arg::F32(fill.scale),

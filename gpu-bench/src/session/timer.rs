@@ -90,19 +90,18 @@ impl<W: Work> Timer<W> {
         match &self.ready[place].1 {
             How::Single => {
                 let span = single(work, session, cache)?;
-                Ok(reading(span.ns, session.is_throttled(&span), span.clock_mhz))
+                Ok(reading(session, span.ns, &[&span]))
             }
             How::Whole(graph) => {
                 let span = launched(work, session, cache, graph)?;
-                Ok(reading(span.ns, session.is_throttled(&span), span.clock_mhz))
+                Ok(reading(session, span.ns, &[&span]))
             }
             How::Slope { runs, small, large } => {
                 for _ in 0..SWALLOWED {
                     let first = launched(work, session, cache, small)?;
                     let second = launched(work, session, cache, large)?;
-                    let is_throttled = session.is_throttled(&first) || session.is_throttled(&second);
                     if let Some(ns) = slope::slope_ns(first.ns, second.ns, *runs) {
-                        return Ok(reading(ns, is_throttled, second.clock_mhz));
+                        return Ok(reading(session, ns, &[&first, &second]));
                     }
                 }
                 let text = format!("{SWALLOWED} slopes in a row were not positive; is the GPU shared?");
@@ -180,9 +179,11 @@ fn capture(work: &impl Work, session: &mut Session, cache: CacheState, runs: usi
     Ok(graph)
 }
 
-fn reading(ns: f64, is_throttled: bool, clock_mhz: Option<f64>) -> Reading {
+/// So many nanoseconds, which rest on these spans; the last one is the longest and tells the clock best.
+fn reading(session: &Session, ns: f64, spans: &[&Span]) -> Reading {
+    let is_throttled = spans.iter().any(|span| session.is_throttled(span));
     let reading = if is_throttled { Reading::throttled(ns) } else { Reading::new(ns) };
-    reading.at_clock(clock_mhz)
+    reading.at_clock(spans.last().and_then(|span| span.clock_mhz))
 }
 
 impl<W: Work> Prepared for Timer<W> {

@@ -81,8 +81,5 @@ fn pixels(spec: &ConvSpec) -> usize {
 
 /// Bytes of the input, the weights and the output.
 fn bytes(spec: &ConvSpec) -> [f64; 3] {
-    let input = spec.batch * spec.c_in * spec.height * spec.width;
-    let weights = spec.c_out * (spec.c_in / spec.groups) * spec.kernel[0] * spec.kernel[1];
-    let output = pixels(spec) * spec.c_out;
-    [input, weights, output].map(|elements| elements as f64 * spec.dtype.bytes() as f64)
+    spec.elements().map(|elements| elements as f64 * spec.dtype.bytes() as f64)
 }
