@@ -36,12 +36,8 @@ fn network() -> Network {
     Network {
         layers: vec![layer("conv1", 3, 64, fixed(3), hidden.clone()), layer("conv2", 64, 10, hidden, fixed(10))],
         groups: vec![ChannelGroup {
-            id: GroupId(0),
-            name: "conv1".to_owned(),
-            channels: 64,
             members: vec![member("conv1.weight", 0, Role::Producer), member("conv2.weight", 1, Role::Consumer)],
-            residual: false,
-            frozen: None,
+            ..ChannelGroup::new(GroupId(0), "conv1", 64)
         }],
         ..Network::default()
     }

@@ -5,7 +5,7 @@ use crate::error::ProblemError;
 use crate::problem::{Group, OperatorCost, Problem, reachable};
 use crate::sweep::{Axis, Knot, Sweep};
 use crate::value::{ValueCurve, ValueKind};
-use netspec::{GroupId, Part, Provenance, Width};
+use netspec::{ChannelGroup, Constraint, GroupId, Part, Provenance, Width};
 
 /// Whatever can stand for a channel count: a group, several groups side by side, a fixed number, a [`Width`].
 ///
@@ -70,6 +70,7 @@ struct DraftGroup {
     levels: Vec<usize>,
     values: Values,
     floor: usize,
+    constraints: Vec<Constraint>,
 }
 
 /// Collects groups, layers and operators; [`build`](ProblemBuilder::build) tells the first thing that was wrong.
@@ -165,6 +166,7 @@ impl ProblemBuilder {
             levels: vec![channels],
             values: Values::PerLevel(vec![0.0]),
             floor: 1,
+            constraints: Vec::new(),
         });
         GroupBuilder { builder: self, id }
     }
@@ -265,24 +267,32 @@ impl ProblemBuilder {
         self.groups.get(group.0).map(|draft| draft.floor)
     }
 
-    /// Sets a group's levels where its values come from a curve: ascending, without those below its floor, the
-    /// full width added.
+    /// Sets a group's levels where its values come from a curve: ascending, without those below its floor and those
+    /// that its constraints forbid, the full width added.
     pub fn set_levels(&mut self, group: GroupId, levels: &[usize]) -> &mut Self {
         let groups = self.groups.len();
         let Some(draft) = self.groups.get_mut(group.0) else {
             self.fail(ProblemError::UnknownGroup { name: "set_levels".to_owned(), group: group.0, groups });
             return self;
         };
-        draft.levels = levels.iter().copied().filter(|&level| level >= draft.floor).collect();
+        let is_allowed =
+            |&level: &usize| level >= draft.floor && draft.constraints.iter().all(|c| c.allows(level, draft.channels));
+        draft.levels = levels.iter().copied().filter(is_allowed).collect();
         draft.levels.push(draft.channels);
         draft.levels.sort_unstable();
         draft.levels.dedup();
         self
     }
 
-    pub(crate) fn draft_group(&mut self, name: &str, channels: usize, curve: Option<ValueCurve>, floor: usize) {
+    /// Adds a network's group; without a curve it stays at its full width.
+    pub(crate) fn draft_group(&mut self, group: &ChannelGroup, curve: Option<ValueCurve>, floor: usize) {
+        let ChannelGroup { name, channels, constraints, .. } = group.clone();
         let values = curve.map_or(Values::PerLevel(vec![0.0]), Values::Curve);
-        self.groups.push(DraftGroup { name: name.to_owned(), channels, levels: vec![channels], values, floor });
+        self.groups.push(DraftGroup { name, channels, levels: vec![channels], values, floor, constraints });
+    }
+
+    pub(crate) fn constraints(&self, group: GroupId) -> &[Constraint] {
+        self.groups.get(group.0).map_or(&[], |draft| &draft.constraints)
     }
 
     pub(crate) fn layers(&self) -> &[LayerCost] {

@@ -57,13 +57,13 @@ impl ProblemBuilder {
         for group in &network.groups {
             let is_frozen = group.frozen.is_some() || (group.residual && !limits.prune_residual);
             if is_frozen {
-                builder.draft_group(&group.name, group.channels, None, group.channels);
+                builder.draft_group(group, None, group.channels);
                 continue;
             }
             let curve =
                 value.curve(group.id).map_err(|source| ProblemError::Curve { group: group.name.clone(), source })?;
             let floor = (limits.min_share * group.channels as f64).ceil() as usize;
-            builder.draft_group(&group.name, group.channels, Some(curve), floor.max(1));
+            builder.draft_group(group, Some(curve), floor.max(1));
         }
         for layer in &network.layers {
             builder.bare_layer(&layer.name, layer.inputs.clone(), layer.outputs.clone(), layer.spec.groups > 1);
@@ -78,7 +78,7 @@ impl ProblemBuilder {
     }
 
     /// Chooses every unfrozen group's levels by [`levels_from`] from the sweeps given so far; the rule's floor is
-    /// raised to the group's own. A member without a sweep, and a concat's consumer, let no width be dominated.
+    /// raised to the group's own, and only widths that the group's constraints allow are taken. A member without a sweep, and a concat's consumer, let no width be dominated.
     pub fn levels_from_sweeps(&mut self, rule: &LevelRule) -> &mut Self {
         for (g, channels) in self.group_channels().into_iter().enumerate() {
             let group = GroupId(g);
@@ -87,6 +87,7 @@ impl ProblemBuilder {
                 continue;
             }
             let mut rule = rule.clone().floor(floor.max(rule.floor));
+            rule.constraints.extend_from_slice(self.constraints(group));
             let mut members = Vec::new();
             for layer in self.layers() {
                 let sides = [(&layer.outputs, &layer.by_out), (&layer.inputs, &layer.by_in)];

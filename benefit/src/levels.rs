@@ -1,6 +1,7 @@
 //! Which widths a group may take.
 
 use crate::sweep::Sweep;
+use netspec::Constraint;
 
 /// What limits a group's levels.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,11 +18,13 @@ pub struct LevelRule {
     /// Whether no width may be called dominated: a concat's consumer sees only the total, and where the
     /// other parts stand decides which of this group's widths fall on an edge.
     pub sliding: bool,
+    /// Which widths the group may take: others are no candidates, those next to them are.
+    pub constraints: Vec<Constraint>,
 }
 
 impl Default for LevelRule {
     fn default() -> LevelRule {
-        LevelRule { floor: 1, lattice: 0, most: 64, tolerance: 0.0, sliding: false }
+        LevelRule { floor: 1, lattice: 0, most: 64, tolerance: 0.0, sliding: false, constraints: Vec::new() }
     }
 }
 
@@ -46,12 +49,21 @@ impl LevelRule {
     pub fn sliding(self, sliding: bool) -> LevelRule {
         LevelRule { sliding, ..self }
     }
+    /// Only widths that all of these allow, and the full width.
+    pub fn constraints(self, constraints: &[Constraint]) -> LevelRule {
+        LevelRule { constraints: constraints.to_vec(), ..self }
+    }
+
+    fn allows(&self, width: usize, channels: usize) -> bool {
+        width >= self.floor.max(1) && self.constraints.iter().all(|constraint| constraint.allows(width, channels))
+    }
 }
 
 /// The widths worth offering for a group of `channels`, ascending, the full width last.
 ///
 /// `members` are the staircases of everything that changes with the group: c_out of its producers, c_in of its
-/// consumers, each over the *group's* channels. Candidates are their knots and the lattice's multiples.
+/// consumers, each over the *group's* channels. Candidates are their knots and the lattice's multiples; one that the
+/// rule's constraints forbid gives its place to the next allowed widths below and above it.
 /// A width is dominated, and left out, only if one larger width costs no more in *every* member: then keeping
 /// more channels is free. One sweep per axis speaks for every level of the neighbors as long as the cells are
 /// the product of the axes, which is how [`Problem`](crate::Problem) estimates cells that were not measured.
@@ -75,7 +87,13 @@ impl LevelRule {
 pub fn levels_from(channels: usize, members: &[Sweep], rule: &LevelRule) -> Vec<usize> {
     let knots = members.iter().flat_map(|sweep| sweep.knots()).map(|knot| knot.channels);
     let lattice = (1..).map_while(|i| rule.lattice.checked_mul(i)).take_while(|&w| w > 0 && w < channels);
-    let mut widths: Vec<usize> = knots.chain(lattice).filter(|&w| w >= rule.floor.max(1) && w < channels).collect();
+    let mut wanted: Vec<usize> = knots.chain(lattice).filter(|&w| w >= rule.floor.max(1) && w < channels).collect();
+    wanted.push(channels);
+    wanted.sort_unstable();
+    wanted.dedup();
+    let is_allowed = |width: &usize| rule.allows(*width, channels);
+    let around = |width: usize| [(1..=width).rev().find(is_allowed), (width..=channels).find(is_allowed)];
+    let mut widths: Vec<usize> = wanted.into_iter().flat_map(around).flatten().collect();
     widths.push(channels);
     widths.sort_unstable();
     widths.dedup();

@@ -3,6 +3,7 @@
 
 use benefit::*;
 use netspec::*;
+use proptest::prelude::*;
 use std::collections::HashMap;
 
 /// Weights by name, for tests.
@@ -24,7 +25,7 @@ fn member(tensor: &str, axis: usize, role: Role, offset: usize) -> Member {
 }
 
 fn group(id: usize, name: &str, channels: usize, members: Vec<Member>) -> ChannelGroup {
-    ChannelGroup { id: GroupId(id), name: name.to_owned(), channels, members, residual: false, frozen: None }
+    ChannelGroup { members, ..ChannelGroup::new(GroupId(id), name, channels) }
 }
 
 fn width(fixed: usize, groups: &[usize]) -> Width {
@@ -107,10 +108,14 @@ fn sweep_all(builder: &mut ProblemBuilder, network: &Network) {
 }
 
 fn problem(limits: &Limits) -> Problem {
-    let (network, weights) = (network(), weights());
-    let value = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer);
-    let mut builder = ProblemBuilder::from_network(&network, limits, &value).unwrap();
-    sweep_all(&mut builder, &network);
+    problem_of(&network(), limits)
+}
+
+fn problem_of(network: &Network, limits: &Limits) -> Problem {
+    let weights = weights();
+    let value = Magnitude::new(network, &weights, Norm::L2, Scope::PerLayer);
+    let mut builder = ProblemBuilder::from_network(network, limits, &value).unwrap();
+    sweep_all(&mut builder, network);
     builder.levels_from_sweeps(&LevelRule::default().lattice(8));
     builder.build().unwrap()
 }
@@ -282,5 +287,57 @@ fn dead_weights_still_have_an_order() {
     for scope in [Scope::Raw, Scope::PerLayer] {
         let curve = Magnitude::new(&network, &weights, Norm::L2, scope).curve(GroupId(1)).unwrap();
         assert_eq!(curve.keep(4), [0, 1, 2, 3], "what nothing tells apart keeps its first channels");
+    }
+}
+
+#[test]
+fn a_constraint_moves_levels_to_the_allowed_widths_next_to_them() {
+    let mut network = network();
+    network.constrain(&Constraint::MultipleOf(12), |_| true);
+    let problem = problem_of(&network, &Limits::default().prune_residual(true));
+    let levels: Vec<&[usize]> = problem.groups().iter().map(|group| group.levels.as_slice()).collect();
+    // Knots are every 8; 12 is below a quarter of 64, which is no multiple but the full width. The stream's 60 costs
+    // what 64 does.
+    assert_eq!(levels, [&[24, 36, 48, 60, 64][..], &[12, 24, 32], &[24, 36, 48, 64]]);
+
+    // A width that may not be taken dominates nothing: 24 costs as much as 26, and 26 is not to be had.
+    let knots = [(24, 5.0), (26, 5.0), (32, 9.0)];
+    let sweep = Sweep::new(knots.map(|(channels, ns)| Knot { channels, ns, provenance: Provenance::Measured }).into());
+    let rule = LevelRule::default();
+    let members = [sweep.unwrap()];
+    assert_eq!(levels_from(32, &members, &rule), [26, 32]);
+    assert_eq!(levels_from(32, &members, &rule.constraints(&[Constraint::MultipleOf(8)])), [24, 32]);
+}
+
+proptest! {
+    #[test]
+    fn no_plan_violates_a_constraint(
+        picks in prop::collection::vec((0usize..3, any::<bool>(), 1usize..40), 0..5),
+        ratio in 0.3f64..1.0,
+        levels in prop::collection::vec(1usize..64, 0..20),
+    ) {
+        let mut network = network();
+        for (group, is_multiple, n) in picks {
+            let constraint = if is_multiple { Constraint::MultipleOf(n) } else { Constraint::AtLeast(n) };
+            network.constrain(&constraint, |candidate| candidate.id == GroupId(group));
+        }
+        let weights = weights();
+        let value = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer);
+        let limits = Limits::default().prune_residual(true);
+        let mut by_hand = ProblemBuilder::from_network(&network, &limits, &value).unwrap();
+        sweep_all(&mut by_hand, &network);
+        for group in &network.groups {
+            let fitting: Vec<usize> = levels.iter().copied().filter(|&level| level < group.channels).collect();
+            by_hand.set_levels(group.id, &fitting);
+        }
+        for problem in [problem_of(&network, &limits), by_hand.build().unwrap()] {
+            for (group, offered) in network.groups.iter().zip(problem.groups()) {
+                prop_assert!(offered.levels.iter().all(|&width| group.allows(width).is_ok()), "{:?}", offered);
+            }
+            let planners: [&dyn Planner; 2] = [&TwoStage::default(), &Uniform];
+            for solution in planners.into_iter().filter_map(|p| p.plan(&problem, Budget::ratio(ratio)).ok()) {
+                prop_assert_eq!(solution.to_plan(&network, &value).unwrap().validate(&network), Ok(()));
+            }
+        }
     }
 }

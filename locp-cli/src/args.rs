@@ -199,6 +199,9 @@ pub(crate) struct Planning {
     /// How the plan is made.
     #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
     pub(crate) planner: Planner,
+    /// Every group keeps a multiple of N channels, or all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) multiple_of: Option<u32>,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }

@@ -5,7 +5,7 @@ use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
-use locp::netspec::{CacheState, ConvSpec, DType};
+use locp::netspec::{CacheState, Constraint, ConvSpec, DType};
 use locp::{
     Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
     Watch,
@@ -70,6 +70,15 @@ impl Run<'_> {
         let model = Model::open(model, self.global.batch.map(usize::from))?;
         Ok(match self.global.dtype {
             Some(dtype) => model.computed_in(dtype.into()),
+            None => model,
+        })
+    }
+
+    /// With the constraints that were asked for.
+    fn open_to_plan(&self, model: &Path, planning: &Planning) -> Result<Model, Error> {
+        let model = self.open(model)?;
+        Ok(match planning.multiple_of {
+            Some(n) => model.constrained(&Constraint::MultipleOf(n as usize), |group| group.frozen.is_none()),
             None => model,
         })
     }
@@ -142,7 +151,7 @@ impl Run<'_> {
     fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         self.check_outputs(&[output], &[model])?;
-        let (model, engine) = (self.open(model)?, self.engine()?);
+        let (model, engine) = (self.open_to_plan(model, planning)?, self.engine()?);
         let planned = self.pipeline(&engine, planning)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
         self.show(&planned.report, human::plan)
@@ -158,9 +167,11 @@ impl Run<'_> {
     ) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         let inputs: Vec<&Path> = [model].into_iter().chain(labelled.iter().flat_map(|(i, l)| [*i, *l])).collect();
-        let outputs: Vec<&Path> = [output].into_iter().chain(plan_out).collect();
+        // Where the model keeps data outside its file, the result has a file of its own for them.
+        let data = data_file(output);
+        let outputs: Vec<&Path> = [output, &data].into_iter().chain(plan_out).collect();
         self.check_outputs(&outputs, &inputs)?;
-        let (model, engine) = (self.open(model)?, self.engine()?);
+        let (model, engine) = (self.open_to_plan(model, planning)?, self.engine()?);
         let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
         let accuracy = |onnx: &Path| match &labelled {
             Some(labelled) => labelled.accuracy(&engine, onnx, model.batch(), &self.watch()).map(Some),
@@ -180,7 +191,9 @@ impl Run<'_> {
     }
 
     fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>) -> Result<ExitCode> {
-        self.check_outputs(output.as_slice(), &[model, plan])?;
+        let data = output.map(data_file);
+        let outputs: Vec<&Path> = output.into_iter().chain(data.as_deref()).collect();
+        self.check_outputs(&outputs, &[model, plan])?;
         let model = self.open(model)?;
         let plan = locp::read_plan(plan, &model)?;
         self.show(&locp::apply(&model, &plan, output)?, human::apply)
@@ -207,7 +220,10 @@ impl Run<'_> {
         };
         let specs: Vec<ConvSpec> = specs.iter().map(as_asked).collect();
         let report = locp::bench(&self.engine()?, &specs, cache, self.global.seed, &self.watch())?;
-        self.show(&report, human::bench)
+        self.show(&report, human::bench)?;
+        // What could not be timed is an error also where others could; their figures are shown all the same.
+        let is_whole = report.rows.iter().all(|row| row.error.is_none());
+        Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
     fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {
@@ -231,6 +247,13 @@ impl Run<'_> {
             Planner::Uniform => pipeline.planner(locp::Uniform),
         })
     }
+}
+
+/// Where data go that a model at this path keeps outside its file.
+fn data_file(model: &Path) -> PathBuf {
+    let mut name = model.as_os_str().to_owned();
+    name.push(".data");
+    name.into()
 }
 
 fn generate(what: &Generate) -> Result<ExitCode> {

@@ -1,5 +1,9 @@
 //! Results for people: short tables, one figure with its interval at a time.
 
+mod apply;
+
+pub(crate) use apply::apply;
+
 use locp::netspec::{CacheState, GroupId};
 use locp::report::*;
 use std::fmt::Write;
@@ -132,11 +136,12 @@ pub(crate) fn inspect(report: &InspectReport) -> String {
             (None, true) => "residual stream".to_owned(),
             (None, false) => "inner".to_owned(),
         };
+        let constraints: String = group.constraints.iter().map(|constraint| format!(", keeps {constraint}")).collect();
         rows.push(vec![
             format!("g{}", group.id.0),
             group.channels.to_string(),
             group.members.len().to_string(),
-            kind,
+            kind + &constraints,
             group.name.clone(),
         ]);
     }
@@ -321,19 +326,6 @@ pub(crate) fn accuracy(report: &AccuracyReport) -> String {
     format!("top-1  {}\ntop-5  {:.2} %\n{} images\n", percent(Some(a)), 100.0 * a.top5, thousands(a.n))
 }
 
-pub(crate) fn apply(report: &ApplyReport) -> String {
-    let end = match &report.output {
-        Some(output) => format!("wrote {output}"),
-        None => "dry run: nothing was written".to_owned(),
-    };
-    format!(
-        "{}\nparameters {} -> {}\n{end}\n",
-        report.diff.trim_end(),
-        thousands(report.params_before),
-        thousands(report.params_after)
-    )
-}
-
 pub(crate) fn bench(report: &BenchReport) -> String {
     let mut rows =
         vec![["convolution", "median", "95 %", "samples", "Tflop/s", "clock", "ran"].map(str::to_owned).to_vec()];
@@ -371,4 +363,31 @@ pub(crate) fn bench(report: &BenchReport) -> String {
     };
     let table = table(&[false, true, false, true, true, true, false], &rows);
     format!("engine  {}\ncaches  {cache}\n\n{table}{failures}{drift}", engine_line(&report.header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InspectReport, ModelReport, inspect};
+    use locp::netspec::{ChannelGroup, Constraint, GroupId};
+
+    #[test]
+    fn inspect_tells_constraints_that_are_not_the_default() {
+        let mut group = ChannelGroup::new(GroupId(0), "conv1", 64);
+        group.constraints = vec![Constraint::MultipleOf(8), Constraint::AtLeast(16)];
+        let report = InspectReport {
+            schema: "locp.inspect/1",
+            model: ModelReport { path: "m.onnx".to_owned(), sha256: String::new() },
+            parameters: 0,
+            macs: 0,
+            batch: 1,
+            layers: Vec::new(),
+            distinct_specs: 0,
+            groups: vec![group, ChannelGroup::new(GroupId(1), "conv2", 8)],
+            frozen: Vec::new(),
+            untimed: 0,
+        };
+        let said = inspect(&report);
+        assert!(said.contains("inner, keeps a multiple of 8, keeps at least 16  conv1"), "{said}");
+        assert!(said.contains("8     0  inner  "), "{said}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::model::Model;
-use crate::report::{ApplyReport, PlanFile};
+use crate::report::{ApplyReport, ChangeReport, PlanFile};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
@@ -35,16 +35,19 @@ fn short(hash: &str) -> String {
 /// Carries out a plan; without an output nothing is written.
 pub fn apply(model: &Model, plan: &PrunePlan, output: Option<&Path>) -> Result<ApplyReport, Error> {
     let patch = Patch::build(model.onnx(), plan)?;
-    let parameters_after = onnx_surgery::Model::from_bytes(patch.to_bytes())?.network().parameters;
     if let Some(output) = output {
         patch.write(output)?;
     }
+    let modules = plan.modules(model.network());
     Ok(ApplyReport {
         schema: "locp.apply/1",
         model: model.report(),
         output: output.map(|path| path.display().to_string()),
         diff: patch.to_string(),
+        changes: patch.changes().iter().map(ChangeReport::from).collect(),
+        modules: modules.named,
+        modules_unnamed: modules.unnamed,
         params_before: model.network().parameters,
-        params_after: parameters_after,
+        params_after: patch.parameters(),
     })
 }

@@ -127,6 +127,16 @@ pub enum Error {
         /// The engine.
         engine: String,
     },
+    /// No layer's latency can be told, so no width can be chosen.
+    #[error("{}: none of its layers can be timed (first `{first}`: {reason}); `inspect` and `apply` work on it all the same", path.display())]
+    NothingTimed {
+        /// The model.
+        path: PathBuf,
+        /// The first layer's name.
+        first: String,
+        /// Why.
+        reason: String,
+    },
     /// Two models that are compared do not take or give the same tensors.
     #[error("{} is no version of {}: {what}; compare a model with one that was made from it", b.display(), a.display())]
     Unrelated {
@@ -171,7 +181,7 @@ pub enum Error {
     #[error(transparent)]
     Value(#[from] benefit::ValueError),
     /// No plan holds the budget.
-    #[error(transparent)]
+    #[error("{0} (flags: --latency, --min-share, --multiple-of, --prune-residual)")]
     Infeasible(#[from] benefit::Infeasible),
     /// Nothing in the model can be pruned.
     #[error("{}: nothing can be pruned: {why}", path.display())]
@@ -230,7 +240,7 @@ impl Error {
             Error::UnknownEngine { .. } => "unknown-engine",
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",
-            Error::Untimed { .. } => "untimed",
+            Error::Untimed { .. } | Error::NothingTimed { .. } => "untimed",
             Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",
             Error::Timing(_) => "timing",

@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::report::PlanReport;
+use onnx_surgery::NewFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Refuses outputs that cannot be, before any time is spent: one that is an input or another output, a folder, a
 /// device, or in a folder that is missing or may not be written to.
@@ -23,7 +23,7 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
             return Err(Error::SameFile { path: output.to_owned() });
         }
         taken.push(own);
-        temporary_in(folder).map_err(|e| Error::write(output, e))?;
+        NewFile::create(output).map_err(|e| Error::write(output, e))?;
     }
     Ok(())
 }
@@ -31,18 +31,6 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
 /// A path without links and dots; of a file that does not exist yet, its folder's with its name.
 fn resolved(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| Some(folder(path).canonicalize().ok()?.join(path.file_name()?)))
-}
-
-/// A file that is gone unless it is renamed, with the permissions that a new file usually has.
-fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".locp-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Writes a plan as JSON, all or nothing.
@@ -55,11 +43,10 @@ pub fn write_plan(output: &Path, plan: &PlanReport) -> Result<(), Error> {
 /// Writes bytes through a temporary file in the same folder, so that nobody ever sees half of them.
 pub fn write_bytes(output: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
-        let mut file = temporary_in(folder(output))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(output)?;
-        Ok(())
+        let mut new = NewFile::create(output)?;
+        new.file().write_all(bytes)?;
+        new.file().sync_all()?;
+        new.publish()
     };
     write().map_err(|e| Error::write(output, e))
 }

@@ -2,10 +2,8 @@
 
 use crate::Error;
 use crate::report::ModelReport;
-use netspec::{DType, Network};
+use netspec::{ChannelGroup, Constraint, DType, Network};
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// An ONNX file that was read and understood.
@@ -22,13 +20,14 @@ impl Model {
     /// Reads a model for runs of `batch` images; without one, of as many as the file fixes, or one.
     pub fn open(path: &Path, batch: Option<usize>) -> Result<Model, Error> {
         let onnx = onnx_surgery::Model::open(path)?;
+        let sha256 = sha256(onnx.contents());
         let network = match batch {
             Some(batch) => onnx.network_at(batch)?,
             None => onnx.network().clone(),
         };
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
         let dtype = network.layers.first().map_or(DType::default(), |layer| layer.spec.dtype);
-        Ok(Model { path: path.to_owned(), sha256: sha256(path)?, batch, dtype, network, onnx })
+        Ok(Model { path: path.to_owned(), sha256, batch, dtype, network, onnx })
     }
 
     /// The same, to be deployed in this data type: its convolutions are timed in it, in the type's usual memory order.
@@ -39,6 +38,20 @@ impl Model {
         for layer in &mut self.network.layers {
             (layer.spec.dtype, layer.spec.layout) = (dtype, dtype.usual_layout());
         }
+        self
+    }
+
+    /// The same, with a condition on the widths of the groups that `applies` picks; plans for it then meet it.
+    ///
+    /// ```no_run
+    /// use locp::{Model, netspec::Constraint};
+    /// let model = Model::open("model.onnx".as_ref(), None)?
+    ///     .constrained(&Constraint::MultipleOf(8), |group| group.frozen.is_none())
+    ///     .constrained(&Constraint::AtLeast(32), |group| group.name == "/stem/Conv");
+    /// # Ok::<(), locp::Error>(())
+    /// ```
+    pub fn constrained(mut self, constraint: &Constraint, applies: impl Fn(&ChannelGroup) -> bool) -> Model {
+        self.network.constrain(constraint, applies);
         self
     }
 
@@ -78,16 +91,8 @@ impl Model {
     }
 }
 
-/// SHA-256 of a file in hexadecimal, read piece by piece.
-fn sha256(path: &Path) -> Result<String, Error> {
-    let mut file = File::open(path).map_err(|e| Error::read(path, e))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(|e| Error::read(path, e))? {
-            0 => break,
-            n => hasher.update(&buffer[..n]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+/// SHA-256 in hexadecimal of files one behind the other: weights outside the model's file are the model, too.
+fn sha256<'a>(files: impl Iterator<Item = &'a [u8]>) -> String {
+    let hash = files.fold(Sha256::new(), |hasher, bytes| hasher.chain_update(bytes)).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

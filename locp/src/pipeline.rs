@@ -2,7 +2,6 @@
 
 use crate::aim::{ATTEMPTS, Aim, Verdict};
 use crate::engine::Engine;
-use crate::files::write_bytes;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::planning::Planning;
@@ -14,7 +13,7 @@ use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStag
 use netspec::{GroupPlan, PrunePlan};
 use onnx_surgery::Patch;
 use sharing::Store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a pipeline may change, and how finely it looks.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +68,9 @@ pub struct Pruned {
     /// Plans that were timed.
     pub rounds: usize,
     pub(crate) pair: Pair,
-    file: tempfile::NamedTempFile,
+    /// Holds the model's files until they are written for good.
+    _folder: tempfile::TempDir,
+    path: PathBuf,
     parameters: [usize; 2],
 }
 
@@ -79,10 +80,11 @@ impl Pruned {
         self.pair.ratio
     }
 
-    /// Writes the pruned model, all or nothing.
+    /// Writes the pruned model, all or nothing; where the original keeps data in other files, `<output>.data`, too.
+    ///
+    /// What was timed is what is written: a copy, piece by piece, of the files in [`path`](Self::path)'s folder.
     pub fn write(&self, output: &Path) -> Result<(), Error> {
-        let bytes = std::fs::read(self.file.path()).map_err(|e| Error::read(self.file.path(), e))?;
-        write_bytes(output, &bytes)
+        Ok(onnx_surgery::Model::open(self.path())?.write(output)?)
     }
 
     /// Elements of all weights before and after.
@@ -92,7 +94,7 @@ impl Pruned {
 
     /// The pruned model as a temporary file, for as long as this value lives.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        &self.path
     }
 }
 
@@ -178,11 +180,14 @@ impl<'a> Pipeline<'a> {
             });
         }
         let patch = Patch::build(model.onnx(), &planned.plan)?;
-        let file = temporary(&patch)?;
-        let smaller = Model::open(file.path(), Some(model.batch()))?.computed_in(model.dtype());
+        let folder = tempfile::Builder::new().prefix("locp-").tempdir();
+        let folder = folder.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
+        let path = folder.path().join("pruned.onnx");
+        patch.write(&path)?;
+        let smaller = Model::open(&path, Some(model.batch()))?.computed_in(model.dtype());
         let pair = whole::compare(self.engine, [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
-        Ok(Pruned { planned, rounds: round, pair, file, parameters })
+        Ok(Pruned { planned, rounds: round, pair, _folder: folder, path, parameters })
     }
 
     fn state<'m>(&mut self, model: &'m Model, value: &dyn Value) -> Result<Planning<'m>, Error> {
@@ -201,6 +206,8 @@ impl<'a> Pipeline<'a> {
         let solution = planning.solve(&*self.planner, limit_ns, &mut self.measurer, self.watch.progress)?;
         let model = planning.model;
         let plan = solution.to_plan(model.network(), value)?;
+        // Surgery knows the file's own constraints, not those that were added for this run.
+        plan.validate(model.network()).map_err(onnx_surgery::SurgeryError::from)?;
         let prunable = model.network().groups.iter().filter(|group| group.frozen.is_none());
         let groups = prunable
             .map(|group| {
@@ -208,6 +215,8 @@ impl<'a> Pipeline<'a> {
                 narrowed.cloned().unwrap_or_else(|| GroupPlan::new(group, (0..group.channels).collect()))
             })
             .collect();
+        let groups = PrunePlan { groups };
+        let modules = groups.modules(model.network());
         let report = PlanReport {
             header: self.engine.header("locp.plan/1"),
             model: model.report(),
@@ -227,17 +236,12 @@ impl<'a> Pipeline<'a> {
             dense_value: solution.dense_value,
             gap: solution.gap(),
             cells_estimated: solution.estimated,
-            groups,
+            groups: groups.groups,
+            modules: modules.named,
+            modules_unnamed: modules.unnamed,
         };
         Ok(Planned { plan, solution, report })
     }
-}
-
-fn temporary(patch: &Patch<'_>) -> Result<tempfile::NamedTempFile, Error> {
-    let file = tempfile::Builder::new().prefix("locp-").suffix(".onnx").tempfile();
-    let file = file.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
-    std::fs::write(file.path(), patch.to_bytes()).map_err(|e| Error::write(file.path(), e))?;
-    Ok(file)
 }
 
 /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one

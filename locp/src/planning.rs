@@ -40,6 +40,10 @@ impl<'a> Planning<'a> {
         let network = model.network();
         check_prunable(model, limits)?;
         engine.check_model(model)?;
+        if let ([first, ..], true) = (model.network().untimed.as_slice(), model.network().layers.is_empty()) {
+            let (first, reason) = (first.node.clone(), first.reason.clone());
+            return Err(Error::NothingTimed { path: model.path().to_owned(), first, reason });
+        }
         let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
         for (i, layer) in network.layers.iter().enumerate() {

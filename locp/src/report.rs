@@ -3,12 +3,15 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
+use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, ModuleKeep, Provenance};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+mod apply;
 mod bench;
 mod doctor;
 
+pub use apply::{ApplyReport, ChangeReport};
 pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};
 
@@ -264,6 +267,11 @@ pub struct PlanReport {
     pub cells_estimated: usize,
     /// What each group keeps.
     pub groups: Vec<GroupPlan>,
+    /// The same for each module that computes channels of these groups, where the export kept its name: for pruners
+    /// that work on modules.
+    pub modules: BTreeMap<String, ModuleKeep>,
+    /// Weights of such modules whose names the export did not keep.
+    pub modules_unnamed: Vec<String>,
 }
 
 /// Result of `prune`.
@@ -368,23 +376,6 @@ pub struct AccuracyReport {
     /// The shares.
     #[serde(flatten)]
     pub accuracy: Accuracy,
-}
-
-/// Result of `apply`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ApplyReport {
-    /// The schema's name and version.
-    pub schema: Schema,
-    /// The model.
-    pub model: ModelReport,
-    /// Where the pruned model was written, unless it was a dry run.
-    pub output: Option<String>,
-    /// What changes, for people.
-    pub diff: String,
-    /// Elements of all weights before.
-    pub params_before: usize,
-    /// And after.
-    pub params_after: usize,
 }
 
 /// A failure.

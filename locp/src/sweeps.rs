@@ -171,13 +171,14 @@ impl Sweeps {
         let lines = |wanted: &dyn Fn(&Layer) -> bool| {
             let layers = network.layers.iter().filter(|layer| wanted(layer));
             let mut lines: Vec<Line> = layers.flat_map(|layer| Line::of(layer, network, options.residual)).collect();
+            let all = lines.len();
             lines.sort();
             lines.dedup();
-            lines
+            (lines, all)
         };
         // The lattice comes from the whole network also where one layer is asked for: it is the engine's.
-        let all = lines(&|_| true);
-        let wanted = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
+        let (all, _) = lines(&|_| true);
+        let (wanted, with_repeats) = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices = BTreeMap::new();
@@ -194,8 +195,7 @@ impl Sweeps {
             progress.advance(1);
         }
         progress.end(&format!(
-            "{} layers, {} staircases: {} new measurements, {} shared",
-            network.layers.len(),
+            "{with_repeats} staircases, {} distinct: {} new measurements, {} shared",
             sweeps.len(),
             measurer.measured(),
             measurer.shared()

@@ -19,8 +19,10 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod constraint;
 mod machine;
 mod measurement;
+mod modules;
 mod network;
 mod plan;
 mod source;
@@ -28,8 +30,10 @@ mod spec;
 mod tensor;
 mod text;
 
+pub use constraint::{Constraint, WidthError};
 pub use machine::Machine;
 pub use measurement::{CacheState, Measurement, Provenance, StopReason};
+pub use modules::{ModuleKeep, Modules};
 pub use network::{ChannelGroup, Frozen, GroupId, IndexMap, Layer, Member, Network, Operator, Part, Role, Width};
 pub use plan::{GroupPlan, PlanError, PrunePlan};
 pub use source::{FromFn, LatencySource, SourceError, from_fn};

@@ -1,6 +1,6 @@
 //! A network as pruning sees it: convolutions, channel groups, and what moves data between them.
 
-use crate::ConvSpec;
+use crate::{Constraint, ConvSpec};
 
 /// A channel group's index in [`Network::groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,8 +86,19 @@ pub struct ChannelGroup {
     pub members: Vec<Member>,
     /// Whether several producers are added into it: a residual stream.
     pub residual: bool,
-    /// Why it cannot be pruned, or nothing.
+    /// Why it cannot be pruned, or nothing: then every width that [`constraints`](Self::constraints) allow is possible.
     pub frozen: Option<String>,
+    /// Which widths it may take, besides at least one channel: all must hold. [`allows`](Self::allows) asks them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub constraints: Vec<Constraint>,
+}
+
+impl ChannelGroup {
+    /// A group without members that may take any width.
+    pub fn new(id: GroupId, name: &str, channels: usize) -> ChannelGroup {
+        let name = name.to_owned();
+        ChannelGroup { id, name, channels, members: vec![], residual: false, frozen: None, constraints: vec![] }
+    }
 }
 
 /// A group's share of a width.
@@ -194,6 +205,20 @@ impl Network {
     /// The convolutions of all layers, in their order.
     pub fn specs(&self) -> Vec<ConvSpec> {
         self.layers.iter().map(|layer| layer.spec.clone()).collect()
+    }
+
+    /// Adds a constraint to every group that `applies` picks.
+    ///
+    /// Whatever plans on this network then offers only widths that it allows, and [`PrunePlan::validate`] refuses
+    /// others.
+    ///
+    /// [`PrunePlan::validate`]: crate::PrunePlan::validate
+    pub fn constrain(&mut self, constraint: &Constraint, applies: impl Fn(&ChannelGroup) -> bool) {
+        for group in &mut self.groups {
+            if applies(group) && !group.constraints.contains(constraint) {
+                group.constraints.push(constraint.clone());
+            }
+        }
     }
 
     /// Indices of the layers whose output channels follow `group`.

@@ -1,6 +1,6 @@
 //! What to keep: the plain result that surgery applies.
 
-use crate::{ChannelGroup, GroupId, Member, Network};
+use crate::{ChannelGroup, Constraint, GroupId, Member, Network, WidthError};
 use std::fmt;
 
 /// What one group keeps.
@@ -55,6 +55,19 @@ pub enum PlanError {
         /// Why.
         reason: String,
     },
+    /// The group may not have this width.
+    Width {
+        /// The plan's group.
+        group: GroupId,
+        /// Its name in the plan.
+        name: String,
+        /// Channels that the plan keeps.
+        width: usize,
+        /// What forbids it.
+        constraint: Constraint,
+        /// The next widths below and above that are allowed.
+        nearest: Vec<usize>,
+    },
     /// A group is listed twice.
     Twice {
         /// The plan's group.
@@ -76,6 +89,14 @@ impl fmt::Display for PlanError {
             PlanError::Frozen { group, reason } => {
                 write!(f, "group {} of the plan cannot be pruned: {reason}", group.0)
             }
+            PlanError::Width { group, name, width, constraint, nearest } => {
+                let nearest = nearest.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+                write!(
+                    f,
+                    "group {} ({name}) of the plan keeps {width} channels and must keep {constraint}; keep {nearest}",
+                    group.0
+                )
+            }
             PlanError::Twice { group } => write!(f, "group {} stands twice in the plan", group.0),
         }
     }
@@ -94,6 +115,22 @@ impl GroupPlan {
             members: group.members.clone(),
         }
     }
+
+    /// The error for a width that the group refuses.
+    fn refused(&self, group: &ChannelGroup, refused: WidthError) -> PlanError {
+        let (id, name, width) = (self.id, self.name.clone(), self.keep.len());
+        match refused {
+            WidthError::Range { .. } => PlanError::Keep { group: id, name },
+            WidthError::Frozen { reason } => PlanError::Frozen { group: id, reason },
+            WidthError::Constraint { constraint } => {
+                let is_allowed = |width: &usize| group.allows(*width).is_ok();
+                let below = (1..width).rev().find(is_allowed);
+                let above = (width..=group.channels).find(is_allowed);
+                let nearest = below.into_iter().chain(above).collect();
+                PlanError::Width { group: id, name, width, constraint, nearest }
+            }
+        }
+    }
 }
 
 impl PrunePlan {
@@ -102,7 +139,7 @@ impl PrunePlan {
         self.groups.iter().find(|g| g.id == group.id).map_or(group.channels, |g| g.keep.len())
     }
 
-    /// Checks that the plan is for this network and keeps something everywhere.
+    /// Checks that the plan is for this network, and that every group may have the width that it keeps.
     pub fn validate(&self, network: &Network) -> Result<(), PlanError> {
         let mut seen = vec![false; network.groups.len()];
         for plan in &self.groups {
@@ -121,9 +158,7 @@ impl PrunePlan {
             if !is_ascending || plan.keep.last().is_none_or(|&last| last >= plan.channels) {
                 return Err(PlanError::Keep { group: plan.id, name: plan.name.clone() });
             }
-            if let (Some(reason), true) = (&group.frozen, plan.keep.len() < plan.channels) {
-                return Err(PlanError::Frozen { group: plan.id, reason: reason.clone() });
-            }
+            group.allows(plan.keep.len()).map_err(|refused| plan.refused(group, refused))?;
         }
         Ok(())
     }

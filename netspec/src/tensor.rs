@@ -19,10 +19,18 @@ pub enum ElementType {
     U8,
     /// Signed bytes.
     I8,
+    /// 16-bit signed integers.
+    I16,
+    /// 16-bit unsigned integers.
+    U16,
     /// 32-bit signed integers.
     I32,
+    /// 32-bit unsigned integers.
+    U32,
     /// 64-bit signed integers.
     I64,
+    /// 64-bit unsigned integers.
+    U64,
     /// One byte each, 0 or 1.
     Bool,
 }
@@ -31,9 +39,9 @@ impl ElementType {
     /// Bytes that one element takes.
     pub fn bytes(self) -> usize {
         match self {
-            ElementType::F64 | ElementType::I64 => 8,
-            ElementType::F32 | ElementType::I32 => 4,
-            ElementType::F16 | ElementType::Bf16 => 2,
+            ElementType::F64 | ElementType::I64 | ElementType::U64 => 8,
+            ElementType::F32 | ElementType::I32 | ElementType::U32 => 4,
+            ElementType::F16 | ElementType::Bf16 | ElementType::I16 | ElementType::U16 => 2,
             ElementType::U8 | ElementType::I8 | ElementType::Bool => 1,
         }
     }
@@ -115,18 +123,29 @@ impl<'a> TensorView<'a> {
             ElementType::F64 => chunks(bytes).map(|b| f64::from_le_bytes(b) as f32).collect(),
             ElementType::I32 => chunks(bytes).map(|b| i32::from_le_bytes(b) as f32).collect(),
             ElementType::I64 => chunks(bytes).map(|b| i64::from_le_bytes(b) as f32).collect(),
+            ElementType::I16 => chunks(bytes).map(|b| f32::from(i16::from_le_bytes(b))).collect(),
+            ElementType::U16 => chunks(bytes).map(|b| f32::from(u16::from_le_bytes(b))).collect(),
+            ElementType::U32 => chunks(bytes).map(|b| u32::from_le_bytes(b) as f32).collect(),
+            ElementType::U64 => chunks(bytes).map(|b| u64::from_le_bytes(b) as f32).collect(),
             ElementType::U8 | ElementType::Bool => bytes.iter().map(|&b| f32::from(b)).collect(),
             ElementType::I8 => bytes.iter().map(|&b| f32::from(b as i8)).collect(),
             ElementType::F16 | ElementType::Bf16 => return Err(TensorError::Element { element: self.element }),
         })
     }
 
-    /// The elements as i64, from the integer types.
+    /// The elements as i64, from the integer types; of the unsigned 64-bit ones, those that fit.
     pub fn to_i64(&self) -> Result<Vec<i64>, TensorError> {
         let bytes = &self.bytes;
         Ok(match self.element {
             ElementType::I64 => chunks(bytes).map(i64::from_le_bytes).collect(),
             ElementType::I32 => chunks(bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect(),
+            ElementType::I16 => chunks(bytes).map(|b| i64::from(i16::from_le_bytes(b))).collect(),
+            ElementType::U16 => chunks(bytes).map(|b| i64::from(u16::from_le_bytes(b))).collect(),
+            ElementType::U32 => chunks(bytes).map(|b| i64::from(u32::from_le_bytes(b))).collect(),
+            ElementType::U64 => {
+                let fitting = chunks(bytes).map(|b| i64::try_from(u64::from_le_bytes(b)).ok()).collect::<Option<_>>();
+                fitting.ok_or(TensorError::Element { element: self.element })?
+            }
             ElementType::U8 | ElementType::Bool => bytes.iter().map(|&b| i64::from(b)).collect(),
             ElementType::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
             _ => return Err(TensorError::Element { element: self.element }),

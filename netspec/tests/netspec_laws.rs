@@ -83,14 +83,7 @@ fn grouped_convolutions_lose_whole_groups() {
 fn network() -> Network {
     let member =
         Member { tensor: "w".into(), axis: 0, role: Role::Producer, map: IndexMap::Affine { offset: 0, repeat: 1 } };
-    let group = ChannelGroup {
-        id: GroupId(0),
-        name: "w".into(),
-        channels: 4,
-        members: vec![member],
-        residual: false,
-        frozen: None,
-    };
+    let group = ChannelGroup { members: vec![member], ..ChannelGroup::new(GroupId(0), "w", 4) };
     Network { groups: vec![group], ..Network::default() }
 }
 
@@ -124,6 +117,27 @@ fn tensors_refuse_shapes_that_do_not_fit() {
 }
 
 #[test]
+fn every_integer_type_is_read_as_numbers() {
+    let top = |element: ElementType| {
+        let view = TensorView::new(element, vec![1], vec![0xff; element.bytes()].into()).unwrap();
+        (view.to_i64().ok().map(|v| v[0]), view.to_f32().unwrap()[0])
+    };
+    for (element, whole, float) in [
+        (ElementType::I8, Some(-1), -1.0),
+        (ElementType::I16, Some(-1), -1.0),
+        (ElementType::I32, Some(-1), -1.0),
+        (ElementType::I64, Some(-1), -1.0),
+        (ElementType::U8, Some(255), 255.0),
+        (ElementType::U16, Some(65535), 65535.0),
+        (ElementType::U32, Some(4294967295), 4294967296.0),
+        // Above what an i64 holds.
+        (ElementType::U64, None, 18446744073709551616.0),
+    ] {
+        assert_eq!(top(element), (whole, float), "{element:?}");
+    }
+}
+
+#[test]
 fn what_no_device_holds_is_refused_before_anything_overflows() {
     let base = ConvSpec::new(8, 8, [7, 7], [1, 1]);
     let too_large = |what: &'static str| Err(netspec::SpecError::TooLarge { what });
@@ -143,4 +157,104 @@ fn elements_and_inputs_are_counted_by_hand() {
     // Output: (9 + 1 + 2 - 3) / 2 + 1 = 5 by 7 + 0 + 3 - 5 + 1 = 6; three input channels a group.
     assert_eq!((spec.fan_in(), spec.elements()), (45, [2 * 6 * 63, 4 * 45, 2 * 4 * 30]));
     assert_eq!(spec.macs(), (spec.elements()[2] * spec.fan_in()) as u64);
+}
+
+fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
+    let one = prop_oneof![(0usize..40).prop_map(Constraint::AtLeast), (0usize..12).prop_map(Constraint::MultipleOf)];
+    prop::collection::vec(one, 0..4)
+}
+
+proptest! {
+    #[test]
+    fn a_plan_is_valid_exactly_where_its_widths_are_allowed(
+        channels in 1usize..40,
+        width in 1usize..40,
+        constraints in constraints(),
+        frozen in any::<bool>(),
+    ) {
+        let width = width.min(channels);
+        let mut group = ChannelGroup { constraints, ..ChannelGroup::new(GroupId(0), "w", channels) };
+        group.frozen = frozen.then(|| "it says so".to_owned());
+        let is_allowed = |width: usize| width == channels || !frozen && group.constraints.iter().all(|c| match c {
+            Constraint::AtLeast(least) => width >= *least,
+            Constraint::MultipleOf(step) => (1..=width).any(|n| n * step == width),
+            _ => unreachable!("there are no others"),
+        });
+        prop_assert_eq!(group.widths().collect::<Vec<_>>(), (1..=channels).filter(|&w| is_allowed(w)).collect::<Vec<_>>());
+        prop_assert_eq!(group.allows(0).is_ok() || group.allows(channels + 1).is_ok(), false);
+        let plan = PrunePlan { groups: vec![GroupPlan::new(&group, (0..width).collect())] };
+        let network = Network { groups: vec![group.clone()], ..Network::default() };
+        match plan.validate(&network) {
+            Ok(()) => prop_assert!(is_allowed(width)),
+            Err(PlanError::Width { nearest, constraint, .. }) => {
+                prop_assert!(!is_allowed(width) && !constraint.allows(width, channels));
+                prop_assert!(!nearest.is_empty() && nearest.into_iter().all(is_allowed));
+            }
+            Err(error) => prop_assert!(frozen && matches!(error, PlanError::Frozen { .. }), "{}", error),
+        }
+    }
+
+    #[test]
+    fn groups_round_trip_with_their_constraints(constraints in constraints()) {
+        let group = ChannelGroup { constraints, ..ChannelGroup::new(GroupId(0), "w", 9) };
+        let json = serde_json::to_string(&group).unwrap();
+        prop_assert_eq!(serde_json::from_str::<ChannelGroup>(&json).unwrap(), group);
+    }
+}
+
+#[test]
+fn a_forbidden_width_is_named_with_its_neighbors() {
+    let mut network = network();
+    network.groups.push(ChannelGroup::new(GroupId(1), "conv2", 30));
+    network.constrain(&Constraint::MultipleOf(8), |group| group.channels > 8);
+    network.constrain(&Constraint::MultipleOf(8), |_| true);
+    assert_eq!(network.groups[1].constraints, [Constraint::MultipleOf(8)], "the same one is not added twice");
+    let plan = PrunePlan { groups: vec![GroupPlan::new(&network.groups[1], (0..13).collect())] };
+    let said = plan.validate(&network).unwrap_err().to_string();
+    assert_eq!(said, "group 1 (conv2) of the plan keeps 13 channels and must keep a multiple of 8; keep 8 or 16");
+    let narrow = PrunePlan { groups: vec![GroupPlan::new(&network.groups[1], (0..3).collect())] };
+    assert!(narrow.validate(&network).unwrap_err().to_string().ends_with("; keep 8"));
+}
+
+#[test]
+fn groups_written_before_there_were_constraints_are_read() {
+    let json = r#"{"id": 0, "name": "w", "channels": 4, "members": [], "residual": false, "frozen": null}"#;
+    assert_eq!(serde_json::from_str::<ChannelGroup>(json).unwrap(), ChannelGroup::new(GroupId(0), "w", 4));
+}
+
+#[test]
+fn modules_keep_what_their_output_axis_keeps() {
+    let member = |tensor: &str, axis, role, offset, repeat| Member {
+        tensor: tensor.to_owned(),
+        axis,
+        role,
+        map: IndexMap::Affine { offset, repeat },
+    };
+    use Role::*;
+    // One convolution's output is split over two groups; a transposed one has its output on axis 1.
+    let first = vec![
+        member("stem.weight", 0, Producer, 0, 1),
+        member("stem.bias", 0, Parameter, 0, 1),
+        member("up.weight", 1, Producer, 0, 2),
+        member("tail.weight", 1, Consumer, 0, 1),
+    ];
+    let second = vec![member("stem.weight", 0, Producer, 3, 1), member("onnx::Conv_7", 0, Producer, 0, 1)];
+    let third = vec![member("head.weight", 0, Producer, 0, 1)];
+    let group = |id, channels, members| ChannelGroup { members, ..ChannelGroup::new(GroupId(id), "g", channels) };
+    let groups = vec![group(0, 3, first), group(1, 2, second), group(2, 5, third)];
+    let network = Network { groups, ..Network::default() };
+    let plan = |keep: [&[usize]; 2]| PrunePlan {
+        groups: network.groups.iter().zip(keep).map(|(group, keep)| GroupPlan::new(group, keep.to_vec())).collect(),
+    };
+
+    let modules = plan([&[0, 2], &[1]]).modules(&network);
+    assert_eq!(modules.named.keys().collect::<Vec<_>>(), ["stem", "up"], "groups that are not in the plan are silent");
+    let (stem, up) = (&modules.named["stem"], &modules.named["up"]);
+    assert_eq!((stem.channels, stem.keep, &*stem.indices, stem.ratio), (5, 3, &[0, 2, 4][..], 0.4));
+    assert_eq!((up.channels, up.keep, &*up.indices), (6, 4, &[0, 1, 4, 5][..]));
+    assert_eq!(modules.unnamed, ["onnx::Conv_7"]);
+
+    // A group that is not in the plan keeps all its channels.
+    let only_first = PrunePlan { groups: plan([&[1], &[0]]).groups[..1].to_vec() };
+    assert_eq!(only_first.modules(&network).named["stem"].indices, [1, 3, 4]);
 }

@@ -1,13 +1,16 @@
 //! A tensor whose elements are in the file: an initializer, or a Constant node's value.
 
 use crate::error::ModelError;
-use crate::proto::{AttributeProto, TensorProto};
+use crate::packed::{Packed, TensorProto};
+use crate::proto::AttributeProto;
 use bytes::Bytes;
-use netspec::{ElementType, TensorView};
+use netspec::{ElementType, TensorError, TensorView};
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 /// ONNX's number for data that lies in another file.
-const EXTERNAL: i32 = 1;
+pub(crate) const EXTERNAL: i32 = 1;
 
 /// No axis may be longer; it keeps products of two dims from overflowing.
 pub(crate) const MAX_DIM: usize = 1 << 31;
@@ -29,14 +32,62 @@ pub(crate) struct Constant {
     pub(crate) element: Result<ElementType, i32>,
     pub(crate) home: Home,
     /// Little-endian elements in C order.
-    pub(crate) data: Bytes,
+    pub(crate) data: Data,
+}
+
+/// A constant's elements as bytes.
+///
+/// Those in typed fields are converted when they are first read, which for most constants is never.
+#[derive(Clone)]
+pub(crate) struct Data(Source);
+
+#[derive(Clone)]
+enum Source {
+    Raw(Bytes),
+    Typed(Arc<Typed>),
+}
+
+struct Typed {
+    packed: Packed,
+    element: ElementType,
+    raw: OnceLock<Bytes>,
+}
+
+impl Data {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        match &self.0 {
+            Source::Raw(bytes) => bytes,
+            Source::Typed(typed) => typed.raw.get_or_init(|| typed.packed.to_raw(typed.element)),
+        }
+    }
+}
+
+impl Deref for Data {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Data {
+        Data(Source::Raw(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Data {
+        Bytes::from(bytes).into()
+    }
 }
 
 impl Constant {
     pub(crate) fn from_tensor(tensor: &TensorProto, name: &str, home: Home) -> Result<Constant, ModelError> {
         let fail = |why: String| ModelError::Tensor { tensor: name.to_owned(), why };
-        if tensor.data_location == EXTERNAL {
-            return Err(ModelError::ExternalData { tensor: name.to_owned() });
+        // `external::open` has put the data of every such tensor that it knows in `raw_data`.
+        if tensor.data_location == EXTERNAL && tensor.raw_data.is_none() {
+            return Err(fail("it keeps its data outside the file, where such a tensor is not looked for".to_owned()));
         }
         let dims = tensor
             .dims
@@ -45,13 +96,21 @@ impl Constant {
             .collect::<Option<Vec<usize>>>()
             .ok_or_else(|| fail(format!("its dims {:?} are out of range", tensor.dims)))?;
         let element = element_type(tensor.data_type);
-        let data = match (&tensor.raw_data, element) {
-            (Some(raw), _) => raw.clone(),
-            (None, Ok(element)) => typed_data(tensor, element),
-            (None, Err(_)) => Bytes::new(),
+        let Ok(known) = element else {
+            let data = tensor.raw_data.clone().unwrap_or_default().into();
+            return Ok(Constant { dims, element, home, data });
         };
-        if let Ok(element) = element {
-            TensorView::new(element, dims.clone(), Cow::Borrowed(&data)).map_err(|e| fail(e.to_string()))?;
+        let (data, bytes) = match (&tensor.raw_data, tensor.typed(known)) {
+            (Some(raw), _) => (raw.clone().into(), raw.len()),
+            (None, Some(packed)) => {
+                let count = packed.count(known).ok_or_else(|| fail("its elements cannot be read".to_owned()))?;
+                (typed_data(packed, known), count.saturating_mul(known.bytes()))
+            }
+            (None, None) => (Bytes::new().into(), 0),
+        };
+        let expected = bytes_of(&dims, known);
+        if expected != Some(bytes) {
+            return Err(fail(TensorError::Length { bytes, expected }.to_string()));
         }
         Ok(Constant { dims, element, home, data })
     }
@@ -80,7 +139,7 @@ impl Constant {
     }
 
     pub(crate) fn elements(&self) -> usize {
-        self.element.map_or(0, |element| self.data.len() / element.bytes())
+        self.element.map_or(0, |_| self.dims.iter().product())
     }
 
     /// The only element as a number, if there is just one.
@@ -105,27 +164,30 @@ pub(crate) fn element_type(number: i32) -> Result<ElementType, i32> {
         1 => ElementType::F32,
         2 => ElementType::U8,
         3 => ElementType::I8,
+        4 => ElementType::U16,
+        5 => ElementType::I16,
         6 => ElementType::I32,
         7 => ElementType::I64,
         9 => ElementType::Bool,
         10 => ElementType::F16,
         11 => ElementType::F64,
+        12 => ElementType::U32,
+        13 => ElementType::U64,
         16 => ElementType::Bf16,
         other => return Err(other),
     })
 }
 
-/// Elements of the typed fields, in the form that `raw_data` has.
-fn typed_data(tensor: &TensorProto, element: ElementType) -> Bytes {
-    let int32 = &tensor.int32_data;
-    let bytes: Vec<u8> = match element {
-        ElementType::F32 => tensor.float_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ElementType::F64 => tensor.double_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ElementType::I64 => tensor.int64_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ElementType::I32 => int32.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        // The narrow types share one field, an element per entry.
-        ElementType::F16 | ElementType::Bf16 => int32.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect(),
-        _ => int32.iter().map(|v| *v as u8).collect(),
-    };
-    bytes.into()
+/// ONNX's number of an element type that surgery knows.
+pub(crate) fn number_of(element: ElementType) -> Option<i32> {
+    (1..=16).find(|&number| element_type(number) == Ok(element))
+}
+
+/// Bytes that elements of a type take in this shape, if that many can be counted.
+pub(crate) fn bytes_of(dims: &[usize], element: ElementType) -> Option<usize> {
+    dims.iter().try_fold(element.bytes(), |n, &dim| n.checked_mul(dim))
+}
+
+fn typed_data(packed: &Packed, element: ElementType) -> Data {
+    Data(Source::Typed(Arc::new(Typed { packed: packed.clone(), element, raw: OnceLock::new() })))
 }

@@ -31,14 +31,15 @@ pub enum ModelError {
         /// What is cut off.
         why: String,
     },
-    /// Weights lie in another file.
-    #[error(
-        "tensor `{tensor}` keeps its data outside the file, which is not supported yet: \
-         re-export with the weights inside (`external_data=False`)"
-    )]
+    /// Weights lie in another file, and cannot be read there.
+    #[error("tensor `{tensor}` keeps its data outside the file, in {location:?}: {problem}")]
     ExternalData {
         /// The first such tensor.
         tensor: String,
+        /// Where the model says that the data are.
+        location: String,
+        /// Why they cannot be read, and what to do.
+        problem: ExternalProblem,
     },
     /// A tensor's dims, type and data contradict each other.
     #[error("tensor `{tensor}`: {why}; export the model again")]
@@ -122,6 +123,78 @@ pub enum ModelError {
     },
 }
 
+/// Why data outside a model's file cannot be read. What is written out ends in what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExternalProblem {
+    /// The model came from memory.
+    #[error(
+        "a model from memory has no folder to look in; open it from a file, \
+         or export with the weights inside (`external_data=False`)"
+    )]
+    NoFolder,
+    /// The model does not say where.
+    #[error("the model does not name the file; export it again")]
+    NoLocation,
+    /// The location is an absolute path.
+    #[error("that is an absolute path, and only files below the model's folder are read; {NAME_IT_AGAIN}")]
+    Absolute,
+    /// The location climbs out of a folder.
+    #[error("that path climbs with `..`, and only files below the model's folder are read; {NAME_IT_AGAIN}")]
+    Climbs,
+    /// The location has characters that mean something else on another system.
+    #[error("that path has a backslash or a zero byte, which not every system takes for a name; {NAME_IT_AGAIN}")]
+    NotPortable,
+    /// A link leads out of the model's folder.
+    #[error("a link leads from there out of the model's folder, and nothing outside it is read; copy the file there")]
+    LeadsOut,
+    /// There is no such file.
+    #[error("there is no file {}; put it there, both files belong together", expected.display())]
+    Missing {
+        /// Where it is expected.
+        expected: PathBuf,
+    },
+    /// There is a folder or a device.
+    #[error("that is no regular file; copy the data file there")]
+    NoFile,
+    /// An offset or a length is no number.
+    #[error("its {key} {value:?} is no number of bytes; export the model again")]
+    Number {
+        /// `offset` or `length`.
+        key: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// The data end past the end of the file.
+    #[error(
+        "{length} bytes from {offset} on are not in that file of {file_bytes}; copy it again, or export the model again"
+    )]
+    PastTheEnd {
+        /// Where the data begin.
+        offset: usize,
+        /// Their length.
+        length: usize,
+        /// The length of the file.
+        file_bytes: usize,
+    },
+    /// The length contradicts the tensor's dims and type.
+    #[error("they are {length} bytes where its dims and type ask for {expected}; export the model again")]
+    Length {
+        /// Bytes that the model names.
+        length: usize,
+        /// Bytes that the tensor needs.
+        expected: usize,
+    },
+    /// Two tensors have some of their bytes in common.
+    #[error("some of its bytes, but not all, are those of tensor `{other}`, too; export the model again")]
+    Overlap {
+        /// The other tensor.
+        other: String,
+    },
+}
+
+const NAME_IT_AGAIN: &str = "export the model again, with its data beside it";
+
 /// Why a plan cannot be applied, or its result not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -132,6 +205,12 @@ pub enum SurgeryError {
         /// What does not fit.
         #[from]
         source: PlanError,
+    },
+    /// Part of a weight should become zero that the file only describes (a ConstantOfShape).
+    #[error("`{tensor}` is filled with one value at run time, and cannot be zero in part; store it as an initializer")]
+    NotStored {
+        /// The weight.
+        tensor: String,
     },
     /// The result would not run. This is a defect of this crate, caught before anything is written.
     #[error("the pruned model would not run: {why}; nothing was written, please report it with the model's topology")]
@@ -150,6 +229,12 @@ pub enum SurgeryError {
     NoFolder {
         /// The missing folder.
         folder: PathBuf,
+    },
+    /// The result's data file would have a name that ONNX cannot state.
+    #[error("{} is no text, and a model with a data file must state that file's name; choose another output path", path.display())]
+    NoName {
+        /// The output path.
+        path: PathBuf,
     },
     /// Writing failed; what was at the output path is still there.
     #[error("cannot write {}: {source}", path.display())]

@@ -2,6 +2,7 @@
 
 use crate::assemble;
 use crate::error::ModelError;
+use crate::external::{self, External};
 use crate::file;
 use crate::graph::{Graph, Port};
 use crate::infer::{Inference, infer};
@@ -12,10 +13,11 @@ use std::path::{Path, PathBuf};
 /// A model that is open for inspection and surgery.
 ///
 /// Its weights are read from a memory map when they are asked for: opening half a gigabyte takes no memory.
-/// The file must stay as it is while the model is open.
+/// The file, and those beside it that hold its data, must stay as they are while the model is open.
 pub struct Model {
     pub(crate) path: Option<PathBuf>,
     pub(crate) bytes: Bytes,
+    pub(crate) external: External,
     pub(crate) graph: Graph,
     pub(crate) inference: Inference,
     network: Network,
@@ -24,10 +26,12 @@ pub struct Model {
 impl Model {
     /// Opens a file and finds its layers and channel groups, at batch 1 where the batch is dynamic.
     ///
+    /// Data that the model keeps in other files are read there, as long as those lie below the model's folder.
+    ///
     /// # Errors
-    /// The file cannot be read, is not ONNX, is damaged, keeps its weights elsewhere, contradicts itself,
-    /// or has no convolution or fully connected layer of known shape. Operators without a rule are no error:
-    /// the channels that reach them are frozen.
+    /// The file cannot be read, is not ONNX, is damaged, lacks a data file, contradicts itself, or has no
+    /// convolution or fully connected layer of known shape. Operators without a rule are no error: the channels that
+    /// reach them are frozen.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, ModelError> {
         let path = path.as_ref();
         Model::new(file::map(path)?, Some(path.to_owned()))
@@ -36,23 +40,26 @@ impl Model {
     /// The same for a model in memory.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open). Data in other files are one: bytes have no folder.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Model, ModelError> {
         Model::new(bytes.into(), None)
     }
 
     fn new(bytes: Bytes, path: Option<PathBuf>) -> Result<Model, ModelError> {
         let file = path.as_ref().map_or("the model".to_owned(), |path| path.display().to_string());
-        let graph = Graph::new(file::decode(&bytes, &file)?, bytes.len())?;
+        let mut decoded = file::decode(&bytes, &file)?;
+        let mut external = external::open(&bytes, path.as_deref())?;
+        external.fill(&mut decoded);
+        let graph = Graph::new(decoded, bytes.len().saturating_add(external.bytes()))?;
         let inference = infer(&graph, 1)?;
         let network = assemble::network(&graph, &inference);
-        if network.layers.is_empty() {
-            let first = inference.unmeasurable.first().or(network.frozen.first());
+        if network.layers.is_empty() && network.untimed.is_empty() {
+            let first = inference.stopped.as_ref().or(network.frozen.first());
             let why =
                 first.map_or("it has none at all".to_owned(), |f| format!("`{}` ({}) {}", f.node, f.op, f.reason));
             return Err(ModelError::NoLayers { file, why });
         }
-        Ok(Model { path, bytes, graph, inference, network })
+        Ok(Model { path, bytes, external, graph, inference, network })
     }
 
     /// The network at batch 1, or at the batch size that the file fixes.
@@ -90,13 +97,25 @@ impl Model {
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
+
+    /// The files beside it that hold its data, in the order in which it names them, without links.
+    pub fn data_files(&self) -> &[PathBuf] {
+        &self.external.files
+    }
+
+    /// All bytes of the model's file and, behind it, of each of its data files: what names exactly this model.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&self.bytes).chain(&self.external.maps).map(|bytes| &**bytes)
+    }
 }
 
-/// Every initializer, and every Constant node's value under the name of its output.
+/// Every initializer, and every Constant node's value under the name of its output; also the copies of shared
+/// parameters that groups have as members, which come to be when they are pruned.
 ///
 /// Elements that the file keeps as raw bytes are borrowed from the memory map.
 impl Weights for Model {
     fn get(&self, tensor: &str) -> Option<TensorView<'_>> {
-        self.graph.constants.get(self.graph.ids.get(tensor)?)?.view()
+        let id = self.graph.ids.get(tensor).or_else(|| self.inference.copies.get(tensor))?;
+        self.graph.constants.get(&self.inference.root(*id))?.view()
     }
 }

@@ -1,7 +1,9 @@
 //! ONNX's messages, as far as surgery reads them, by their public field numbers.
 //!
 //! Fields that are not listed are never lost: writing copies the file's own bytes (see `splice`).
+//! Tensors are decoded in `packed`.
 
+use crate::packed::TensorProto;
 use bytes::Bytes;
 use prost::Message;
 
@@ -75,28 +77,6 @@ pub(crate) struct AttributeProto {
     pub(crate) ints: Vec<i64>,
     #[prost(message, repeated, tag = "11")]
     pub(crate) graphs: Vec<GraphProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorProto {
-    #[prost(int64, repeated, tag = "1")]
-    pub(crate) dims: Vec<i64>,
-    #[prost(int32, tag = "2")]
-    pub(crate) data_type: i32,
-    #[prost(float, repeated, tag = "4")]
-    pub(crate) float_data: Vec<f32>,
-    #[prost(int32, repeated, tag = "5")]
-    pub(crate) int32_data: Vec<i32>,
-    #[prost(int64, repeated, tag = "7")]
-    pub(crate) int64_data: Vec<i64>,
-    #[prost(string, tag = "8")]
-    pub(crate) name: String,
-    #[prost(bytes = "bytes", optional, tag = "9")]
-    pub(crate) raw_data: Option<Bytes>,
-    #[prost(double, repeated, tag = "10")]
-    pub(crate) double_data: Vec<f64>,
-    #[prost(int32, tag = "14")]
-    pub(crate) data_location: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -4,6 +4,7 @@ use crate::patch::Cut;
 use bytes::Bytes;
 use std::io::{self, Write};
 
+#[derive(Clone)]
 enum Piece {
     /// Bytes of the source file (or of anything else that lives as long).
     Copy(Bytes),
@@ -15,23 +16,13 @@ enum Piece {
 ///
 /// Lengths of enclosing messages stand before their contents, and a model may be half a gigabyte:
 /// knowing lengths without building contents keeps private memory small.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Rope {
     pieces: Vec<Piece>,
     len: usize,
 }
 
 impl Rope {
-    pub(crate) fn from_owned(bytes: Vec<u8>) -> Rope {
-        let mut rope = Rope::default();
-        rope.push_copy(bytes.into());
-        rope
-    }
-
-    pub(crate) fn from_cut(cut: Cut) -> Rope {
-        Rope { len: cut.len(), pieces: vec![Piece::Cut(cut)] }
-    }
-
     pub(crate) fn push_copy(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.len += bytes.len();
@@ -53,5 +44,32 @@ impl Rope {
             Piece::Copy(bytes) => out.write_all(bytes),
             Piece::Cut(cut) => cut.write_to(out),
         })
+    }
+
+    /// All bytes in memory. For what is known to be short.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        self.write_to(&mut bytes).expect("a vector takes everything");
+        bytes
+    }
+}
+
+impl From<Bytes> for Rope {
+    fn from(bytes: Bytes) -> Rope {
+        let mut rope = Rope::default();
+        rope.push_copy(bytes);
+        rope
+    }
+}
+
+impl From<Vec<u8>> for Rope {
+    fn from(bytes: Vec<u8>) -> Rope {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<Cut> for Rope {
+    fn from(cut: Cut) -> Rope {
+        Rope { len: cut.len(), pieces: vec![Piece::Cut(cut)] }
     }
 }

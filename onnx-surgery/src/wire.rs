@@ -104,7 +104,7 @@ pub(crate) fn number_field(number: u64, value: i64) -> Rope {
     let mut out = Vec::new();
     put_varint(&mut out, number << 3);
     put_varint(&mut out, value as u64);
-    Rope::from_owned(out)
+    out.into()
 }
 
 /// A field that holds bytes: a nested message, or data.
@@ -112,7 +112,7 @@ pub(crate) fn length_field(number: u64, payload: Rope) -> Rope {
     let mut out = Vec::new();
     put_varint(&mut out, number << 3 | 2);
     put_varint(&mut out, payload.len() as u64);
-    let mut rope = Rope::from_owned(out);
+    let mut rope = Rope::from(out);
     rope.append(payload);
     rope
 }

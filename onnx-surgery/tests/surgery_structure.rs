@@ -2,57 +2,10 @@
 
 mod support;
 
-use netspec::{ChannelGroup, IndexMap, Role, Width};
-use onnx_surgery::Model;
+use netspec::{GroupPlan, PrunePlan, Weights, Width};
+use onnx_surgery::{Model, Patch};
+use support::groups::{check, check_group, open};
 use support::{Attr, Onnx};
-
-fn open(name: &str) -> Model {
-    let exported = support::exported();
-    if let Some((_, bytes)) = exported.into_iter().find(|(known, _)| known == name) {
-        return Model::from_bytes(bytes).expect(name);
-    }
-    let (_, bytes) = support::shapes().into_iter().find(|(known, _)| *known == name).expect(name);
-    Model::from_bytes(bytes).expect(name)
-}
-
-/// `8 residual: >a.weight@0 .a.bias@0 b.weight@1>+4x16`: producers point in, consumers out, `+` is an offset, `x` a repeat.
-fn text(group: &ChannelGroup) -> String {
-    let mut text = group.channels.to_string();
-    text += if group.residual { " residual" } else { "" };
-    text += if group.frozen.is_some() { " frozen:" } else { ":" };
-    for member in &group.members {
-        let place = format!("{}@{}", member.tensor, member.axis);
-        text += &match member.role {
-            Role::Producer => format!(" >{place}"),
-            Role::Consumer => format!(" {place}>"),
-            _ => format!(" .{place}"),
-        };
-        text += &match &member.map {
-            IndexMap::Affine { offset: 0, repeat: 1 } => String::new(),
-            IndexMap::Affine { offset, repeat: 1 } => format!("+{offset}"),
-            IndexMap::Affine { offset, repeat } => format!("+{offset}x{repeat}"),
-            IndexMap::Positions { positions } => format!("{positions:?}"),
-        };
-    }
-    text
-}
-
-/// The model's groups, by their names, are exactly these.
-#[track_caller]
-fn check(model: &str, expect: &[(&str, &str)]) {
-    let model = open(model);
-    let found: Vec<(String, String)> = model.network().groups.iter().map(|g| (g.name.clone(), text(g))).collect();
-    let expect: Vec<(String, String)> = expect.iter().map(|(n, t)| (n.to_string(), t.to_string())).collect();
-    assert_eq!(found, expect);
-}
-
-/// One of the model's groups is this.
-#[track_caller]
-fn check_group(model: &str, name: &str, expect: &str) {
-    let model = open(model);
-    let group = model.network().groups.iter().find(|group| group.name == name).expect(name);
-    assert_eq!(text(group), expect);
-}
 
 #[test]
 fn a_chain_has_a_group_per_layer() {
@@ -128,12 +81,15 @@ fn squeeze_and_excitation_unites_gate_and_gated_without_a_residual_stream() {
 }
 
 #[test]
-fn a_shared_weight_ties_the_channels_of_both_layers() {
+fn a_weight_behind_an_identity_becomes_one_of_its_own() {
+    // `alias` is `c.weight` under another name, and `d` has the bias of `b`: each layer gets what it needs.
     check(
         "shared",
         &[
-            ("a", "6: >a.weight@0 .a.bias@0 b.weight@1> >c.weight@0 .c.bias@0"),
-            ("b", "6: >b.weight@0 .b.bias@0 c.weight@1> logits.weight@1>"),
+            ("a", "6: >a.weight@0 .a.bias@0 b.weight@1>"),
+            ("b", "6: >b.weight@0 .b.bias@0 c.weight@1>"),
+            ("c", "6: >c.weight@0 .c.bias@0 alias@1>"),
+            ("d", "6: >alias@0 .b.bias.2@0 logits.weight@1>"),
             ("logits", "5 frozen: >logits.weight@0 .logits.bias@0"),
         ],
     );
@@ -157,7 +113,7 @@ fn an_operator_without_a_rule_freezes_what_reaches_it_and_nothing_else() {
 }
 
 #[test]
-fn a_weight_that_something_else_reads_is_frozen() {
+fn a_weight_that_something_else_reads_is_copied() {
     let model = |op: &str| {
         Onnx::new(3, 6)
             .conv("a", "image", 3, 8)
@@ -170,22 +126,43 @@ fn a_weight_that_something_else_reads_is_frozen() {
     for op in ["Relu", "SomethingNew", "Identity"] {
         let model = Model::from_bytes(model(op)).expect(op);
         let [a, b, _] = &model.network().groups[..] else { panic!("three layers") };
-        assert!(a.frozen.is_some() && b.frozen.is_some(), "{op} reads both axes of b.weight");
+        assert!(a.frozen.is_none() && b.frozen.is_none(), "{op} reads b.weight as it is, and b gets another one");
+        let plan = PrunePlan { groups: vec![GroupPlan::new(b, vec![0, 3])] };
+        let pruned = Model::from_bytes(Patch::build(&model, &plan).expect(op).to_bytes()).expect(op);
+        let b = pruned.network().layers.iter().find(|layer| layer.name == "b").expect("b");
+        assert_eq!(b.spec.c_out, 2);
+        // An Identity's result becomes a tensor of its own; what any other node reads stays.
+        let kept = if op == "Identity" { "other" } else { "b.weight" };
+        assert_eq!(pruned.get(kept).expect("it stays").shape, [8, 8, 3, 3], "{op}");
     }
 }
 
 #[test]
-fn a_shape_that_is_used_twice_is_not_rewritten() {
+fn layers_that_share_a_weight_by_name_go_on_sharing_it() {
+    let model = Onnx::new(3, 6).conv("a", "image", 3, 8).conv("b", "a", 8, 8).node("Relu", "r", &["b"], &[]);
+    let model = model.node("Conv", "again", &["r", "b.weight"], &[("pads", Attr::Ints(vec![1; 4]))]).head("again", 8);
+    let model = Model::from_bytes(model.bytes()).expect("fine");
+    let group = &model.network().groups[0];
+    assert_eq!(group.members.iter().filter(|member| member.tensor == "b.weight").count(), 2, "{group:?}");
+}
+
+#[test]
+fn a_shape_that_is_used_twice_is_copied() {
     let model = Onnx::new(3, 4)
         .conv("a", "image", 3, 6)
         .initializer(support::integers("shape", &[0, 96]))
         .node("Reshape", "flat", &["a", "shape"], &[])
+        .node("Add", "other", &["shape", "shape"], &[])
         .fc("logits", "flat", 96, 5)
-        .output("logits", &[0, 5]);
-    let is_frozen = |model: &Onnx| Model::from_bytes(model.bytes()).expect("fine").network().groups[0].frozen.is_some();
-    assert!(!is_frozen(&model));
-    let exposed = model.node("Expand", "other", &["a", "shape"], &[]);
-    assert!(is_frozen(&exposed));
+        .output("logits", &[0, 5])
+        .output("other", &[2]);
+    let model = Model::from_bytes(model.bytes()).expect("fine");
+    let group = &model.network().groups[0];
+    assert!(group.frozen.is_none());
+    let patch = Patch::build(&model, &PrunePlan { groups: vec![GroupPlan::new(group, vec![1, 2, 5])] });
+    let pruned = Model::from_bytes(patch.expect("a good plan").to_bytes()).expect("fine");
+    assert_eq!(pruned.get("shape").and_then(|shape| shape.to_i64().ok()), Some(vec![0, 96]));
+    assert_eq!(pruned.get("shape.2").and_then(|shape| shape.to_i64().ok()), Some(vec![0, 48]));
 }
 
 #[test]

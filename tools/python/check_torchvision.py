@@ -15,8 +15,6 @@ removed channels disconnected from their consumers. Exit 1 if any model fails.
 import argparse
 import json
 import os
-import shlex
-import subprocess
 import sys
 import time
 import warnings
@@ -24,17 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 import common
+from locp_tools import Failed, check_shapes, disconnected, locp
+from onnx_tools import relative
 
 MODELS = ("resnet50", "vgg16_bn", "mobilenet_v2", "densenet121")
 EXPORTERS = ("ts", "dynamo")
 TOLERANCE = 1e-4
-
-
-class Failed(Exception):
-    pass
 
 
 # ---------------------------------------------------------------- exports
@@ -74,110 +69,7 @@ def export_all(names, exporters, work):
             )
 
 
-# ---------------------------------------------------------------- locp
-
-
-def locp(args, *command):
-    """Runs locp, returns its JSON, the seconds it took and its exit code."""
-    line = [str(args.locp), *map(str, command), "--format", "json", *shlex.split(args.locp_args)]
-    start = time.time()
-    try:
-        done = subprocess.run(
-            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=args.timeout
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{command[0]}: no answer within {args.timeout} s") from None
-    seconds = time.time() - start
-    try:
-        answer = json.loads(done.stdout)
-    except json.JSONDecodeError:
-        tail = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
-        raise Failed(f"{command[0]}: exit {done.returncode}: {tail}") from None
-    if str(answer.get("schema", "")).startswith("locp.error/"):
-        raise Failed(f"{command[0]}: {answer.get('kind')}: {answer.get('message')}")
-    if done.returncode != 0:
-        raise Failed(f"{command[0]}: exit {done.returncode}")
-    return answer, seconds
-
-
-# ---------------------------------------------------------------- the plan
-
-
-def positions(member, channel):
-    """Where channel number `channel` of a group sits on the member's axis."""
-    if member.get("positions") is not None:
-        return list(member["positions"][channel])
-    repeat = member.get("repeat", 1)
-    start = member.get("offset", 0) + channel * repeat
-    return list(range(start, start + repeat))
-
-
-def tensors(model):
-    """Every initializer and Constant tensor of the graph by name."""
-    found = {t.name: t for t in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            for a in node.attribute:
-                if a.name == "value":
-                    found[node.output[0]] = a.t
-    return found
-
-
-def removed_positions(plan):
-    """(tensor, axis, role) to the set of positions that the plan removes."""
-    found = {}
-    for group in plan["groups"]:
-        gone = sorted(set(range(group["channels"])) - set(group["keep"]))
-        for member in group["members"]:
-            key = (member["tensor"], member["axis"], member["role"])
-            for channel in gone:
-                found.setdefault(key, set()).update(positions(member, channel))
-    return found
-
-
-def disconnected(dense, plan):
-    """The dense model with the removed channels zeroed in their consumers' weights."""
-    model = onnx.load(dense)
-    by_name = tensors(model)
-    for (name, axis, role), gone in removed_positions(plan).items():
-        if role != "consumer" or not gone:
-            continue
-        if name not in by_name:
-            raise Failed(f"the plan names {name!r}, which the dense model has not")
-        tensor = by_name[name]
-        array = numpy_helper.to_array(tensor).copy()
-        where = [slice(None)] * array.ndim
-        where[axis] = sorted(gone)
-        array[tuple(where)] = 0
-        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-    return model.SerializeToString()
-
-
-def check_shapes(dense, pruned, plan):
-    """Every tensor of the plan lost exactly the positions that the plan says."""
-    before, after = tensors(onnx.load(dense)), tensors(onnx.load(pruned))
-    shapes = {}
-    for (name, axis, _), gone in removed_positions(plan).items():
-        shapes.setdefault(name, {}).setdefault(axis, set()).update(gone)
-    for name, axes in shapes.items():
-        if name not in before:
-            raise Failed(f"the plan names {name!r}, which the dense model has not")
-        if name not in after:
-            continue
-        want = list(before[name].dims)
-        for axis, gone in axes.items():
-            if gone and max(gone) >= want[axis]:
-                raise Failed(f"{name}: the plan removes position {max(gone)} of {want[axis]}")
-            want[axis] -= len(gone)
-        if list(after[name].dims) != want:
-            raise Failed(f"{name} is {list(after[name].dims)}, the plan makes it {want}")
-
-
 # ---------------------------------------------------------------- one model
-
-
-def relative(got, want):
-    return float(np.abs(got - want).max() / max(float(np.abs(want).max()), 1e-30))
 
 
 def images(path, batch):

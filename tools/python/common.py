@@ -1,12 +1,11 @@
-"""What the model-making and model-checking scripts share."""
-
-import collections
-from pathlib import Path
+"""What the scripts share that make models with torch."""
 
 import numpy as np
 import onnx
 import torch
 from torch import nn
+
+from onnx_tools import session, summary  # noqa: F401
 
 
 def noise(n, channels, size, seed):
@@ -100,50 +99,6 @@ def drop_stack_traces(path):
     onnx.save(model, path)
 
 
-def session(path, threads=2):
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(
-        path if isinstance(path, bytes) else str(path),
-        options,
-        providers=["CPUExecutionProvider"],
-    )
-
-
 def run(path, x, threads=2):
     s = session(path, threads)
     return s.run(None, {s.get_inputs()[0].name: np.asarray(x, np.float32)})[0]
-
-
-def summary(path):
-    """Facts about a graph that matter to a tool that edits it."""
-    m = onnx.load(path)
-    g = m.graph
-    ops = collections.Counter(
-        (f"{n.domain}::" if n.domain else "") + n.op_type for n in g.node
-    )
-    dims = lambda v: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
-    return {
-        "bytes": Path(path).stat().st_size,
-        "producer": f"{m.producer_name} {m.producer_version}",
-        "ir": m.ir_version,
-        "opset": {o.domain or "ai.onnx": o.version for o in m.opset_import},
-        "ops": dict(sorted(ops.items())),
-        "inputs": {v.name: dims(v) for v in g.input},
-        "outputs": {v.name: dims(v) for v in g.output},
-        "initializers": len(g.initializer),
-        "external": sum(t.data_location == onnx.TensorProto.EXTERNAL for t in g.initializer),
-        "raw_data": sum(t.HasField("raw_data") for t in g.initializer),
-        "weight_constants": sum(
-            n.op_type == "Constant"
-            and any(a.name == "value" and np.prod(a.t.dims) > 16 for a in n.attribute)
-            for n in g.node
-        ),
-        "value_info": len(g.value_info),
-        "functions": len(m.functions),
-        "metadata": sorted({p.key for n in g.node for p in n.metadata_props}),
-    }

@@ -67,7 +67,11 @@ fn budgets_that_make_no_sense() {
     check(&prune("1.2x"), 2, &["1.2x", "at most 1x"]);
     check(&prune("-1x"), 2, &["-1x", "above 0x"]);
     check(&prune("abc"), 2, &["`abc`", "0.6x", "12ms"]);
-    check(&prune("0.01x"), 1, &["no plan takes at most", "best that", "held by", "ask for a higher latency"]);
+    check(
+        &prune("0.01x"),
+        1,
+        &["no plan takes at most", "best that", "held by", "ask for a higher latency", "--latency", "--min-share"],
+    );
     check(&prune("0.000001ms"), 1, &["no plan takes at most"]);
 }
 

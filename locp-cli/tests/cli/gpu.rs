@@ -26,7 +26,7 @@ fn one_convolution_that_cannot_run_leaves_the_others() {
     // The T4 has no units for bf16.
     let other = SPEC.replace("f16", "bf16");
     let ran = bench(&Place::new(), "simulated:t4", &[SPEC, &other, "n8 64>64 28x28 k1 f16 nhwc"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.code, 2, "what was asked for is not complete: {}", ran.stderr);
     let report = ran.json();
     assert_eq!((&report["schema"], &report["simulated"]), (&Value::from("locp.bench/1"), &Value::from(true)));
     let rows = report["rows"].as_array().unwrap();
@@ -52,7 +52,8 @@ fn what_is_not_recorded_is_said() {
     ];
     std::fs::write(place.path("table.jsonl"), lines.join("\n") + "\n").unwrap();
     let ran = bench(&place, "recorded:table.jsonl", &[SPEC, "n8 64>120 28x28 k3 p1 f16 nhwc bias relu"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert_eq!(bench(&place, "recorded:table.jsonl", &[SPEC]).code, 0);
     let report = ran.json();
     assert_eq!(report["recorded"], true);
     let rows = report["rows"].as_array().unwrap();

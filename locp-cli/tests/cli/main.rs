@@ -6,4 +6,5 @@ mod contract;
 mod fake_gpu;
 mod gpu;
 mod place;
+mod plans;
 mod snapshots;

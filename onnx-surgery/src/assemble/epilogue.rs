@@ -76,7 +76,7 @@ impl<'a> Fusion<'a> {
     fn adds_constant(&self, node: &Node) -> bool {
         let small = |value: &Value| {
             let dims = value.dims.iter().flatten().flatten();
-            value.is_constant() && dims.filter(|&&d| d != 1).count() <= 1
+            value.is_stored() && dims.filter(|&&d| d != 1).count() <= 1
         };
         (0..2).any(|i| self.value(node, i).is_some_and(small))
     }
@@ -85,7 +85,7 @@ impl<'a> Fusion<'a> {
     fn is_residual(&self, node: usize) -> bool {
         let node = &self.graph.nodes[node];
         let (Some(a), Some(b)) = (self.value(node, 0), self.value(node, 1)) else { return false };
-        node.op == "Add" && !a.is_constant() && !b.is_constant() && a.dims == b.dims && node.inputs[0] != node.inputs[1]
+        node.op == "Add" && !a.is_stored() && !b.is_stored() && a.dims == b.dims && node.inputs[0] != node.inputs[1]
     }
 
     fn activation(&mut self, at: usize, epilogue: &mut Epilogue) {
@@ -120,7 +120,9 @@ impl<'a> Fusion<'a> {
     /// A bound of Clip: an input in newer operator sets, an attribute in older ones.
     fn bound(&self, node: &Node, input: usize, attribute: &str) -> Option<f32> {
         match self.value(node, input).map(|value| &value.kind) {
-            Some(crate::infer::Kind::Constant(id)) => self.graph.constants.get(id)?.scalar(),
+            Some(crate::infer::Kind::Stored(stored)) => {
+                self.graph.constants.get(&self.inference.root(stored.name))?.scalar()
+            }
             Some(_) => None,
             None => node.has(attribute).then(|| node.float(attribute, 0.0)),
         }

@@ -2,7 +2,7 @@
 
 use super::epilogue::Fusion;
 use crate::graph::{Graph, Node};
-use crate::infer::{Inference, Kind, Value, product};
+use crate::infer::{Inference, Value, product};
 use netspec::{Operator, Width};
 use std::collections::HashSet;
 
@@ -21,17 +21,16 @@ pub(super) fn operators(graph: &Graph, inference: &Inference, fusion: &Fusion<'_
 /// The cost of one node. One whose shapes are not known has none that could be stated.
 fn operator(node: &Node, inference: &Inference) -> Option<Operator> {
     // Layers without a known shape are reported among what is frozen, not here.
-    if matches!(node.op.as_str(), "Conv" | "Gemm" | "MatMul") {
+    if matches!(node.op.as_str(), "Conv" | "ConvTranspose" | "Gemm" | "MatMul") {
         return None;
     }
-    let output = inference.value((*node.outputs.first()?)?)?;
-    let (axis, width) = match &output.kind {
-        Kind::Channels { axis, labels } => (*axis, inference.grouping.width(labels)),
-        _ => (1, Width { fixed: output.dim(1)?, parts: vec![] }),
-    };
+    let id = (*node.outputs.first()?)?;
+    let output = inference.value(id)?;
+    let fixed = || Some((1, Width { fixed: output.dim(1)?, parts: vec![] }));
+    let (axis, width) = inference.width(id).or_else(fixed)?;
     let channels = output.dim(axis).filter(|&channels| channels > 0)?;
     let inputs = node.inputs.iter().flatten().filter_map(|&id| inference.value(id));
-    let images = inputs.filter(|value| !value.is_constant() && value.ints.is_none());
+    let images = inputs.filter(|value| !value.is_stored() && value.ints.is_none());
     let moved = images.chain([output]).map(per_image).try_fold(0usize, |sum, n| sum.checked_add(n?))?;
     Some(Operator { name: node.name.clone(), op: node.op.clone(), width, elements_per_channel: moved / channels })
 }

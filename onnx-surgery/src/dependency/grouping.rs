@@ -1,6 +1,7 @@
 //! From united labels to channel groups.
 
-use super::{Dependencies, FIXED, Labels, find};
+use super::rectangle::shrinking;
+use super::{Dependencies, FIXED, Labels, Layout, find};
 use netspec::{ChannelGroup, Frozen, GroupId, IndexMap, Member, Part, Role, Width};
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,8 +14,29 @@ pub struct Grouping {
     pub groups: Vec<ChannelGroup>,
     /// The reasons that froze something.
     pub frozen: Vec<Frozen>,
-    /// Group of every label, or `NONE`.
+    /// Group of every label, or `NONE`, and its channel there.
     group_of: Vec<u32>,
+    channel_of: Vec<u32>,
+    /// A name for the class of every label.
+    class: Vec<u32>,
+}
+
+/// Some neighboring positions of a tensor's axis: a length that may follow channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Where the tensor's channels are.
+    pub layout: Layout,
+    /// The axis.
+    pub axis: usize,
+    /// The positions.
+    pub range: std::ops::Range<usize>,
+}
+
+impl Extent {
+    /// A whole axis that carries channels.
+    pub fn whole(layout: &Layout, axis: usize) -> Extent {
+        Extent { layout: layout.clone(), axis, range: 0..layout.len(axis) }
+    }
 }
 
 /// What tells one class of labels from another: where it occurs how often, and why it is frozen.
@@ -27,10 +49,10 @@ struct Signature {
 }
 
 impl Grouping {
-    pub(super) fn new(mut deps: Dependencies) -> Grouping {
+    pub(super) fn new(deps: &mut Dependencies) -> Grouping {
         let n = deps.parent.len();
         let class: Vec<u32> = (0..n as u32).map(|label| find(&mut deps.parent, label)).collect();
-        let signatures = signatures(&deps, &class);
+        let signatures = signatures(deps, &class);
 
         // Classes in ascending order of their roots are in the order of their first producer's channels.
         let mut groups: Vec<ChannelGroup> = Vec::new();
@@ -39,7 +61,8 @@ impl Grouping {
         let (mut group_of, mut channel_of) = (vec![NONE; n], vec![0u32; n]);
         for root in (0..n).filter(|&label| class[label] as usize == label) {
             let signature = &signatures[root];
-            let is_producer = |place: &&(u32, u32)| deps.slots[place.0 as usize].role == Role::Producer;
+            let is_producer =
+                |place: &&(u32, u32)| deps.slots.get(place.0 as usize).is_some_and(|slot| slot.role == Role::Producer);
             let producers = signature.places.iter().filter(is_producer).count();
             if producers == 0 {
                 continue;
@@ -51,11 +74,12 @@ impl Grouping {
                     let reason = signature.frozen.checked_sub(1).map(|i| &deps.reasons[i as usize]);
                     groups.push(ChannelGroup {
                         id: GroupId(groups.len()),
-                        name: name_of(&deps, root),
+                        name: name_of(deps, root),
                         channels: 0,
                         members: vec![],
                         residual: signature.residual && producers > 1,
                         frozen: reason.map(|f| format!("`{}` ({}) {}", f.node, f.op, f.reason)),
+                        constraints: vec![],
                     });
                     groups.len() as u32 - 1
                 }),
@@ -69,11 +93,53 @@ impl Grouping {
             group_of[label] = group_of[class[label] as usize];
             channel_of[label] = channel_of[class[label] as usize];
         }
-        add_members(&deps, &mut groups, &group_of, &channel_of);
+        add_members(deps, &mut groups, &group_of, &channel_of);
         let reported: BTreeSet<u32> = by_signature.keys().map(|s| s.frozen).filter(|&reason| reason != 0).collect();
         let frozen = reported.into_iter().map(|reason| deps.reasons[reason as usize - 1].clone()).collect();
         finish_groups(&mut groups);
-        Grouping { groups, frozen, group_of }
+        Grouping { groups, frozen, group_of, channel_of, class }
+    }
+
+    /// What the length of each axis of a tensor follows, if it follows anything.
+    pub fn widths(&self, layout: &Layout) -> Vec<(usize, Width)> {
+        let axis = match layout.axes()[..] {
+            [] => return vec![],
+            [axis] => axis,
+            _ => match self.shrinking(layout) {
+                Some(axis) => axis,
+                None => return vec![],
+            },
+        };
+        vec![(axis, self.width(&layout.line(axis)))]
+    }
+
+    /// The one of several labelled axes that shrinks.
+    fn shrinking(&self, layout: &Layout) -> Option<usize> {
+        let (grid, labels) = layout.grid();
+        let class = |label| if label == FIXED { FIXED } else { self.class[label as usize] };
+        let classes: Vec<u32> = labels.iter().map(class).collect();
+        shrinking(&grid, &classes).map(|i| grid[i].0)
+    }
+
+    /// What a part of an axis follows.
+    pub fn extent(&self, extent: &Extent) -> Width {
+        let Extent { layout, axis, range } = extent;
+        let shrinks =
+            layout.only_axis() == Some(*axis) || (layout.carries(*axis) && self.shrinking(layout) == Some(*axis));
+        if shrinks {
+            self.width(&layout.line(*axis).select(range.clone()))
+        } else {
+            Width { fixed: range.len(), parts: vec![] }
+        }
+    }
+
+    /// Which positions stay if a channel of a group stays where `stays` says so.
+    pub fn survivors(&self, labels: &Labels, stays: impl Fn(GroupId, usize) -> bool) -> Vec<bool> {
+        let survives = |label: u32| {
+            let group = if label == FIXED { NONE } else { self.group_of[label as usize] };
+            group == NONE || stays(GroupId(group as usize), self.channel_of[label as usize] as usize)
+        };
+        labels.iter().map(survives).collect()
     }
 
     /// What the length of an axis with these labels follows.
@@ -101,8 +167,8 @@ impl Grouping {
 
 fn signatures(deps: &Dependencies, class: &[u32]) -> Vec<Signature> {
     let mut signatures = vec![Signature::default(); class.len()];
-    for (slot, recorded) in deps.slots.iter().enumerate() {
-        for label in recorded.labels.iter().filter(|&label| label != FIXED) {
+    for (slot, labels) in deps.slots.iter().map(|slot| &slot.labels).chain(&deps.parts).enumerate() {
+        for label in labels.iter().filter(|&label| label != FIXED) {
             let places = &mut signatures[class[label as usize] as usize].places;
             match places.last_mut() {
                 Some((last, n)) if *last == slot as u32 => *n += 1,

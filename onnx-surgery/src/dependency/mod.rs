@@ -24,7 +24,7 @@
 //! let flat = a.merged(1, 4);
 //! network.member("fc.weight", 1, Role::Consumer, &flat)?;
 //!
-//! let grouping = network.finish();
+//! let grouping = network.group();
 //! let [group] = &grouping.groups[..] else { panic!("one group") };
 //! assert_eq!((group.channels, group.residual, group.members.len()), (8, true, 3));
 //! assert_eq!(group.members[2].map.positions(1), [4, 5, 6, 7]);
@@ -34,9 +34,12 @@
 
 mod grouping;
 mod labels;
+mod layout;
+mod rectangle;
 
-pub use grouping::Grouping;
+pub use grouping::{Extent, Grouping};
 pub use labels::Labels;
+pub use layout::Layout;
 
 use labels::FIXED;
 use netspec::{Frozen, Role};
@@ -85,6 +88,10 @@ pub struct Dependencies {
     slots: Vec<Slot>,
     slot_of: HashMap<String, Vec<usize>>,
     reasons: Vec<Frozen>,
+    /// Parts of axes whose lengths matter by themselves.
+    parts: Vec<Labels>,
+    /// Tensors whose channels stand on several axes, and why others must go with them.
+    rectangles: Vec<(Layout, Reason)>,
 }
 
 impl Dependencies {
@@ -201,8 +208,30 @@ impl Dependencies {
         slots.map(|&s| (self.slots[s].axis, self.slots[s].labels.clone())).collect()
     }
 
-    /// The channel groups.
-    pub fn finish(self) -> Grouping {
+    /// The number of these channels matters by itself: a group has all of them or none.
+    ///
+    /// For what takes a part of an axis, as Slice and Split do, and for numbers that count channels.
+    pub fn part(&mut self, labels: &Labels) {
+        if !self.parts.iter().rev().take(8).any(|known| known.is_same(labels)) {
+            self.parts.push(labels.clone());
+        }
+    }
+
+    /// Takes a tensor out of the groups again: another one with the same channels stands for it.
+    pub fn forget(&mut self, tensor: &str) {
+        for slot in self.slot_of.remove(tensor).unwrap_or_default() {
+            self.slots[slot].labels = Labels::fixed(0);
+        }
+    }
+
+    /// A number for what each position is united with by now; equal numbers live and die together.
+    pub fn classes(&mut self, labels: &Labels) -> Vec<u32> {
+        labels.iter().map(|label| if label == FIXED { FIXED } else { find(&mut self.parent, label) }).collect()
+    }
+
+    /// The channel groups, after everything that must have a shape of its own got one.
+    pub fn group(&mut self) -> Grouping {
+        self.settle();
         Grouping::new(self)
     }
 }

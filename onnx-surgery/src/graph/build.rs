@@ -28,6 +28,8 @@ impl Names {
 impl Graph {
     /// Takes the decoded model apart. `file_bytes` bounds what shapes may ask for.
     pub(crate) fn new(model: ModelProto, file_bytes: usize) -> Result<Graph, ModelError> {
+        let own = model.opset_import.iter().filter(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
+        let opset = own.map(|set| set.version).max().unwrap_or(1);
         let proto = model.graph.unwrap_or_default();
         let mut names = Names::default();
         let mut made = HashSet::new();
@@ -88,6 +90,7 @@ impl Graph {
             names: names.names,
             ids: names.ids,
             constants,
+            opset,
             file_bytes,
         })
     }

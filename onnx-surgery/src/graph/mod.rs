@@ -4,6 +4,7 @@ mod build;
 mod order;
 
 use crate::constant::Constant;
+use crate::packed::TensorProto;
 use crate::proto::AttributeProto;
 use netspec::ElementType;
 use std::collections::HashMap;
@@ -61,6 +62,14 @@ impl Node {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
+    pub(crate) fn floats(&self, name: &str) -> Option<&[f32]> {
+        self.attribute(name).map(|a| a.floats.as_slice())
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> Option<&TensorProto> {
+        self.attribute(name).and_then(|a| a.t.as_ref())
+    }
+
     /// A text attribute; one that is no text reads as empty.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.attribute(name).and_then(|a| std::str::from_utf8(&a.s).ok()).unwrap_or("")
@@ -88,6 +97,8 @@ pub(crate) struct Graph {
     pub(crate) batch_names: Vec<String>,
     /// Shapes that the file states, with the names of symbolic dims.
     pub(crate) stated: HashMap<TensorId, Vec<StatedDim>>,
+    /// The version of ONNX's own operators.
+    pub(crate) opset: i64,
     /// Elements that the file's bytes could hold at most: a bound for what shapes may ask.
     pub(crate) file_bytes: usize,
 }
@@ -103,6 +114,17 @@ pub(crate) enum StatedDim {
 impl Graph {
     pub(crate) fn name(&self, id: TensorId) -> &str {
         &self.names[id.0 as usize]
+    }
+
+    /// The number of a tensor's name, a new one if need be.
+    pub(crate) fn id(&mut self, name: &str) -> TensorId {
+        if let Some(&id) = self.ids.get(name) {
+            return id;
+        }
+        let id = TensorId(self.names.len() as u32);
+        self.names.push(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        id
     }
 
     /// The shape that the file states for a tensor, at a batch size.

@@ -1,13 +1,14 @@
 //! What a rule sees of the walk.
 
 use super::claims::Claims;
-use super::rules::Reads;
-use super::{Inference, Int, Kind, Origin, Value};
+use super::value::{Reader, Stored, Written};
+use super::{Int, Kind, Origin, Value};
 use crate::constant::Constant;
-use crate::dependency::{Dependencies, Labels, Mismatch, Reason};
+use crate::dependency::{Dependencies, Extent, Labels, Mismatch, Reason};
 use crate::error::ModelError;
 use crate::graph::{Dims, Graph, Node, TensorId};
-use netspec::{ConvSpec, Frozen, Role};
+use netspec::{ConvSpec, ElementType, Frozen};
+use std::collections::HashMap;
 
 /// Why a rule gives up.
 pub(crate) enum Stop {
@@ -29,18 +30,46 @@ pub(crate) struct LayerDraft {
 }
 
 /// A number in the file that counts channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CountAt {
-    /// The attribute `group` of the node at this index of the graph.
-    Groups(usize),
+    /// An attribute of the node at this index of the graph, or an element of it if it is a list.
+    Attribute { node: usize, name: &'static str, element: Option<usize> },
     /// An element of a constant.
-    Element(TensorId, usize),
+    Element(Written),
 }
 
-/// Where a count stands, and the channels that it counts.
+/// Where a count stands, and what it counts.
 pub(crate) struct Count {
     pub(crate) at: CountAt,
+    pub(crate) extent: Extent,
+    /// Whether the number is minus the count, as one that counts from the end.
+    pub(crate) is_negative: bool,
+}
+
+/// A list of positions in the file: those that go leave it, and the others are renumbered.
+pub(crate) struct Renumber {
+    pub(crate) name: TensorId,
+    pub(crate) reader: Reader,
+    /// The labels of the axis that the list points into.
     pub(crate) labels: Labels,
+    pub(crate) positions: Vec<usize>,
+}
+
+/// A name that an Identity gave a constant.
+#[derive(Clone, Copy)]
+pub(crate) struct Alias {
+    /// The Identity's input, which may be such a name itself.
+    pub(crate) of: TensorId,
+    pub(crate) root: TensorId,
+    /// The Identity's index in the graph.
+    pub(crate) node: usize,
+}
+
+/// A weight as a node sees it.
+pub(crate) struct Weight {
+    pub(crate) name: TensorId,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) element: Result<ElementType, i32>,
 }
 
 /// The walk's state, and the node it is at.
@@ -48,12 +77,19 @@ pub(crate) struct Cx<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) batch: usize,
     pub(crate) deps: Dependencies,
-    index: usize,
-    values: Vec<Option<Value>>,
-    claims: Claims,
-    layers: Vec<LayerDraft>,
-    counts: Vec<Count>,
-    unmeasurable: Vec<Frozen>,
+    pub(super) index: usize,
+    pub(super) values: Vec<Option<Value>>,
+    /// The constant behind a name that an Identity gave it.
+    pub(super) aliases: HashMap<TensorId, Alias>,
+    /// Shapes of the constants that ConstantOfShape makes.
+    pub(super) fills: HashMap<TensorId, Vec<Int>>,
+    pub(super) claims: Claims,
+    pub(super) layers: Vec<LayerDraft>,
+    pub(super) counts: Vec<Count>,
+    pub(super) renumbers: Vec<Renumber>,
+    /// Lengths that must stay equal, or at least whole where they are divided; and who needs it.
+    pub(super) equalities: Vec<(super::Follows, Option<Extent>, Reason)>,
+    pub(super) unmeasurable: Vec<Frozen>,
     /// The reason for "depends on no image", which freezes nothing by itself.
     free: Reason,
     /// Positions that labels without a weight behind them may still take.
@@ -74,9 +110,13 @@ impl<'g> Cx<'g> {
             deps,
             index: 0,
             values: vec![None; graph.names.len()],
+            aliases: HashMap::new(),
+            fills: HashMap::new(),
             claims: Claims::default(),
             layers: vec![],
             counts: vec![],
+            renumbers: vec![],
+            equalities: vec![],
             unmeasurable: vec![],
             free,
             positions_left: graph.file_bytes.saturating_add(1 << 20),
@@ -90,13 +130,19 @@ impl<'g> Cx<'g> {
             let reason = cx.deps.reason(Frozen { node: input.name.clone(), op: "Input".to_owned(), reason });
             cx.values[graph.ids[&input.name].0 as usize] = Some(Value { dims, ints: None, kind: Kind::Fixed(reason) });
         }
-        for (&id, constant) in &graph.constants {
+        for (&name, constant) in &graph.constants {
             let ints = constant.integers().map(|list| {
-                let int = |(i, value)| Int { value: Some(value), origin: Origin::Written(id, i) };
+                let int = |(element, value)| Int {
+                    value: Some(value),
+                    real: None,
+                    origin: Origin::Written(Written { name, element, reader: None }),
+                };
                 list.into_iter().enumerate().map(int).collect()
             });
             let dims = Some(constant.dims.iter().map(|&d| Some(d)).collect());
-            cx.values[id.0 as usize] = Some(Value { dims, ints, kind: Kind::Constant(id) });
+            let axes = (0..constant.dims.len()).map(Some).collect();
+            let kind = Kind::Stored(Stored { name, axes, element: constant.element, via: None, lengths: vec![] });
+            cx.values[name.0 as usize] = Some(Value { dims, ints, kind });
         }
         Ok(cx)
     }
@@ -131,6 +177,10 @@ impl<'g> Cx<'g> {
         Stop::Refuse(Box::new(ModelError::Contradiction { node, op, why: why.into() }))
     }
 
+    pub(crate) fn mismatch(&self, mismatch: Mismatch) -> Stop {
+        self.refuse(mismatch.to_string())
+    }
+
     /// What is known of an input, if the node has it.
     pub(crate) fn optional(&self, input: usize) -> Option<&Value> {
         let id = (*self.node().inputs.get(input)?)?;
@@ -142,35 +192,92 @@ impl<'g> Cx<'g> {
         self.optional(input).ok_or_else(|| self.refuse(format!("its input number {input} is missing")))
     }
 
-    /// An input whose elements are in the file, and its number.
-    pub(crate) fn constant(&self, input: usize) -> Result<(TensorId, &'g Constant), Stop> {
-        match self.input(input)?.kind {
-            Kind::Constant(id) => Ok((id, &self.graph.constants[&id])),
-            _ => Err(Stop::Freeze(format!("computes its input number {input} (a weight) at run time"))),
+    /// What is known of every input.
+    pub(crate) fn inputs(&self) -> Result<Vec<Value>, Stop> {
+        (0..self.node().inputs.len()).map(|i| self.input(i).cloned()).collect()
+    }
+
+    /// The constant with a name, its own or one that an Identity gave it.
+    pub(crate) fn constant_named(&self, name: TensorId) -> Option<&'g Constant> {
+        self.graph.constants.get(&self.aliases.get(&name).map_or(name, |alias| alias.root))
+    }
+
+    /// An input whose elements are in the file, for rules that read them.
+    pub(crate) fn constant(&self, input: usize) -> Result<&'g Constant, Stop> {
+        let at_run_time = || Stop::Freeze(format!("computes its input number {input} at run time"));
+        match &self.input(input)?.kind {
+            Kind::Stored(stored) if stored.axes.iter().copied().eq((0..stored.axes.len()).map(Some)) => {
+                self.constant_named(stored.name).ok_or_else(at_run_time)
+            }
+            _ => Err(at_run_time()),
         }
+    }
+
+    /// An input that is made of a constant, for rules that only need its shape.
+    pub(crate) fn weight(&self, input: usize) -> Result<Weight, Stop> {
+        let at_run_time = || Stop::Freeze(format!("computes its input number {input} (a weight) at run time"));
+        let value = self.input(input)?;
+        let Kind::Stored(stored) = &value.kind else { return Err(at_run_time()) };
+        let dims = value.dims.iter().flatten().copied().collect::<Option<Vec<usize>>>().ok_or_else(at_run_time)?;
+        Ok(Weight { name: stored.name, dims, element: stored.element })
+    }
+
+    /// An Identity gives a constant another name.
+    pub(crate) fn alias(&mut self, name: TensorId, alias: TensorId) {
+        let root = self.aliases.get(&name).map_or(name, |before| before.root);
+        self.aliases.insert(alias, Alias { of: name, root, node: self.index });
+    }
+
+    /// A tensor of one value has a shape of these numbers.
+    pub(crate) fn fill(&mut self, name: TensorId, mut shape: Vec<Int>) {
+        shape.iter_mut().for_each(|int| self.sign(&mut int.origin));
+        self.fills.insert(name, shape);
     }
 
     /// A list of integers, from an input or (in older operator sets) an attribute.
     pub(crate) fn integers(&mut self, input: usize, attribute: &str) -> Result<Option<Vec<i64>>, Stop> {
-        let Some(value) = self.optional(input) else { return Ok(self.node().ints(attribute).map(<[i64]>::to_vec)) };
-        let unknown = || Stop::Freeze(format!("computes `{attribute}` at run time"));
-        let ints = value.ints.clone().ok_or_else(unknown)?;
+        let Some(ints) = self.numbers(input, attribute)? else { return Ok(None) };
         let reason = self.reason("reads a number that would have to change");
         ints.iter().for_each(|int| self.expose(int, reason));
+        let unknown = || Stop::Freeze(format!("computes `{attribute}` at run time"));
         ints.iter().map(|int| int.value).collect::<Option<Vec<i64>>>().ok_or_else(unknown).map(Some)
+    }
+
+    /// The same for rules that say themselves what becomes of each integer. Attributes come as free ones.
+    pub(crate) fn numbers(&self, input: usize, attribute: &str) -> Result<Option<Vec<Int>>, Stop> {
+        let free = |list: &[i64]| list.iter().map(|&i| Int::free(Some(i))).collect();
+        let Some(value) = self.optional(input) else { return Ok(self.node().ints(attribute).map(free)) };
+        let ints = value.ints.clone();
+        ints.map(Some).ok_or_else(|| Stop::Freeze(format!("computes `{attribute}` at run time")))
     }
 
     /// Writes what is known of an output.
     pub(crate) fn set(&mut self, output: usize, value: Value) {
-        if let Some(Some(id)) = self.node().outputs.get(output) {
-            self.values[id.0 as usize] = Some(value);
+        let Some(Some(id)) = self.node().outputs.get(output) else { return };
+        if let Some(layout) = value.layout()
+            && layout.only_axis().is_none()
+        {
+            let reason = self.reason("ties channels that may go to some that must stay");
+            self.deps.rectangle(layout, reason);
         }
+        self.values[id.0 as usize] = Some(value);
     }
 
-    /// Writes an output that depends on no image.
-    pub(crate) fn set_ints(&mut self, dims: Dims, ints: Vec<Int>) {
+    /// Writes an output that depends on no image. Its numbers were read by this node.
+    pub(crate) fn set_ints(&mut self, dims: Dims, mut ints: Vec<Int>) {
+        ints.iter_mut().for_each(|int| self.sign(&mut int.origin));
         let kind = Kind::Fixed(self.free);
         self.set(0, Value { dims: Some(dims), ints: Some(ints), kind });
+    }
+
+    /// Writes down who read a number first.
+    pub(crate) fn sign(&self, origin: &mut Origin) {
+        if let Origin::Written(written) = origin
+            && written.reader.is_none()
+        {
+            let input = self.node().inputs.iter().position(|id| *id == Some(written.name));
+            written.reader = input.map(|input| Reader { node: self.index, input });
+        }
     }
 
     /// Whether any output but the first is used.
@@ -188,24 +295,6 @@ impl<'g> Cx<'g> {
         Ok(())
     }
 
-    /// A constant input's axis follows these channels.
-    pub(crate) fn claim(&mut self, input: usize, axis: usize, role: Role, labels: &Labels) -> Result<(), Stop> {
-        let (id, _) = self.constant(input)?;
-        self.claims.claim(id, axis);
-        let name = self.graph.name(id);
-        let result = self.deps.member(name, axis, role, labels);
-        result.map_err(|mismatch| self.mismatch(mismatch))
-    }
-
-    /// A number in the file counts these channels.
-    pub(crate) fn count(&mut self, at: CountAt, labels: Labels) {
-        self.counts.push(Count { at, labels });
-    }
-
-    pub(crate) fn mismatch(&self, mismatch: Mismatch) -> Stop {
-        self.refuse(mismatch.to_string())
-    }
-
     pub(crate) fn layer(&mut self, layer: LayerDraft) {
         self.layers.push(layer);
     }
@@ -220,87 +309,5 @@ impl<'g> Cx<'g> {
             format!("{reason} (it comes from `{node}`, {op})")
         };
         self.unmeasurable.push(Frozen { node: node.name.clone(), op: node.op.clone(), reason });
-    }
-
-    /// What an output carries whose rule knows its shape, but not where the input's channels went: nothing that
-    /// can change, and neither can they.
-    pub(crate) fn lose_channels(&mut self, input: &Value, reason: &str) -> Kind {
-        let reason = self.reason(reason);
-        if let Some((_, labels)) = input.channels() {
-            self.deps.freeze(labels, reason);
-        }
-        Kind::Fixed(reason)
-    }
-
-    /// An integer is used for something that must not change with channels.
-    pub(crate) fn expose(&mut self, int: &Int, reason: Reason) {
-        match &int.origin {
-            Origin::Written(id, element) => self.claims.expose(*id, *element, reason),
-            Origin::Follows(labels) => self.deps.freeze(labels, reason),
-            Origin::Free => (),
-        }
-    }
-
-    /// Behind a rule: what the node read without claiming it must not change.
-    pub(super) fn leave(&mut self, reads: Reads) {
-        let node = self.node();
-        for id in node.all_inputs() {
-            let Some(value) = self.values[id.0 as usize].clone() else { continue };
-            if let (Kind::Constant(root), true) = (&value.kind, reads != Reads::Aliases) {
-                self.claims.read(*root, self.index);
-            }
-            if let (Some(ints), Reads::Images) = (&value.ints, reads) {
-                let reason = self.reason("reads a number that would have to change");
-                ints.iter().for_each(|int| self.expose(int, reason));
-            }
-        }
-        self.claims.end_node();
-    }
-
-    /// Nothing that reaches this node may change; what leaves it is unknown.
-    pub(super) fn freeze_node(&mut self, reason: &str) {
-        let node = self.node();
-        let reason = self.reason(reason);
-        for id in node.all_inputs() {
-            if let Some((_, labels)) = self.values[id.0 as usize].as_ref().and_then(Value::channels) {
-                let labels = labels.clone();
-                self.deps.freeze(&labels, reason);
-            }
-        }
-        for &id in node.outputs.iter().flatten() {
-            if !self.graph.constants.contains_key(&id) {
-                let dims = self.graph.stated_dims(id, self.batch);
-                self.values[id.0 as usize] = Some(Value { dims, ints: None, kind: Kind::Fixed(reason) });
-            }
-        }
-        // What a rule claimed before it gave up does not count.
-        self.claims.end_node();
-        self.leave(Reads::Images);
-    }
-
-    /// Whether the node's result is a list of integers or stands in the file.
-    pub(super) fn is_folded(&self) -> bool {
-        let mut outputs = self.node().outputs.iter().flatten();
-        outputs.all(|id| self.values[id.0 as usize].as_ref().is_some_and(|v| v.ints.is_some() || v.is_constant()))
-    }
-
-    pub(super) fn finish(mut self, folded: Vec<bool>) -> Inference {
-        for output in &self.graph.outputs {
-            let id = self.graph.ids[&output.name];
-            let reason = "is a model output, whose shape must not change".to_owned();
-            let reason = self.deps.reason(Frozen { node: output.name.clone(), op: "Output".to_owned(), reason });
-            let Some(value) = self.values[id.0 as usize].clone() else { continue };
-            match &value.kind {
-                Kind::Channels { labels, .. } => self.deps.freeze(labels, reason),
-                Kind::Constant(root) => self.claims.read_whole(*root, reason),
-                Kind::Fixed(_) => (),
-            }
-            value.ints.iter().flatten().for_each(|int| self.expose(int, reason));
-        }
-        self.claims.settle(self.graph, &mut self.deps, &self.counts);
-        let grouping = self.deps.finish();
-        let counts = self.counts.iter().map(|count| (count.at, grouping.width(&count.labels))).collect();
-        let Cx { values, layers, unmeasurable, .. } = self;
-        Inference { grouping, values, layers, counts, folded, unmeasurable }
     }
 }

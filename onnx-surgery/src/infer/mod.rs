@@ -4,19 +4,24 @@
 //! node's inputs from a [`Cx`] and writes what follows for the outputs. An operator without a rule, or one
 //! whose rule does not cover what the node does, freezes exactly the channels that reach it.
 
+mod channels;
 mod claims;
 mod cx;
+mod finish;
 pub(crate) mod rules;
 mod value;
 
-pub(crate) use cx::{Count, CountAt, Cx, LayerDraft, Stop};
-pub(crate) use value::{Int, Kind, Origin, Value, product};
+pub(crate) use claims::Readers;
+use cx::Renumber;
+pub(crate) use cx::{Alias, Count, CountAt, Cx, LayerDraft, Stop};
+pub(crate) use value::{Follows, Int, Kind, Origin, Reader, Stored, Value, product};
 
 use crate::dependency::Grouping;
 use crate::error::ModelError;
 use crate::graph::{Graph, TensorId};
 use netspec::{Frozen, Width};
 use rules::Reads;
+use std::collections::{HashMap, HashSet};
 
 /// All that the walk found.
 pub(crate) struct Inference {
@@ -24,34 +29,56 @@ pub(crate) struct Inference {
     /// What is known about each tensor, by its number.
     pub(crate) values: Vec<Option<Value>>,
     pub(crate) layers: Vec<LayerDraft>,
-    /// Numbers in the file that follow channels.
-    pub(crate) counts: Vec<(CountAt, Width)>,
+    /// Numbers in the file that count channels.
+    pub(crate) counts: Vec<Count>,
+    /// Lists of positions in the file that point at channels.
+    pub(crate) renumbers: Vec<Renumber>,
+    /// Who reads which constant, by its name or that of an Identity behind it.
+    pub(crate) readers: Readers,
+    /// Constants by the names that their copies would have.
+    pub(crate) copies: HashMap<String, TensorId>,
+    /// Constants that something reads that cannot change.
+    pub(crate) whole: HashSet<TensorId>,
+    /// The constant behind a name that an Identity gave it.
+    pub(crate) aliases: HashMap<TensorId, Alias>,
+    /// Constants that ConstantOfShape makes, whose elements are nowhere.
+    pub(crate) fills: HashSet<TensorId>,
     /// Nodes (by index) whose results depend on no image: shapes and their arithmetic.
     pub(crate) folded: Vec<bool>,
     /// Layers whose shape is not known.
     pub(crate) unmeasurable: Vec<Frozen>,
+    /// The first node that was not followed, or the first one of a quantized model.
+    pub(crate) stopped: Option<Frozen>,
 }
 
 /// Walks the graph at a batch size.
 pub(crate) fn infer(graph: &Graph, batch: usize) -> Result<Inference, ModelError> {
     let mut cx = Cx::new(graph, batch)?;
     let mut folded = Vec::with_capacity(graph.nodes.len());
+    let (mut stopped, mut is_quantized) = (None, false);
     for index in 0..graph.nodes.len() {
         cx.enter(index);
         let rule = rules::rule_for(cx.node());
-        let reads = rule.map_or(Reads::Images, |rule| rule.reads);
+        let reads = rule.as_ref().map_or(Reads::Images, |rule| rule.reads);
         let result = match rule {
-            Some(rule) => (rule.apply)(&mut cx),
-            None => Err(Stop::Freeze("has no rule here, so the channels that reach it must all stay".to_owned())),
+            Ok(rule) => (rule.apply)(&mut cx),
+            Err(reason) => Err(Stop::Freeze(reason.to_owned())),
         };
         match result {
             Ok(()) => cx.leave(reads),
-            Err(Stop::Freeze(reason)) => cx.freeze_node(&reason),
+            Err(Stop::Freeze(reason)) => {
+                cx.freeze_node(&reason);
+                let node = cx.node();
+                if stopped.as_ref().is_none_or(|_| reason == rules::QUANTIZED && !is_quantized) {
+                    is_quantized = reason == rules::QUANTIZED;
+                    stopped = Some(Frozen { node: node.name.clone(), op: node.op.clone(), reason });
+                }
+            }
             Err(Stop::Refuse(error)) => return Err(*error),
         }
         folded.push(cx.is_folded());
     }
-    Ok(cx.finish(folded))
+    Ok(Inference { stopped, ..cx.finish(folded) })
 }
 
 impl Inference {
@@ -59,9 +86,13 @@ impl Inference {
         self.values.get(id.0 as usize).and_then(Option::as_ref)
     }
 
-    /// What a tensor's channel axis follows, if it has one that can change.
+    /// The constant that is read by a name.
+    pub(crate) fn root(&self, name: TensorId) -> TensorId {
+        self.aliases.get(&name).map_or(name, |alias| alias.root)
+    }
+
+    /// The axis of a tensor that can change, and what its length follows.
     pub(crate) fn width(&self, id: TensorId) -> Option<(usize, Width)> {
-        let (axis, labels) = self.value(id)?.channels()?;
-        Some((axis, self.grouping.width(labels)))
+        self.grouping.widths(self.value(id)?.layout()?).into_iter().next()
     }
 }

@@ -6,6 +6,7 @@ use crate::error::SurgeryError;
 use crate::graph::{Dims, Graph, TensorId};
 use crate::infer::{Inference, infer};
 use netspec::{ElementType, PrunePlan};
+use std::collections::{HashMap, HashSet};
 
 impl Patch<'_> {
     /// Walks the patched graph. Every activation must have the shape that the plan predicts for it, inputs and
@@ -17,7 +18,7 @@ impl Patch<'_> {
         let kept = kept(self.model, plan);
         for index in 0..patched.names.len() {
             let id = TensorId(index as u32);
-            let Some(before) = self.model.inference.value(id).filter(|value| !value.is_constant()) else { continue };
+            let Some(before) = self.model.inference.value(id).filter(|value| !value.is_stored()) else { continue };
             let expected = expected(&self.model.inference, id, before.dims.clone(), &kept);
             let found = after.value(id).and_then(|value| value.dims.clone());
             if expected != found {
@@ -31,28 +32,50 @@ impl Patch<'_> {
     /// The graph with the changes applied to shapes and numbers. Weights keep their old data, which no shape reads.
     fn patched_graph(&self) -> Graph {
         let mut graph = self.model.graph.clone();
-        let place_of: std::collections::HashMap<usize, usize> =
+        let index_of: HashMap<usize, usize> =
             graph.nodes.iter().enumerate().map(|(index, node)| (node.place, index)).collect();
+        let mut dropped = HashSet::new();
         for change in &self.changes {
             match change {
+                Change::Copy { tensor, copy, readers, identity } => {
+                    // A copy is one of the tensor as it was.
+                    let source = self.model.graph.constants[&self.model.graph.ids[tensor]].clone();
+                    let id = graph.id(copy);
+                    graph.constants.insert(id, source);
+                    for (place, input) in readers {
+                        graph.nodes[index_of[place]].inputs[*input] = Some(id);
+                    }
+                    dropped.extend(*identity);
+                }
+                Change::Attribute { place, name, element, after, .. } => {
+                    let node = &mut graph.nodes[index_of[place]];
+                    for attribute in node.attributes.iter_mut().filter(|a| a.name == *name) {
+                        match element {
+                            Some(i) => attribute.ints[*i] = *after,
+                            None => attribute.i = *after,
+                        }
+                    }
+                }
                 Change::Shrink { tensor, axis, removed, .. } => {
                     if let Some(constant) = graph.constants.get_mut(&graph.ids[tensor]) {
                         constant.dims[*axis] -= removed.len();
                     }
-                }
-                Change::Groups { place, after, .. } => {
-                    let node = &mut graph.nodes[place_of[place]];
-                    let group = node.attributes.iter_mut().filter(|a| a.name == "group");
-                    group.for_each(|attribute| attribute.i = *after as i64);
                 }
                 Change::Number { tensor, index, after, .. } => {
                     if let Some(constant) = graph.constants.get_mut(&graph.ids[tensor]) {
                         constant.data = with_number(constant.element, &constant.data, *index, *after).into();
                     }
                 }
+                Change::Positions { tensor, after, .. } => {
+                    if let Some(constant) = graph.constants.get_mut(&graph.ids[tensor]) {
+                        constant.dims = vec![after.len()];
+                        constant.data = integers(constant.element, after).into();
+                    }
+                }
                 Change::Zero { .. } | Change::Stated { .. } => (),
             }
         }
+        graph.nodes.retain(|node| !dropped.contains(&node.place));
         graph
     }
 }
@@ -66,9 +89,15 @@ fn expected(before: &Inference, id: TensorId, dims: Option<Dims>, kept: &[usize]
 }
 
 /// A constant's data with one integer replaced.
-pub(super) fn with_number(element: Result<ElementType, i32>, data: &[u8], index: usize, number: usize) -> Vec<u8> {
-    let bytes = element.map_or(8, ElementType::bytes);
+pub(super) fn with_number(element: Result<ElementType, i32>, data: &[u8], index: usize, number: i64) -> Vec<u8> {
+    let new = integers(element, &[number]);
     let mut data = data.to_vec();
-    data[index * bytes..(index + 1) * bytes].copy_from_slice(&(number as u64).to_le_bytes()[..bytes]);
+    data[index * new.len()..(index + 1) * new.len()].copy_from_slice(&new);
     data
+}
+
+/// Integers as a constant of this type has them.
+pub(super) fn integers(element: Result<ElementType, i32>, numbers: &[i64]) -> Vec<u8> {
+    let bytes = element.map_or(8, ElementType::bytes);
+    numbers.iter().flat_map(|number| number.to_le_bytes().into_iter().take(bytes)).collect()
 }

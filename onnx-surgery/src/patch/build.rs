@@ -1,15 +1,13 @@
 //! From a plan to the list of changes.
 
 use super::Change;
+use super::fate::Fates;
 use crate::error::SurgeryError;
 use crate::graph::TensorId;
-use crate::infer::{CountAt, Kind};
+use crate::infer::{Count, CountAt, Kind};
 use crate::model::Model;
 use netspec::{GroupId, PrunePlan, Role};
 use std::collections::BTreeMap;
-
-/// Positions that go, by tensor and axis.
-type Removed = BTreeMap<(TensorId, usize), Vec<usize>>;
 
 /// How many channels each group keeps.
 pub(super) fn kept(model: &Model, plan: &PrunePlan) -> Vec<usize> {
@@ -19,93 +17,83 @@ pub(super) fn kept(model: &Model, plan: &PrunePlan) -> Vec<usize> {
 }
 
 pub(super) fn removal(model: &Model, plan: &PrunePlan) -> Result<Vec<Change>, SurgeryError> {
-    let removed = positions(model, plan, |_| true);
+    let mut fates = Fates::new(model, plan, false, |_| true);
+    fates.follow(plan)?;
+    let mut changes = fates.changes()?;
     let kept = kept(model, plan);
-    let kept = |group: GroupId| kept[group.0];
-    let graph = &model.graph;
-    let mut changes = Vec::new();
-    for (&(id, axis), removed) in &removed {
-        let (tensor, before) = (graph.name(id).to_owned(), graph.constants[&id].dims[axis]);
-        changes.push(Change::Shrink { tensor, axis, before, removed: removed.clone() });
-    }
-    counts(model, &kept, &mut changes)?;
-    stated(model, &kept, &removed, &mut changes);
+    attributes(model, &kept, &mut changes)?;
+    stated(model, &kept, &mut changes);
     Ok(changes)
 }
 
-pub(super) fn disconnection(model: &Model, plan: &PrunePlan) -> Vec<Change> {
-    let zeroed = positions(model, plan, |role| role == Role::Consumer);
-    let change = |((id, axis), zeroed): ((TensorId, usize), Vec<usize>)| {
-        let (tensor, length) = (model.graph.name(id).to_owned(), model.graph.constants[&id].dims[axis]);
-        Change::Zero { tensor, axis, length, zeroed }
-    };
-    zeroed.into_iter().map(change).collect()
+pub(super) fn disconnection(model: &Model, plan: &PrunePlan) -> Result<Vec<Change>, SurgeryError> {
+    Fates::new(model, plan, true, |role| role == Role::Consumer).changes()
 }
 
-/// Positions of the channels that go, in the members of some roles.
-fn positions(model: &Model, plan: &PrunePlan, is_meant: impl Fn(Role) -> bool) -> Removed {
-    let mut all = Removed::new();
-    for group in &plan.groups {
-        let mut goes = vec![true; group.channels];
-        group.keep.iter().for_each(|&c| goes[c] = false);
-        let gone: Vec<usize> = (0..group.channels).filter(|&c| goes[c]).collect();
-        for member in group.members.iter().filter(|member| !gone.is_empty() && is_meant(member.role)) {
-            // The plan was validated against this model's groups, whose members are the graph's constants.
-            let id = model.graph.ids[&member.tensor];
-            let list = all.entry((id, member.axis)).or_default();
-            list.extend(gone.iter().flat_map(|&c| member.map.positions(c)));
-        }
-    }
-    all.values_mut().for_each(|list| list.sort_unstable());
-    all
+/// A number that counts channels, before and after.
+pub(super) fn counted(model: &Model, count: &Count, kept: &[usize]) -> (i64, i64) {
+    let width = model.inference.grouping.extent(&count.extent);
+    let groups = &model.network().groups;
+    let sign = if count.is_negative { -1 } else { 1 };
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX) * sign;
+    (number(width.at(|group| groups[group.0].channels)), number(width.at(|group| kept[group.0])))
 }
 
-/// Numbers in the file that count channels. Several layers may share one.
-fn counts(model: &Model, kept: &dyn Fn(GroupId) -> usize, changes: &mut Vec<Change>) -> Result<(), SurgeryError> {
-    let mut by_place: BTreeMap<CountAt, (usize, usize)> = BTreeMap::new();
-    for (at, width) in &model.inference.counts {
-        let new = (width.at(|group| model.network().groups[group.0].channels), width.at(kept));
-        let known = *by_place.entry(*at).or_insert(new);
-        if known != new {
-            return Err(SurgeryError::Audit {
-                why: format!("one number would have to become {} and {}", known.1, new.1),
-            });
+/// Attributes that count channels.
+fn attributes(model: &Model, kept: &[usize], changes: &mut Vec<Change>) -> Result<(), SurgeryError> {
+    let mut by_place: BTreeMap<(usize, &'static str, Option<usize>), (i64, i64)> = BTreeMap::new();
+    for count in &model.inference.counts {
+        let CountAt::Attribute { node, name, element } = &count.at else { continue };
+        let change = counted(model, count, kept);
+        let known = *by_place.entry((*node, *name, *element)).or_insert(change);
+        if known != change {
+            let why = format!("one number would have to become {} and {}", known.1, change.1);
+            return Err(SurgeryError::Audit { why });
         }
     }
-    for (at, (before, after)) in by_place.into_iter().filter(|(_, (before, after))| before != after) {
-        changes.push(match at {
-            CountAt::Groups(index) => {
-                let node = &model.graph.nodes[index];
-                Change::Groups { node: node.name.clone(), place: node.place, before, after }
-            }
-            CountAt::Element(id, index) => {
-                Change::Number { tensor: model.graph.name(id).to_owned(), index, before, after }
-            }
-        });
+    for ((node, name, element), (before, after)) in by_place.into_iter().filter(|(_, (before, after))| before != after)
+    {
+        let node = &model.graph.nodes[node];
+        let (node, place) = (node.name.clone(), node.place);
+        changes.push(Change::Attribute { node, place, name: name.to_owned(), element, before, after });
     }
     Ok(())
 }
 
 /// Shapes that the file states of tensors which change.
-fn stated(model: &Model, kept: &dyn Fn(GroupId) -> usize, removed: &Removed, changes: &mut Vec<Change>) {
+fn stated(model: &Model, kept: &[usize], changes: &mut Vec<Change>) {
     let mut ids: Vec<TensorId> = model.graph.stated.keys().copied().collect();
     ids.sort_unstable();
+    let shrunk: BTreeMap<(String, usize), (usize, usize)> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Shrink { tensor, axis, before, removed } => {
+                Some(((tensor.clone(), *axis), (*before, before - removed.len())))
+            }
+            Change::Positions { tensor, before, after } => Some(((tensor.clone(), 0), (*before, after.len()))),
+            _ => None,
+        })
+        .collect();
+    let mut state = |id: TensorId, axis: usize, before: usize, after: usize| {
+        if before != after {
+            changes.push(Change::Stated { tensor: model.graph.name(id).to_owned(), axis, before, after });
+        }
+    };
     for id in ids {
         let Some(value) = model.inference.value(id) else { continue };
-        let tensor = || model.graph.name(id).to_owned();
         match &value.kind {
-            Kind::Channels { axis, labels } => {
-                let width = model.inference.grouping.width(labels);
-                let (before, after) = (labels.len(), width.at(kept));
-                if before != after {
-                    changes.push(Change::Stated { tensor: tensor(), axis: *axis, before, after });
+            Kind::Channels(layout) => {
+                for (axis, width) in model.inference.grouping.widths(layout) {
+                    state(id, axis, layout.len(axis), width.at(|GroupId(group)| kept[group]));
                 }
             }
-            Kind::Constant(root) => {
-                for (axis, before) in value.dims.iter().flatten().enumerate() {
-                    if let (Some(gone), Some(before)) = (removed.get(&(*root, axis)), *before) {
-                        let after = before - gone.len();
-                        changes.push(Change::Stated { tensor: tensor(), axis, before, after });
+            Kind::Stored(stored) => {
+                // Behind an Identity that stays, or a Transpose, the constant itself tells.
+                let names = [id, stored.name, model.inference.root(stored.name)];
+                for (axis, root) in stored.axes.iter().enumerate().filter_map(|(axis, root)| Some((axis, (*root)?))) {
+                    let found = names.iter().find_map(|&name| shrunk.get(&(model.graph.name(name).to_owned(), root)));
+                    if let Some(&(before, after)) = found {
+                        state(id, axis, before, after);
                     }
                 }
             }

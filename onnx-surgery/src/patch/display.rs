@@ -25,7 +25,20 @@ impl fmt::Display for Change {
             Change::Zero { tensor, axis, length, zeroed } => {
                 write!(f, "{tensor}: axis {axis} of {length}: zero at {}", Ranges(zeroed))
             }
-            Change::Groups { node, before, after, .. } => write!(f, "{node}: group: {before} -> {after}"),
+            Change::Copy { tensor, copy, readers, identity } => match identity {
+                Some(_) => write!(f, "{copy}: a tensor of its own, no longer `{tensor}`"),
+                None => {
+                    let n = readers.len();
+                    write!(f, "{copy}: a copy of `{tensor}` for {n} of its readers")
+                }
+            },
+            Change::Attribute { node, name, element, before, after, .. } => match element {
+                Some(i) => write!(f, "{node}: {name}[{i}]: {before} -> {after}"),
+                None => write!(f, "{node}: {name}: {before} -> {after}"),
+            },
+            Change::Positions { tensor, before, after } => {
+                write!(f, "{tensor}: {before} positions -> {}", after.len())
+            }
             Change::Number { tensor, index, before, after } => write!(f, "{tensor}[{index}]: {before} -> {after}"),
             Change::Stated { tensor, axis, before, after } => {
                 write!(f, "{tensor}: stated shape, axis {axis}: {before} -> {after}")

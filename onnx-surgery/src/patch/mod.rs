@@ -6,6 +6,8 @@ mod audit;
 mod build;
 mod cut;
 mod display;
+mod edits;
+mod fate;
 mod write;
 
 pub(crate) use cut::{AxisCut, Cut};
@@ -40,27 +42,51 @@ pub enum Change {
         /// Positions that become zero, ascending.
         zeroed: Vec<usize>,
     },
-    /// A convolution has fewer groups.
-    Groups {
+    /// A tensor that several nodes share becomes another one for some of them.
+    Copy {
+        /// The tensor that is shared.
+        tensor: String,
+        /// The new one's name. What else happens to it is stated under this name.
+        copy: String,
+        /// The nodes that read it from now on: each one's index in the file, and the number of its input.
+        readers: Vec<(usize, usize)>,
+        /// The index in the file of an Identity that had made the name, and goes.
+        identity: Option<usize>,
+    },
+    /// An attribute counts channels: a convolution's groups, a Split's sizes.
+    Attribute {
         /// The node.
         node: String,
         /// The node's index in the file.
         place: usize,
-        /// Its attribute `group` before.
-        before: usize,
+        /// The attribute.
+        name: String,
+        /// Which number, if it is a list.
+        element: Option<usize>,
+        /// The number before.
+        before: i64,
         /// And after.
-        after: usize,
+        after: i64,
     },
-    /// A number in a constant counts channels.
+    /// A number in a constant counts channels; one below 0 counts them from the end.
     Number {
         /// The constant.
         tensor: String,
         /// The number's index in it.
         index: usize,
         /// The number before.
-        before: usize,
+        before: i64,
         /// And after.
-        after: usize,
+        after: i64,
+    },
+    /// A list of positions of channels.
+    Positions {
+        /// The constant.
+        tensor: String,
+        /// Its length before.
+        before: usize,
+        /// The positions after.
+        after: Vec<i64>,
     },
     /// The shape that the file states for a tensor.
     Stated {
@@ -99,10 +125,10 @@ impl<'m> Patch<'m> {
     /// pruning can be studied with it, and that surgery is right be checked.
     ///
     /// # Errors
-    /// The plan is not for this model.
+    /// The plan is not for this model, or a weight is not stored in the file ([`SurgeryError::NotStored`]).
     pub fn disconnect(model: &'m Model, plan: &PrunePlan) -> Result<Patch<'m>, SurgeryError> {
         plan.validate(model.network())?;
-        Ok(Patch { model, changes: build::disconnection(model, plan) })
+        Ok(Patch { model, changes: build::disconnection(model, plan)? })
     }
 
     /// The changes, tensors first.

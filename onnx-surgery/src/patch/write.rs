@@ -1,110 +1,98 @@
-//! Applying a patch: to bytes in memory, or to a file as a whole or not at all.
+//! Applying a patch: to bytes in memory, or to files as a whole or not at all.
 
-use super::audit::with_number;
-use super::{AxisCut, Change, Cut, Patch};
+use super::Patch;
 use crate::error::SurgeryError;
-use crate::graph::TensorId;
-use crate::rope::Rope;
-use crate::splice::{Edits, TensorEdit, splice};
-use bytes::Bytes;
-use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use crate::model::Model;
+use crate::new_file::{NewFile, folder_of, write_buffered};
+use crate::splice::{Placement, Spliced, splice};
 use std::path::{Path, PathBuf};
 
-/// What happens to one constant.
-#[derive(Default)]
-struct Fate {
-    cuts: Vec<AxisCut>,
-    numbers: Vec<(usize, usize)>,
+impl Model {
+    /// Writes a copy of the model, as [`Patch::write`] writes a patched one.
+    ///
+    /// A model with a data file cannot be copied by renaming: it states that file's name.
+    ///
+    /// # Errors
+    /// As [`Patch::write`].
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), SurgeryError> {
+        Patch { model: self, changes: vec![] }.write(path)
+    }
 }
 
 impl Patch<'_> {
-    /// The patched model in memory.
+    /// The patched model in memory, with all of its data inside.
+    ///
+    /// Protobuf's readers take no message of 2 GiB or more. A model that keeps its data in other files may come out
+    /// longer than that: this crate reads it back, other programs will not. [`write`](Self::write) has no such limit.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let rope = self.rope();
-        let mut bytes = Vec::with_capacity(rope.len());
-        rope.write_to(&mut bytes).expect("a vector takes everything");
-        bytes
+        self.spliced(&Placement::Inside).model.to_vec()
     }
 
-    /// Writes the patched model. A file that was there is replaced only once the new one is complete.
+    /// Writes the patched model. Files that were there are replaced only once the new ones are complete.
+    ///
+    /// Where the source keeps data in other files, the result has one of its own: `<name of path>.data` beside it,
+    /// with all that the source has outside its file, changed or not, and their old alignment for memory maps.
+    /// Nothing is forced to the disk: a system that crashes right afterwards may lose what was written.
     ///
     /// # Errors
-    /// The path is the model's own, its folder does not exist, or the system refuses.
+    /// The path, or that of the new data file, is that of one of the model's own files ([`SurgeryError::SameFile`]),
+    /// its folder does not exist, its name is no text and a data file is needed, or the system refuses. In each case
+    /// the folder is as it was.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), SurgeryError> {
         let path = path.as_ref();
-        let fail = |source| SurgeryError::Write { path: path.to_owned(), source };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let folder = folder_of(path);
         if !folder.is_dir() {
-            return Err(SurgeryError::NoFolder { folder });
+            return Err(SurgeryError::NoFolder { folder: folder.to_owned() });
         }
-        let is_same = |source: &Path| Some(source.canonicalize().ok()? == path.canonicalize().ok()?);
-        if self.model.path().and_then(is_same) == Some(true) {
-            return Err(SurgeryError::SameFile { path: path.to_owned() });
+        self.check_not_own(path)?;
+        if self.model.external.is_empty() {
+            let new = new_file(path, &self.spliced(&Placement::Inside).model)?;
+            return new.publish().map_err(write_error(path));
         }
-        let mut file = temporary(&folder).map_err(fail)?;
-        let mut buffered = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-        self.rope().write_to(&mut buffered).and_then(|()| buffered.flush()).map_err(fail)?;
-        drop(buffered);
-        file.persist(path).map_err(|error| fail(error.error))?;
+        let data_path = data_path(path)?;
+        self.check_not_own(&data_path)?;
+        let name = data_path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let name = name.ok_or_else(|| SurgeryError::NoName { path: path.to_owned() })?;
+        let Spliced { model, data } = self.spliced(&Placement::Beside(name));
+        let (data, model) = (new_file(&data_path, &data)?, new_file(path, &model)?);
+        let data = data.publish_for_now().map_err(write_error(&data_path))?;
+        if let Err(source) = model.publish() {
+            data.take_back().map_err(write_error(&data_path))?;
+            return Err(write_error(path)(source));
+        }
         Ok(())
     }
 
-    fn rope(&self) -> Rope {
+    fn check_not_own(&self, path: &Path) -> Result<(), SurgeryError> {
+        let Ok(real) = path.canonicalize() else { return Ok(()) };
+        let own = self.model.path().and_then(|own| own.canonicalize().ok());
+        // Paths of data files are without links already.
+        if own.iter().chain(self.model.data_files()).any(|own| *own == real) {
+            return Err(SurgeryError::SameFile { path: path.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn spliced(&self, placement: &Placement) -> Spliced {
         let model = self.model;
-        let mut fates: BTreeMap<TensorId, Fate> = BTreeMap::new();
-        let mut edits = Edits::default();
-        for change in &self.changes {
-            let id = |tensor: &str| model.graph.ids[tensor];
-            match change {
-                Change::Shrink { tensor, axis, removed: positions, .. }
-                | Change::Zero { tensor, axis, zeroed: positions, .. } => {
-                    let zeroes = matches!(change, Change::Zero { .. });
-                    let cut = AxisCut { axis: *axis, positions: positions.clone(), zeroes };
-                    fates.entry(id(tensor)).or_default().cuts.push(cut);
-                }
-                Change::Number { tensor, index, after, .. } => {
-                    fates.entry(id(tensor)).or_default().numbers.push((*index, *after));
-                }
-                Change::Groups { place, after, .. } => drop(edits.groups.insert(*place, *after)),
-                Change::Stated { tensor, axis, after, .. } => {
-                    edits.stated.entry(tensor.clone()).or_default().push((*axis, *after));
-                }
-            }
-        }
-        for (id, fate) in fates {
-            let constant = &model.graph.constants[&id];
-            edits.constants.insert(constant.home, tensor_edit(constant, &fate));
-        }
-        splice(&model.bytes, &edits).expect("the bytes were decoded when the model was opened")
+        splice(&model.bytes, &model.external, placement, &self.edits())
+            .expect("the bytes were decoded when the model was opened")
     }
 }
 
-fn tensor_edit(constant: &crate::constant::Constant, fate: &Fate) -> TensorEdit {
-    let mut data = constant.data.clone();
-    for &(index, number) in &fate.numbers {
-        data = Bytes::from(with_number(constant.element, &data, index, number));
-    }
-    let mut dims = constant.dims.clone();
-    for cut in fate.cuts.iter().filter(|cut| !cut.zeroes) {
-        dims[cut.axis] -= cut.positions.len();
-    }
-    // Constants that follow channels have a known type: rules read no others.
-    let bytes = constant.element.map_or(1, |element| element.bytes());
-    TensorEdit { dims, data: Cut::new(data, bytes, &constant.dims, &fate.cuts), element: constant.element.ok() }
+/// Where the data of a model at `path` go.
+fn data_path(path: &Path) -> Result<PathBuf, SurgeryError> {
+    let mut name = path.file_name().ok_or_else(|| SurgeryError::NoName { path: path.to_owned() })?.to_owned();
+    name.push(".data");
+    Ok(path.with_file_name(name))
 }
 
-/// A file in the target's folder, so that renaming it is atomic, with a new file's usual permissions.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".locp-").suffix(".onnx");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+fn new_file(path: &Path, rope: &crate::rope::Rope) -> Result<NewFile, SurgeryError> {
+    let mut new = NewFile::create(path).map_err(write_error(path))?;
+    write_buffered(new.file(), |out| rope.write_to(out)).map_err(write_error(path))?;
+    Ok(new)
+}
+
+fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> SurgeryError + '_ {
+    move |source| SurgeryError::Write { path: path.to_owned(), source }
 }

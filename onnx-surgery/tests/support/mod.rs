@@ -1,6 +1,8 @@
 //! Small ONNX models written field by field, for tests and benches.
 #![allow(dead_code)] // Every test binary uses another part of it.
 
+pub(crate) mod groups;
+
 /// A protobuf message under construction.
 #[derive(Clone, Default)]
 pub(crate) struct Message(pub(crate) Vec<u8>);

@@ -1,7 +1,7 @@
 //! Squeeze, Unsqueeze and Transpose: axes move, channels stay what they are.
 
 use super::{Cx, Stop};
-use crate::infer::{Kind, Value};
+use crate::infer::{Kind, Reader, Stored, Value};
 
 /// Axes counted from the front, each once.
 pub(super) fn normalize(cx: &Cx<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, Stop> {
@@ -11,21 +11,35 @@ pub(super) fn normalize(cx: &Cx<'_>, axes: &[i64], rank: usize) -> Result<Vec<us
     };
     let normal: Option<Vec<usize>> = axes.iter().map(from_front).collect();
     let normal = normal.ok_or_else(|| cx.refuse(format!("axes {axes:?} are out of range for {rank} dims")))?;
-    let is_repeated = normal.iter().enumerate().any(|(i, axis)| normal[..i].contains(axis));
-    if is_repeated { Err(cx.refuse(format!("axes {axes:?} name an axis twice"))) } else { Ok(normal) }
+    let mut seen = vec![false; rank];
+    if normal.iter().any(|&axis| std::mem::replace(&mut seen[axis], true)) {
+        return Err(cx.refuse(format!("axes {axes:?} name an axis twice")));
+    }
+    Ok(normal)
+}
+
+/// The attribute `axis` of a node, counted from the front.
+pub(super) fn axis_of(cx: &Cx<'_>, default: i64, rank: usize) -> Result<usize, Stop> {
+    Ok(normalize(cx, &[cx.node().int("axis", default)], rank)?[0])
 }
 
 pub(super) fn squeeze(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let input = cx.input(0)?.clone();
     let axes = cx.integers(1, "axes")?;
-    let (Some(dims), Some(axes)) = (&input.dims, axes) else {
-        return Err(Stop::Freeze("squeezes axes that depend on sizes".to_owned()));
+    let Some(dims) = &input.dims else {
+        return Err(Stop::Freeze("squeezes a tensor of unknown rank".to_owned()));
     };
-    let axes = normalize(cx, &axes, dims.len())?;
+    let axes = match axes {
+        Some(axes) => normalize(cx, &axes, dims.len())?,
+        None if dims.contains(&None) => {
+            return Err(Stop::Freeze("squeezes axes that depend on sizes".to_owned()));
+        }
+        None => (0..dims.len()).filter(|&axis| dims[axis] == Some(1)).collect(),
+    };
     if axes.iter().any(|&axis| dims[axis].is_some_and(|d| d != 1)) {
         return Err(cx.refuse("squeezes an axis that is longer than 1"));
     }
-    let kept = (0..dims.len()).filter(|axis| !axes.contains(axis)).collect();
+    let kept = (0..dims.len()).filter(|axis| !axes.contains(axis)).map(Some).collect();
     rearrange(cx, input, kept)
 }
 
@@ -38,11 +52,9 @@ pub(super) fn unsqueeze(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let rank = rank + axes.len();
     let axes = normalize(cx, &axes, rank)?;
     let mut next = 0..;
-    let places = (0..rank).map(|axis| if axes.contains(&axis) { None } else { next.next() });
-    let places: Vec<Option<usize>> = places.collect();
-    let dims = places.iter().map(|from| from.map_or(Some(1), |from| input.dim(from))).collect();
-    let channel_at = |old: usize| places.iter().position(|&from| from == Some(old));
-    finish(cx, input, dims, channel_at)
+    let from = (0..rank).map(|axis| if axes.contains(&axis) { None } else { next.next() });
+    let from = from.collect();
+    rearrange(cx, input, from)
 }
 
 pub(super) fn transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
@@ -57,38 +69,50 @@ pub(super) fn transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
     if order.len() != rank {
         return Err(cx.refuse("`perm` does not name every axis"));
     }
-    rearrange(cx, input, order)
+    rearrange(cx, input, order.into_iter().map(Some).collect())
 }
 
-/// The output's axes are these axes of the input.
-fn rearrange(cx: &mut Cx<'_>, input: Value, from: Vec<usize>) -> Result<(), Stop> {
-    let dims = from.iter().map(|&axis| input.dim(axis)).collect();
-    finish(cx, input, dims, |old| from.iter().position(|&axis| axis == old))
-}
-
-fn finish(
-    cx: &mut Cx<'_>,
-    input: Value,
-    dims: Vec<Option<usize>>,
-    channel_at: impl Fn(usize) -> Option<usize>,
-) -> Result<(), Stop> {
-    // A shape of one or no axis has the same elements afterwards.
-    if let (Some(ints), true) = (&input.ints, dims.len() <= 1) {
-        cx.set_ints(dims, ints.clone());
+/// The output's axes are these axes of the input, or new ones of one element.
+pub(super) fn rearrange(cx: &mut Cx<'_>, input: Value, from: Vec<Option<usize>>) -> Result<(), Stop> {
+    let dims: Vec<_> = from.iter().map(|from| from.map_or(Some(1), |axis| input.dim(axis))).collect();
+    if let (Some(ints), Some(order)) = (&input.ints, order_of(&input, &from))
+        && (dims.len() <= 1 || !input.is_stored())
+    {
+        let ints = order.into_iter().filter_map(|i| ints.get(i).cloned()).collect();
+        cx.set_ints(dims, ints);
         return Ok(());
     }
     let kind = match &input.kind {
-        Kind::Channels { axis, labels } => match channel_at(*axis) {
-            Some(axis) => Kind::Channels { axis, labels: labels.clone() },
-            None => return Err(Stop::Freeze("squeezes the channels away".to_owned())),
-        },
-        Kind::Constant(_) => Kind::Fixed(cx.free()),
+        Kind::Channels(layout) => {
+            let layout = layout.rearrange(&from);
+            Kind::Channels(layout.ok_or_else(|| Stop::Freeze("squeezes the channels away".to_owned()))?)
+        }
+        Kind::Stored(stored) => {
+            let axes = from.iter().map(|from| from.and_then(|axis| stored.axes[axis])).collect();
+            let via = stored.via.or(Some(Reader { node: cx.node_index(), input: 0 }));
+            Kind::Stored(Stored { axes, via, ..stored.clone() })
+        }
         Kind::Fixed(reason) => Kind::Fixed(*reason),
     };
-    for int in input.ints.iter().flatten() {
-        let reason = cx.reason("moves a number that would have to change");
-        cx.expose(int, reason);
-    }
+    cx.keep_numbers(&input);
     cx.set(0, Value { dims: Some(dims), ints: None, kind });
     Ok(())
+}
+
+/// Where each element of a rearranged list of numbers was before.
+fn order_of(input: &Value, from: &[Option<usize>]) -> Option<Vec<usize>> {
+    let dims: Vec<usize> = input.dims.as_ref()?.iter().copied().collect::<Option<_>>()?;
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis];
+    }
+    let mut at = vec![0];
+    for axis in from.iter().flatten().copied() {
+        at = at
+            .iter()
+            .flat_map(|&before| (0..dims[axis]).map(move |i| (before, i)))
+            .map(|(before, i)| before + i * strides[axis])
+            .collect();
+    }
+    Some(at)
 }

@@ -1,94 +1,107 @@
-//! Add, Sub, Mul and Div with broadcasting.
+//! Operators on several tensors, element by element, with broadcasting.
 
 use super::conv::shape;
 use super::{Cx, Stop};
-use crate::dependency::Labels;
+use crate::dependency::Layout;
 use crate::graph::Dims;
-use crate::infer::{Int, Kind, Origin, Value};
+use crate::infer::{Kind, Value};
 use netspec::Role;
 
-pub(super) fn binary(cx: &mut Cx<'_>) -> Result<(), Stop> {
-    let (a, b) = (cx.input(0)?.clone(), cx.input(1)?.clone());
-    if let (Some(left), Some(right)) = (&a.ints, &b.ints) {
-        return fold(cx, &a, left, right);
+/// Arithmetic, comparisons, selections: any number of operands.
+pub(super) fn elementwise(cx: &mut Cx<'_>) -> Result<(), Stop> {
+    let values = cx.inputs()?;
+    if super::arithmetic::fold(cx, &values)? {
+        return Ok(());
     }
-    let (Some(a_dims), Some(b_dims)) = (&a.dims, &b.dims) else {
-        return Err(Stop::Freeze("meets a tensor of unknown shape".to_owned()));
-    };
-    let dims = broadcast(a_dims, b_dims)
-        .ok_or_else(|| cx.refuse(format!("its inputs {} and {} do not fit each other", shape(&a), shape(&b))))?;
-    let rank = dims.len();
-    let aligned =
-        |v: &Value| v.channels().map(|(axis, labels)| (axis + rank - v.rank().unwrap_or(rank), labels.clone()));
-    let kind = match (aligned(&a), aligned(&b)) {
-        (Some((i, left)), Some((k, right))) if i == k => Kind::Channels { axis: i, labels: unite(cx, left, right)? },
-        (Some(_), Some(_)) => return Err(Stop::Freeze("combines channels with another axis".to_owned())),
-        (Some((axis, labels)), None) => with_other(cx, axis, labels, 1, &b, rank)?,
-        (None, Some((axis, labels))) => with_other(cx, axis, labels, 0, &a, rank)?,
-        (None, None) => match (a.kind, b.kind) {
-            (Kind::Fixed(reason), _) | (_, Kind::Fixed(reason)) => Kind::Fixed(reason),
-            _ => Kind::Fixed(cx.free()),
-        },
+    values.iter().for_each(|value| cx.keep_numbers(value));
+    let mut dims: Dims = vec![];
+    for value in &values {
+        let Some(own) = &value.dims else { return Err(Stop::Freeze("meets a tensor of unknown shape".to_owned())) };
+        dims = broadcast(&dims, own).ok_or_else(|| {
+            let shapes: Vec<String> = values.iter().map(shape).collect();
+            cx.refuse(format!("its inputs {} do not fit each other", shapes.join(" and ")))
+        })?;
+    }
+    let mut carried: Option<Layout> = None;
+    for value in &values {
+        let Some(layout) = value.layout().map(|layout| aligned(layout, dims.len())) else { continue };
+        // A single channel that meets many is spread over them: it must not vanish.
+        if layout.axes().iter().any(|&axis| layout.len(axis) == 1 && dims[axis] != Some(1)) {
+            let reason = cx.reason("spreads a single channel over others");
+            cx.freeze(value, reason);
+            continue;
+        }
+        carried = Some(match carried {
+            None => layout,
+            Some(before) => unite(cx, before, layout)?,
+        });
+    }
+    let kind = match carried {
+        Some(layout) => with_others(cx, layout, &values, dims.len())?,
+        None => {
+            let fixed = values.iter().find_map(|v| if let Kind::Fixed(reason) = v.kind { Some(reason) } else { None });
+            Kind::Fixed(fixed.unwrap_or(cx.free()))
+        }
     };
     cx.set(0, Value { dims: Some(dims), ints: None, kind });
     Ok(())
 }
 
-/// Both operands carry channels on the same axis.
-fn unite(cx: &mut Cx<'_>, left: Labels, right: Labels) -> Result<Labels, Stop> {
-    let reason = cx.reason("combines these channels with some that must stay");
-    // A single channel that meets many is broadcast: it must not vanish.
-    match (left.len(), right.len()) {
-        (1, n) if n > 1 => {
-            cx.deps.freeze(&left, reason);
-            return Ok(right);
-        }
-        (n, 1) if n > 1 => {
-            cx.deps.freeze(&right, reason);
-            return Ok(left);
-        }
-        _ => (),
-    }
-    let is_sum = matches!(cx.node().op.as_str(), "Add" | "Sub");
-    let result = if is_sum { cx.deps.add(&left, &right, reason) } else { cx.deps.unite(&left, &right, reason) };
-    result.map_err(|mismatch| cx.mismatch(mismatch))?;
-    Ok(left)
+/// The layout behind new axes at the front.
+fn aligned(layout: &Layout, rank: usize) -> Layout {
+    let new = rank - layout.rank();
+    let from: Vec<Option<usize>> = (0..rank).map(|axis| axis.checked_sub(new)).collect();
+    layout.rearrange(&from).unwrap_or_else(|| layout.clone())
 }
 
-/// One operand carries channels, the other one is a constant or cannot change.
-fn with_other(
-    cx: &mut Cx<'_>,
-    axis: usize,
-    labels: Labels,
-    place: usize,
-    other: &Value,
-    rank: usize,
-) -> Result<Kind, Stop> {
-    let shift = rank - other.rank().unwrap_or(rank);
-    let met = axis.checked_sub(shift).map(|own| (own, other.dim(own)));
-    match met {
-        // The other operand has no such axis, or a single element on it.
-        None | Some((_, Some(1))) => (),
-        Some((own, Some(n))) if n == labels.len() && other.is_constant() => {
-            cx.claim(place, own, Role::Parameter, &labels)?;
-        }
-        Some(_) => {
+/// Both operands carry channels.
+fn unite(cx: &mut Cx<'_>, left: Layout, right: Layout) -> Result<Layout, Stop> {
+    let reason = cx.reason("combines these channels with some that must stay");
+    let (few, many) = if left.axes().len() <= right.axes().len() { (&left, &right) } else { (&right, &left) };
+    let axes = many.axes();
+    if few.axes().iter().any(|axis| !axes.contains(axis)) {
+        return Err(Stop::Freeze("combines channels with another axis".to_owned()));
+    }
+    if few != many {
+        let total = axes.iter().fold(1usize, |n, &axis| n.saturating_mul(many.len(axis)));
+        cx.spell_out(many, total)?;
+        cx.spell_out(few, total)?;
+    }
+    let (a, b) = (few.spelled_out(&axes, |axis| many.len(axis)), many.spelled_out(&axes, |axis| many.len(axis)));
+    let is_sum = matches!(cx.node().op.as_str(), "Add" | "Sub" | "Sum" | "Mean");
+    let result = if is_sum { cx.deps.add(&a, &b, reason) } else { cx.deps.unite(&a, &b, reason) };
+    result.map_err(|mismatch| cx.mismatch(mismatch))?;
+    Ok(if few == &left { left } else { right })
+}
+
+/// Some operands carry channels; others are constants or cannot change.
+fn with_others(cx: &mut Cx<'_>, layout: Layout, values: &[Value], rank: usize) -> Result<Kind, Stop> {
+    for (place, other) in values.iter().enumerate().filter(|(_, value)| value.layout().is_none()) {
+        let shift = rank - other.rank().unwrap_or(rank);
+        for axis in layout.axes() {
+            let Some(own) = axis.checked_sub(shift).filter(|&own| other.dim(own) != Some(1)) else { continue };
+            let fits = layout.only_axis().is_some() && other.dim(own) == Some(layout.len(axis));
+            if other.is_stored() && fits {
+                cx.spell_out(&layout, layout.len(axis))?;
+                cx.claim(place, own, Role::Parameter, &layout.line(axis))?;
+                continue;
+            }
             let reason = match other.kind {
                 Kind::Fixed(reason) if reason != cx.free() => reason,
                 _ => cx.reason("combines these channels with some that must stay"),
             };
-            cx.deps.freeze(&labels, reason);
-            if labels.len() == 1 {
+            cx.deps.freeze(layout.labels(), reason);
+            if layout.len(axis) == 1 {
                 // The single channel is spread over the other operand's.
                 return Ok(Kind::Fixed(reason));
             }
         }
     }
-    Ok(Kind::Channels { axis, labels })
+    Ok(Kind::Channels(layout))
 }
 
 /// Dims by ONNX's broadcasting rule, or nothing where they do not fit.
-fn broadcast(a: &Dims, b: &Dims) -> Option<Dims> {
+pub(super) fn broadcast(a: &Dims, b: &Dims) -> Option<Dims> {
     let rank = a.len().max(b.len());
     let at = |dims: &Dims, i: usize| (i + dims.len()).checked_sub(rank).map_or(Some(1), |i| dims[i]);
     (0..rank)
@@ -99,25 +112,4 @@ fn broadcast(a: &Dims, b: &Dims) -> Option<Dims> {
             (None, None) => Some(None),
         })
         .collect()
-}
-
-/// Arithmetic on shapes. What it reads is exposed behind the rule, so its results never change.
-fn fold(cx: &mut Cx<'_>, a: &Value, left: &[Int], right: &[Int]) -> Result<(), Stop> {
-    let n = left.len().max(right.len());
-    let at =
-        |list: &[Int], i: usize| if list.len() == 1 { list[0].value } else { list.get(i).and_then(|int| int.value) };
-    let op = cx.node().op.as_str();
-    let ints = (0..n).map(|i| {
-        let value = at(left, i).zip(at(right, i)).and_then(|(x, y)| match op {
-            "Add" => x.checked_add(y),
-            "Sub" => x.checked_sub(y),
-            "Mul" => x.checked_mul(y),
-            _ => x.checked_div(y),
-        });
-        Int { value, origin: Origin::Free }
-    });
-    let ints: Vec<Int> = ints.collect();
-    let dims = if n == 1 { a.dims.clone().unwrap_or_default() } else { vec![Some(n)] };
-    cx.set_ints(dims, ints);
-    Ok(())
 }

@@ -2,35 +2,28 @@
 
 use super::window::Window;
 use super::{Cx, Stop};
-use crate::constant::Constant;
-use crate::dependency::Labels;
-use crate::infer::{CountAt, Kind, LayerDraft, Value};
+use crate::dependency::{Labels, Layout};
+use crate::infer::{Kind, LayerDraft, Value};
 use netspec::{ConvSpec, DType, ElementType, Role};
 
 pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
-    let (weight, constant) = cx.constant(1)?;
-    let dims = constant.dims.clone();
-    let dtype = dtype(constant).ok_or_else(|| Stop::Freeze("has weights that are not floating-point".to_owned()))?;
-    let groups = usize::try_from(cx.node().int("group", 1)).ok().filter(|&g| g > 0);
-    let groups = groups.ok_or_else(|| cx.refuse("`group` is not positive"))?;
+    let weight = match cx.weight(1) {
+        Err(Stop::Freeze(reason)) => {
+            cx.unmeasurable("cannot be timed, for its weights are computed at run time", cx.free());
+            return Err(Stop::Freeze(reason));
+        }
+        weight => weight?,
+    };
+    let dtype = dtype(weight.element)?;
+    let dims = weight.dims;
+    let groups = groups(cx)?;
     if dims.len() < 3 || dims.contains(&0) || !dims[0].is_multiple_of(groups) {
         return Err(cx.refuse(format!("its weights have the shape {dims:?} in {groups} groups")));
     }
     let (c_out, per_group) = (dims[0], dims[1]);
     let c_in = per_group.checked_mul(groups).ok_or_else(|| cx.refuse("`group` is out of range"))?;
-
-    let input = cx.input(0)?.clone();
-    let fits = input.rank().is_none_or(|rank| rank == dims.len()) && input.dim(1).is_none_or(|c| c == c_in);
-    if !fits || input.is_constant() {
-        return Err(cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))));
-    }
-    if input.channels().is_some_and(|(axis, _)| axis != 1) {
-        return Err(Stop::Freeze("convolves over the channels".to_owned()));
-    }
-    let has_bias = cx.optional(2).is_some();
-    if has_bias && cx.constant(2)?.1.dims != [c_out] {
-        return Err(cx.refuse(format!("its bias does not have {c_out} elements")));
-    }
+    let (input, inputs) = image(cx, &dims, c_in)?;
+    let has_bias = has_bias(cx, c_out)?;
     let window = Window::new(cx, dims[2..].to_vec())?;
     let mut out_dims = vec![input.dim(0), Some(c_out)];
     for axis in 0..window.kernel.len() {
@@ -38,42 +31,90 @@ pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
         out_dims.push(length.map(|length| window.output(cx, axis, length)).transpose()?);
     }
 
-    let inputs = input.channels().map(|(_, labels)| labels.clone());
-    let outputs =
-        if groups == 1 { dense(cx, c_out, inputs.as_ref())? } else { grouped(cx, groups, c_out, inputs.as_ref())? };
-    if let (Some(labels), true) = (&outputs, has_bias) {
-        cx.claim(2, 0, Role::Parameter, labels)?;
-    }
-    let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
-    let kind = outputs.clone().map_or(Kind::Fixed(source), |labels| Kind::Channels { axis: 1, labels });
-    cx.set(0, Value { dims: Some(out_dims), ints: None, kind });
+    let outputs = if groups == 1 {
+        let outputs = cx.deps.produce(&cx.node().name, c_out);
+        cx.claim(1, 0, Role::Producer, &outputs)?;
+        if let Some(labels) = &inputs {
+            cx.claim(1, 1, Role::Consumer, labels)?;
+        }
+        Some(outputs)
+    } else {
+        grouped(cx, groups, c_out, inputs.as_ref(), false)?
+    };
+    let source = finish(cx, &input, out_dims, outputs.as_ref(), has_bias)?;
 
     let mut spec = ConvSpec::new(c_in, c_out, [1, 1], [1, 1]);
-    (spec.groups, spec.dtype, spec.epilogue.bias) = (groups, dtype, has_bias);
-    match place(&mut spec, &input, &window) {
-        Ok(()) => cx.layer(LayerDraft { node: cx.node_index(), weight, spec, inputs, outputs }),
+    (spec.groups, spec.epilogue.bias) = (groups, has_bias);
+    let placed = place(&mut spec, &input, &window).and_then(|()| {
+        spec.dtype = dtype.ok_or(DOUBLE)?;
+        Ok(())
+    });
+    match placed {
+        Ok(()) => cx.layer(LayerDraft { node: cx.node_index(), weight: weight.name, spec, inputs, outputs }),
         Err(reason) => cx.unmeasurable(reason, source),
     }
     Ok(())
 }
 
-fn dense(cx: &mut Cx<'_>, c_out: usize, inputs: Option<&Labels>) -> Result<Option<Labels>, Stop> {
-    let outputs = cx.deps.produce(&cx.node().name, c_out);
-    cx.claim(1, 0, Role::Producer, &outputs)?;
-    if let Some(labels) = inputs {
-        cx.claim(1, 1, Role::Consumer, labels)?;
+/// The attribute `group`.
+pub(super) fn groups(cx: &Cx<'_>) -> Result<usize, Stop> {
+    let groups = usize::try_from(cx.node().int("group", 1)).ok().filter(|&g| g > 0);
+    groups.ok_or_else(|| cx.refuse("`group` is not positive"))
+}
+
+/// The image that is convolved, and the labels of its channels, if it has any.
+pub(super) fn image(cx: &mut Cx<'_>, weight: &[usize], c_in: usize) -> Result<(Value, Option<Labels>), Stop> {
+    let input = cx.input(0)?.clone();
+    let fits = input.rank().is_none_or(|rank| rank == weight.len()) && input.dim(1).is_none_or(|c| c == c_in);
+    if !fits || input.is_stored() {
+        return Err(cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))));
     }
-    Ok(Some(outputs))
+    let labels = cx.line(&input, 1)?;
+    Ok((input, labels))
+}
+
+pub(super) fn has_bias(cx: &Cx<'_>, c_out: usize) -> Result<bool, Stop> {
+    let has_bias = cx.optional(2).is_some();
+    if has_bias && cx.weight(2)?.dims != [c_out] {
+        return Err(cx.refuse(format!("its bias does not have {c_out} elements")));
+    }
+    Ok(has_bias)
+}
+
+/// Claims the bias and writes the output. Answers what its channels come from, where they cannot change.
+pub(super) fn finish(
+    cx: &mut Cx<'_>,
+    input: &Value,
+    dims: Vec<Option<usize>>,
+    outputs: Option<&Labels>,
+    has_bias: bool,
+) -> Result<crate::dependency::Reason, Stop> {
+    if let (Some(labels), true) = (outputs, has_bias) {
+        cx.claim(2, 0, Role::Parameter, labels)?;
+    }
+    let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
+    let kind =
+        outputs.map_or(Kind::Fixed(source), |labels| Kind::Channels(Layout::on_axis(labels.clone(), dims.len(), 1)));
+    cx.set(0, Value { dims: Some(dims), ints: None, kind });
+    Ok(source)
 }
 
 /// A convolution group's kernels go as a whole, with all channels that they read and write.
-fn grouped(cx: &mut Cx<'_>, groups: usize, c_out: usize, inputs: Option<&Labels>) -> Result<Option<Labels>, Stop> {
+///
+/// The weight's first axis counts inputs in a transposed convolution, and outputs in any other.
+pub(super) fn grouped(
+    cx: &mut Cx<'_>,
+    groups: usize,
+    c_out: usize,
+    inputs: Option<&Labels>,
+    is_transposed: bool,
+) -> Result<Option<Labels>, Stop> {
     let Some(inputs) = inputs else { return Ok(None) };
     let reason = cx.reason("ties channels that may go to some that must stay");
     let tied = cx.deps.tie(inputs, inputs.len() / groups, reason);
     let outputs = tied.merged(1, c_out / groups);
-    cx.claim(1, 0, Role::Parameter, &outputs)?;
-    cx.count(CountAt::Groups(cx.node_index()), tied);
+    cx.claim(1, 0, Role::Parameter, if is_transposed { inputs } else { &outputs })?;
+    cx.count_attribute("group", None, &tied);
     Ok(Some(outputs))
 }
 
@@ -102,12 +143,16 @@ fn place(spec: &mut ConvSpec, input: &Value, window: &Window) -> Result<(), &'st
     spec.validate().map_err(|_| "cannot be timed, for it has a dimension of 0")
 }
 
-pub(super) fn dtype(weight: &Constant) -> Option<DType> {
-    match weight.element {
-        Ok(ElementType::F32) => Some(DType::F32),
-        Ok(ElementType::F16) => Some(DType::F16),
-        Ok(ElementType::Bf16) => Some(DType::Bf16),
-        _ => None,
+pub(super) const DOUBLE: &str = "cannot be timed, for it computes in double precision";
+
+/// The type that a layer computes in; nothing for one that cannot be timed.
+pub(super) fn dtype(element: Result<ElementType, i32>) -> Result<Option<DType>, Stop> {
+    match element {
+        Ok(ElementType::F32) => Ok(Some(DType::F32)),
+        Ok(ElementType::F16) => Ok(Some(DType::F16)),
+        Ok(ElementType::Bf16) => Ok(Some(DType::Bf16)),
+        Ok(ElementType::F64) => Ok(None),
+        _ => Err(Stop::Freeze("has weights that are not floating-point".to_owned())),
     }
 }
 

@@ -1,13 +1,57 @@
-//! Constants, shapes read at run time, and the lists of integers made of them.
+//! Constants, and shapes read at run time.
 
-use super::axes::normalize;
 use super::{Cx, Stop};
-use crate::infer::{Int, Origin, Value};
+use crate::constant::{MAX_DIM, element_type};
+use crate::dependency::Extent;
+use crate::infer::{Follows, Int, Kind, Origin, Stored, Value};
 
 /// A constant with a value in the file is known before the walk; any other one is computed.
 pub(super) fn constant(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let is_known = cx.node().outputs.iter().flatten().all(|id| cx.graph.constants.contains_key(id));
     if is_known { Ok(()) } else { Err(Stop::Freeze("holds a value that is no plain tensor".to_owned())) }
+}
+
+/// A tensor of one value: its shape is what follows channels.
+pub(super) fn constant_of_shape(cx: &mut Cx<'_>) -> Result<(), Stop> {
+    let Some(ints) = cx.numbers(0, "shape")? else {
+        return Err(Stop::Freeze("has a shape that is computed at run time".to_owned()));
+    };
+    let value = cx.node().tensor("value");
+    let element = element_type(value.map_or(1, |tensor| tensor.data_type));
+    let dim = |int: &Int| int.value.and_then(|n| usize::try_from(n).ok()).filter(|&n| n < MAX_DIM);
+    let dims: Vec<Option<usize>> = ints.iter().map(dim).collect();
+    // Lists of integers made this way take part in arithmetic on shapes.
+    let is_whole = matches!(element, Ok(netspec::ElementType::I64 | netspec::ElementType::I32));
+    if let (true, [Some(n)]) = (is_whole, &dims[..])
+        && *n <= 64
+    {
+        let fill = value.and_then(|tensor| {
+            let home = crate::constant::Home::Node { node: 0, attribute: 0 };
+            let constant = crate::constant::Constant::from_tensor(tensor, "value", home).ok()?;
+            constant.view()?.to_i64().ok()?.first().copied()
+        });
+        let fill = if value.is_some() { fill } else { Some(0) };
+        cx.keep_numbers(&cx.input(0)?.clone());
+        cx.set_ints(dims.clone(), vec![Int::free(fill); *n]);
+        return Ok(());
+    }
+    if dims.contains(&None) {
+        cx.keep_numbers(&cx.input(0)?.clone());
+        cx.set(0, Value { dims: Some(dims), ints: None, kind: Kind::Fixed(cx.free()) });
+        return Ok(());
+    }
+    let Some(Some(name)) = cx.node().outputs.first().copied() else { return Ok(()) };
+    cx.fill(name, ints);
+    let axes = (0..dims.len()).map(Some).collect();
+    cx.set(
+        0,
+        Value {
+            dims: Some(dims),
+            ints: None,
+            kind: Kind::Stored(Stored { name, axes, element, via: None, lengths: vec![] }),
+        },
+    );
+    Ok(())
 }
 
 pub(super) fn shape(cx: &mut Cx<'_>) -> Result<(), Stop> {
@@ -16,11 +60,11 @@ pub(super) fn shape(cx: &mut Cx<'_>) -> Result<(), Stop> {
         return Err(Stop::Freeze("reads the shape of a tensor of unknown rank".to_owned()));
     };
     let ints = (0..rank).map(|axis| {
-        let origin = match input.channels() {
-            Some((channels, labels)) if channels == axis => Origin::Follows(labels.clone()),
+        let origin = match input.layout() {
+            Some(layout) if layout.carries(axis) => Origin::Follows(Follows::exactly(Extent::whole(layout, axis))),
             _ => Origin::Free,
         };
-        Int { value: input.dim(axis).map(|d| d as i64), origin }
+        Int { value: input.dim(axis).map(|d| d as i64), real: None, origin }
     });
     let ints: Vec<Int> = ints.collect();
     let clamp = |name: &str, default: i64| {
@@ -31,41 +75,4 @@ pub(super) fn shape(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let ints = ints.get(start..end.max(start)).unwrap_or_default().to_vec();
     cx.set_ints(vec![Some(ints.len())], ints);
     Ok(())
-}
-
-pub(super) fn gather(cx: &mut Cx<'_>) -> Result<(), Stop> {
-    let (ints, indices) = (list(cx.input(0)?)?, cx.input(1)?.dims.clone().unwrap_or_default());
-    let wanted = cx.integers(1, "indices")?.unwrap_or_default();
-    let picked: Option<Vec<Int>> = wanted
-        .iter()
-        .map(|&i| {
-            let i = if i < 0 { i.checked_add(ints.len() as i64)? } else { i };
-            ints.get(usize::try_from(i).ok()?).cloned()
-        })
-        .collect();
-    let picked = picked.ok_or_else(|| cx.refuse(format!("indices {wanted:?} are out of range")))?;
-    cx.set_ints(indices, picked);
-    Ok(())
-}
-
-pub(super) fn slice(cx: &mut Cx<'_>) -> Result<(), Stop> {
-    let ints = list(cx.input(0)?)?;
-    let n = ints.len() as i64;
-    let one = |list: Option<Vec<i64>>, default: i64| list.and_then(|l| l.first().copied()).unwrap_or(default);
-    let (start, end) = (one(cx.integers(1, "starts")?, 0), one(cx.integers(2, "ends")?, n));
-    let axis = one(cx.integers(3, "axes")?, 0);
-    normalize(cx, &[axis], 1)?;
-    if one(cx.integers(4, "steps")?, 1) != 1 {
-        return Err(Stop::Freeze("slices a shape in steps".to_owned()));
-    }
-    let clamp = |i: i64| (if i < 0 { i.saturating_add(n) } else { i }).clamp(0, n) as usize;
-    let (start, end) = (clamp(start), clamp(end));
-    let picked = ints.get(start..end.max(start)).unwrap_or_default().to_vec();
-    cx.set_ints(vec![Some(picked.len())], picked);
-    Ok(())
-}
-
-/// The input as a list of integers; these rules cover nothing else yet.
-fn list(value: &Value) -> Result<Vec<Int>, Stop> {
-    value.ints.clone().ok_or_else(|| Stop::Freeze("picks from a tensor, which has no rule here".to_owned()))
 }

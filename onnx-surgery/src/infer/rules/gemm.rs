@@ -1,7 +1,8 @@
 //! Gemm and MatMul with weights in the file: fully connected layers.
 
-use super::conv::{dtype, shape};
+use super::conv::{DOUBLE, dtype, shape};
 use super::{Cx, Stop};
+use crate::dependency::{Labels, Layout};
 use crate::graph::TensorId;
 use crate::infer::{Kind, LayerDraft, Value, product};
 use netspec::{ConvSpec, DType, Role};
@@ -15,7 +16,7 @@ pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let full = Full::new(cx, out_axis)?;
     let bias = match cx.optional(2) {
         None => None,
-        Some(_) => Some(cx.constant(2)?.1.dims.clone()),
+        Some(_) => Some(cx.weight(2)?.dims),
     };
     // The addend has one element per output, or is broadcast.
     let follows = |dims: &Vec<usize>| dims.last().is_some_and(|&d| d == full.c_out && d > 1);
@@ -30,23 +31,23 @@ pub(super) fn matmul(cx: &mut Cx<'_>) -> Result<(), Stop> {
 /// A fully connected layer.
 struct Full {
     weight: TensorId,
-    dtype: DType,
+    dtype: Option<DType>,
     /// The weight's axis of output channels; the other one has the input channels.
     out_axis: usize,
     c_in: usize,
     c_out: usize,
     input: Value,
+    inputs: Option<Labels>,
 }
 
 impl Full {
     /// Reads and checks; nothing is recorded yet.
-    fn new(cx: &Cx<'_>, out_axis: usize) -> Result<Full, Stop> {
-        let (weight, constant) = cx.constant(1)?;
-        let [rows, columns] = constant.dims[..] else {
+    fn new(cx: &mut Cx<'_>, out_axis: usize) -> Result<Full, Stop> {
+        let weight = cx.weight(1)?;
+        let [rows, columns] = weight.dims[..] else {
             return Err(Stop::Freeze("multiplies with weights that are no matrix".to_owned()));
         };
-        let dtype =
-            dtype(constant).ok_or_else(|| Stop::Freeze("has weights that are not floating-point".to_owned()))?;
+        let dtype = dtype(weight.element)?;
         let (c_out, c_in) = if out_axis == 0 { (rows, columns) } else { (columns, rows) };
         let input = cx.input(0)?.clone();
         let Some(last) = input.rank().map(|rank| rank.saturating_sub(1)) else {
@@ -55,18 +56,18 @@ impl Full {
         if c_in == 0 || c_out == 0 || last == 0 || input.dim(last).is_some_and(|c| c != c_in) {
             return Err(cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))));
         }
-        if input.is_constant() || input.channels().is_some_and(|(axis, _)| axis != last) {
-            return Err(Stop::Freeze("multiplies over another axis than the channels'".to_owned()));
+        if input.is_stored() {
+            return Err(Stop::Freeze("multiplies two constants".to_owned()));
         }
-        Ok(Full { weight, dtype, out_axis, c_in, c_out, input })
+        let inputs = cx.line(&input, last)?;
+        Ok(Full { weight: weight.name, dtype, out_axis, c_in, c_out, input, inputs })
     }
 
     fn apply(self, cx: &mut Cx<'_>, has_bias: bool, bias_axis: Option<usize>) -> Result<(), Stop> {
-        let Full { weight, dtype, out_axis, c_in, c_out, input } = self;
+        let Full { weight, dtype, out_axis, c_in, c_out, input, inputs } = self;
         let mut dims = input.dims.clone().unwrap_or_default();
         let last = dims.len() - 1;
         dims[last] = Some(c_out);
-        let inputs = input.channels().map(|(_, labels)| labels.clone());
         let outputs = cx.deps.produce(&cx.node().name, c_out);
         cx.claim(1, out_axis, Role::Producer, &outputs)?;
         if let Some(labels) = &inputs {
@@ -77,8 +78,8 @@ impl Full {
         }
         // Rows that are not images of the batch are the rows of one image.
         let rows = product(&dims[1..last]).filter(|&rows| rows > 0);
-        match (dims[0].filter(|&batch| batch > 0), rows) {
-            (Some(batch), Some(rows)) => {
+        match (dims[0].filter(|&batch| batch > 0), rows, dtype) {
+            (Some(batch), Some(rows), Some(dtype)) => {
                 let mut spec = ConvSpec::new(c_in, c_out, [rows, 1], [1, 1]);
                 (spec.batch, spec.dtype, spec.epilogue.bias) = (batch, dtype, has_bias);
                 let outputs = Some(outputs.clone());
@@ -86,10 +87,11 @@ impl Full {
             }
             _ => {
                 let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
-                cx.unmeasurable("cannot be timed, for its number of rows is unknown: export with fixed sizes", source);
+                let rows = "cannot be timed, for its number of rows is unknown: export with fixed sizes";
+                cx.unmeasurable(if dtype.is_none() { DOUBLE } else { rows }, source);
             }
         }
-        let kind = Kind::Channels { axis: last, labels: outputs };
+        let kind = Kind::Channels(Layout::on_axis(outputs, dims.len(), last));
         cx.set(0, Value { dims: Some(dims), ints: None, kind });
         Ok(())
     }

@@ -1,16 +1,24 @@
 //! A rule per operator family, and the table that finds it.
 
+mod arithmetic;
 mod axes;
 mod binary;
 mod concat;
 mod conv;
+mod conv_transpose;
+mod expand;
 mod fold;
+mod gather;
 mod gemm;
 mod norm;
+mod pad;
 mod pointwise;
 mod pool;
 mod reduce;
 mod reshape;
+mod resize;
+mod slice;
+mod space;
 mod window;
 
 use super::{Cx, Stop};
@@ -33,40 +41,74 @@ pub(crate) struct Rule {
     pub(crate) reads: Reads,
 }
 
-/// The rule for a node's operator, if there is one.
-pub(crate) fn rule_for(node: &Node) -> Option<Rule> {
-    let images = |apply| Some(Rule { apply, reads: Reads::Images });
-    let numbers = |apply| Some(Rule { apply, reads: Reads::Numbers });
+const NO_RULE: &str = "has no rule here, so the channels that reach it must all stay";
+pub(super) const QUANTIZED: &str =
+    "computes with quantized numbers: prune the floating-point model, and quantize the result";
+
+/// The rule for a node's operator, or why there is none.
+pub(crate) fn rule_for(node: &Node) -> Result<Rule, &'static str> {
+    let images = |apply| Ok(Rule { apply, reads: Reads::Images });
+    let numbers = |apply| Ok(Rule { apply, reads: Reads::Numbers });
     if !node.is_standard {
-        return None;
+        return Err("belongs to another domain than ONNX's own and has no rule here");
     }
     match node.op.as_str() {
         "Conv" => images(conv::conv),
+        "ConvTranspose" => images(conv_transpose::conv_transpose),
         "Gemm" => images(gemm::gemm),
         "MatMul" => images(gemm::matmul),
         "BatchNormalization" => images(norm::batch_normalization),
+        "InstanceNormalization" => images(norm::instance_normalization),
+        "GroupNormalization" => images(norm::group_normalization),
+        "LayerNormalization" | "RMSNormalization" => images(norm::layer_normalization),
+        "MeanVarianceNormalization" | "LpNormalization" => images(norm::over_axes),
+        "LRN" => images(norm::local_response),
         "Relu" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "LeakyRelu" | "Elu" | "Selu" | "Celu" | "Tanh"
-        | "Softplus" | "Softsign" | "ThresholdedRelu" | "Gelu" | "Mish" | "Erf" | "Exp" | "Sqrt" | "Abs" | "Neg" => {
-            images(pointwise::unary)
-        }
+        | "Softplus" | "Softsign" | "ThresholdedRelu" | "Gelu" | "Mish" | "Swish" | "Shrink" | "Erf" | "Exp"
+        | "Log" | "Sqrt" | "Reciprocal" | "Abs" | "Neg" | "Sign" | "Ceil" | "Floor" | "Round" | "Sin" | "Cos"
+        | "Tan" | "Asin" | "Acos" | "Atan" | "Sinh" | "Cosh" | "Asinh" | "Acosh" | "Atanh" | "Not" | "IsNaN"
+        | "IsInf" | "BitwiseNot" => images(pointwise::unary),
         "Clip" => images(pointwise::clip),
+        "PRelu" => images(pointwise::prelu),
         "Dropout" => images(pointwise::dropout),
-        "Identity" => Some(Rule { apply: pointwise::identity, reads: Reads::Aliases }),
+        "Identity" => Ok(Rule { apply: pointwise::identity, reads: Reads::Aliases }),
         "Cast" => numbers(pointwise::cast),
-        "Add" | "Sub" | "Mul" | "Div" => images(binary::binary),
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Sum" | "Mean" | "And" | "Or" | "Xor"
+        | "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Where" | "BitwiseAnd" | "BitwiseOr"
+        | "BitwiseXor" | "BitShift" => numbers(binary::elementwise),
         "MaxPool" | "AveragePool" | "LpPool" => images(pool::pool),
-        "GlobalAveragePool" | "GlobalMaxPool" => images(pool::global),
-        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceL2" => images(reduce::reduce),
+        "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => images(pool::global),
+        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2"
+        | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" | "ArgMax" | "ArgMin" => images(reduce::reduce),
+        "Softmax" | "LogSoftmax" | "Hardmax" => images(reduce::softmax),
+        "CumSum" => images(reduce::cumulative),
+        "Pad" => numbers(pad::pad),
+        "Slice" => numbers(slice::slice),
+        "Split" => numbers(slice::split),
+        "Concat" => numbers(concat::concat),
+        "Gather" => numbers(gather::gather),
+        "Resize" | "Upsample" => numbers(resize::resize),
+        "DepthToSpace" => images(space::depth_to_space),
+        "SpaceToDepth" => images(space::space_to_depth),
+        "Expand" => numbers(expand::expand),
+        "Tile" => numbers(expand::tile),
         "Flatten" => images(reshape::flatten),
         "Reshape" => numbers(reshape::reshape),
         "Squeeze" => numbers(axes::squeeze),
         "Unsqueeze" => numbers(axes::unsqueeze),
         "Transpose" => images(axes::transpose),
-        "Concat" => numbers(concat::concat),
         "Constant" => numbers(fold::constant),
+        "ConstantOfShape" => numbers(fold::constant_of_shape),
         "Shape" => numbers(fold::shape),
-        "Gather" => numbers(fold::gather),
-        "Slice" => numbers(fold::slice),
-        _ => None,
+        "QuantizeLinear"
+        | "DequantizeLinear"
+        | "DynamicQuantizeLinear"
+        | "QLinearConv"
+        | "QLinearMatMul"
+        | "ConvInteger"
+        | "MatMulInteger" => Err(QUANTIZED),
+        "If" | "Loop" | "Scan" => Err("runs inner graphs, which are not followed"),
+        "LSTM" | "GRU" | "RNN" => Err("is recurrent and has no rule here"),
+        _ => Err(NO_RULE),
     }
 }

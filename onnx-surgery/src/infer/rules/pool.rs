@@ -3,6 +3,7 @@
 use super::window::Window;
 use super::{Cx, Stop};
 use crate::constant::MAX_DIM;
+use crate::infer::Value;
 
 pub(super) fn pool(cx: &mut Cx<'_>) -> Result<(), Stop> {
     if cx.has_more_outputs() {
@@ -33,11 +34,12 @@ pub(super) fn global(cx: &mut Cx<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The first input, whose channels, if any, stand on axis 1.
-fn image(cx: &Cx<'_>, does: &str) -> Result<crate::infer::Value, Stop> {
+/// The first input, with its channels, if it has any, on axis 1.
+fn image(cx: &mut Cx<'_>, does: &str) -> Result<Value, Stop> {
     let input = cx.input(0)?.clone();
-    if input.is_constant() || input.channels().is_some_and(|(axis, _)| axis != 1) {
-        return Err(Stop::Freeze(format!("{does} over another axis than the image's")));
+    if input.is_stored() {
+        return Err(Stop::Freeze(format!("{does} a constant")));
     }
-    Ok(input)
+    let kind = cx.carried_on(&input, 1)?;
+    Ok(Value { kind, ..input })
 }

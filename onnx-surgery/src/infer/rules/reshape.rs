@@ -1,9 +1,10 @@
-//! Flatten and Reshape: channels may be merged with the image behind them.
+//! Flatten and Reshape: channels may be merged with their neighbors, and split into several axes.
 
-use super::axes::normalize;
+use super::axes::{normalize, rearrange};
 use super::{Cx, Stop};
+use crate::dependency::{Extent, Layout};
 use crate::graph::Dims;
-use crate::infer::{CountAt, Int, Kind, Origin, Value, product};
+use crate::infer::{Int, Kind, Value, product};
 
 pub(super) fn flatten(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let input = cx.input(0)?.clone();
@@ -14,56 +15,71 @@ pub(super) fn flatten(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let axis = cx.node().int("axis", 1);
     let axis = if axis == rank as i64 { rank } else { normalize(cx, &[axis], rank)?[0] };
     let out = vec![product(&dims[..axis]), product(&dims[axis..])];
-    let kind = match &input.kind {
-        Kind::Channels { axis: channels, .. } if *channels < axis => {
-            cx.lose_channels(&input, "merges the channels with the batch")
-        }
-        Kind::Channels { .. } => merge(cx, &input, axis..rank, 1)?,
-        Kind::Constant(_) => Kind::Fixed(cx.free()),
-        Kind::Fixed(reason) => Kind::Fixed(*reason),
+    let kind = match input.layout().map(|layout| layout.reshape(dims, &out)) {
+        Some(Some(layout)) => Kind::Channels(layout),
+        Some(None) => cx.lose_channels(&input, "merges the channels with an image of unknown size"),
+        None => cx.carried(&input),
     };
     cx.set(0, Value { dims: Some(out), ints: None, kind });
     Ok(())
 }
 
-/// The channel axis merged with its neighbors in `block`, as axis `target` of the output.
-fn merge(cx: &mut Cx<'_>, input: &Value, block: std::ops::Range<usize>, target: usize) -> Result<Kind, Stop> {
-    let (Some((axis, labels)), Some(dims)) = (input.channels(), &input.dims) else {
-        return Err(Stop::Freeze("merges a tensor without channels".to_owned()));
-    };
-    let unknown = || Stop::Freeze("merges the channels with an image of unknown size".to_owned());
-    let outer = product(&dims[block.start..axis]).ok_or_else(unknown)?;
-    let inner = product(&dims[axis + 1..block.end]).ok_or_else(unknown)?;
-    if (outer, inner) != (1, 1) {
-        let positions = outer.checked_mul(inner).and_then(|n| n.checked_mul(labels.len())).unwrap_or(usize::MAX);
-        cx.take_positions(positions)?;
-    }
-    Ok(Kind::Channels { axis: target, labels: labels.merged(outer, inner) })
-}
-
 pub(super) fn reshape(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let input = cx.input(0)?.clone();
-    let wanted = cx.input(1)?.ints.clone();
-    let wanted = wanted.ok_or_else(|| Stop::Freeze("reshapes to a shape that is computed at run time".to_owned()))?;
+    let Some(wanted) = cx.numbers(1, "shape")? else {
+        return Err(Stop::Freeze("reshapes to a shape that is computed at run time".to_owned()));
+    };
     let dims = target_dims(cx, &input, &wanted)?;
-    if let (Some(ints), true) = (&input.ints, dims.len() <= 1) {
+    if let Some(ints) = &input.ints
+        && (dims.len() <= 1 || !input.is_stored())
+    {
+        let reason = cx.reason("needs a number of its shape as it is");
+        wanted.iter().for_each(|int| cx.expose(int, reason));
         cx.set_ints(dims, ints.clone());
         return Ok(());
     }
-    let kind = match &input.kind {
-        Kind::Channels { axis, .. } => match reshape_channels(cx, &input, *axis, &wanted, &dims) {
-            Err(Stop::Freeze(reason)) => cx.lose_channels(&input, &reason),
-            other => other?,
+    let carried = match input.layout().cloned() {
+        Some(layout) => match follow(cx, &input, &layout, &wanted, &dims) {
+            Err(Stop::Freeze(reason)) => {
+                let kind = cx.lose_channels(&input, &reason);
+                cx.set(0, Value { dims: Some(dims.clone()), ints: None, kind });
+                None
+            }
+            other => Some(other?),
         },
-        Kind::Constant(_) => Kind::Fixed(cx.free()),
-        Kind::Fixed(reason) => Kind::Fixed(*reason),
+        None => None,
     };
-    let carrier = if let Kind::Channels { axis, .. } = &kind { Some(*axis) } else { None };
+    // A constant that only gets axes of one element stays what it is; whoever claims its axes has them counted.
+    let turned = input.is_stored().then(|| turned(&input, &dims)).flatten();
     let reason = cx.reason("needs a number of its shape as it is");
-    for (_, int) in wanted.iter().enumerate().filter(|(i, _)| Some(*i) != carrier) {
-        cx.expose(int, reason);
+    for (axis, int) in wanted.iter().enumerate() {
+        let is_counted = carried.as_ref().is_some_and(|layout| layout.carries(axis))
+            || turned.as_ref().is_some_and(|from| from[axis].is_some());
+        if !is_counted {
+            cx.expose(int, reason);
+        }
     }
-    cx.set(0, Value { dims: Some(dims), ints: None, kind });
+    if let Some(layout) = carried {
+        cx.set(0, Value { dims: Some(dims), ints: None, kind: Kind::Channels(layout) });
+    } else if let Some(from) = turned {
+        let mut input = input;
+        if let Kind::Stored(stored) = &mut input.kind {
+            let copies_zero = cx.node().int("allowzero", 0) == 0;
+            for (axis, old) in from.iter().enumerate().filter_map(|(axis, old)| Some((axis, (*old)?))) {
+                let follows = wanted[axis].value == Some(-1) || copies_zero && wanted[axis].value == Some(0);
+                if let (Some(root), false) = (stored.axes[old], follows) {
+                    let mut int = wanted[axis].clone();
+                    cx.sign(&mut int.origin);
+                    stored.lengths.push((root, int));
+                }
+            }
+        }
+        rearrange(cx, input, from)?;
+    } else if input.layout().is_none() {
+        cx.keep_numbers(&input);
+        let kind = cx.carried(&input);
+        cx.set(0, Value { dims: Some(dims), ints: None, kind });
+    }
     Ok(())
 }
 
@@ -101,60 +117,38 @@ fn target_dims(cx: &Cx<'_>, input: &Value, wanted: &[Int]) -> Result<Dims, Stop>
     Ok(dims)
 }
 
-fn reshape_channels(cx: &mut Cx<'_>, input: &Value, axis: usize, wanted: &[Int], dims: &Dims) -> Result<Kind, Stop> {
+/// Where the channels end up, with every number of the shape that counts them.
+fn follow(cx: &mut Cx<'_>, input: &Value, layout: &Layout, wanted: &[Int], dims: &Dims) -> Result<Layout, Stop> {
     // A single channel leaves no trace in the shapes, and cannot go anyway.
     let give_up = || Stop::Freeze("rearranges the channels in a way that has no rule here".to_owned());
     let before = input.dims.as_ref().ok_or_else(give_up)?;
-    let (block, target) = block_of(before, axis, dims).ok_or_else(give_up)?;
-    // A 0 copies the dim at its own index, which must be the channels' exactly where they end up.
+    let after = layout.reshape(before, dims).ok_or_else(give_up)?;
     let copies_zero = cx.node().int("allowzero", 0) == 0;
-    let copies = |i: usize| copies_zero && wanted[i].value == Some(0);
-    let is_copied_right = (0..dims.len()).all(|i| !copies(i) || (i == axis) == (i == target));
-    if !is_copied_right {
-        return Err(give_up());
-    }
-    let merged = merge(cx, input, block, target)?;
-    let (Kind::Channels { labels, .. }, int) = (&merged, &wanted[target]) else { return Err(give_up()) };
-    if int.value == Some(-1) || copies(target) {
-        return Ok(merged);
-    }
-    match &int.origin {
-        Origin::Written(constant, element) => cx.count(CountAt::Element(*constant, *element), labels.clone()),
-        Origin::Follows(followed) if followed == labels => (),
-        _ => return Err(Stop::Freeze("computes the number of channels".to_owned())),
-    }
-    Ok(merged)
-}
-
-/// The input axes that are merged into one output axis together with `axis`, and that output axis.
-///
-/// Dims of 1 take no part: they may come and go anywhere.
-fn block_of(before: &Dims, axis: usize, after: &Dims) -> Option<(std::ops::Range<usize>, usize)> {
-    let (mut i, mut k) = (0, 0);
-    while i < before.len() {
-        if before[i]? == 1 && i != axis {
-            i += 1;
+    for (axis, int) in wanted.iter().enumerate() {
+        let is_copied = copies_zero && int.value == Some(0);
+        if is_copied && layout.carries(axis) != after.carries(axis) {
+            return Err(give_up());
+        }
+        if !after.carries(axis) || int.value == Some(-1) {
             continue;
         }
-        while k < after.len() && after[k]? == 1 && before[i]? != 1 {
-            k += 1;
+        let extent = Extent::whole(&after, axis);
+        if is_copied {
+            cx.equal(Extent::whole(layout, axis), extent);
+        } else {
+            cx.follow(int, extent)?;
         }
-        // Grow both sides until their products agree.
-        let (first_i, first_k) = (i, k);
-        let (mut left, mut right) = (before[i]?, *after.get(k)?.as_ref()?);
-        while left != right {
-            if left < right {
-                i += 1;
-                left = left.checked_mul((*before.get(i)?)?)?;
-            } else {
-                k += 1;
-                right = right.checked_mul((*after.get(k)?)?)?;
-            }
-        }
-        if (first_i..=i).contains(&axis) {
-            return (first_k == k).then_some((first_i..i + 1, k));
-        }
-        (i, k) = (i + 1, k + 1);
     }
-    None
+    Ok(after)
+}
+
+/// The axes of a constant that only gets or loses axes of one element.
+fn turned(input: &Value, dims: &Dims) -> Option<Vec<Option<usize>>> {
+    let before = input.dims.as_ref()?;
+    let mut long = (0..before.len()).filter(|&axis| before[axis] != Some(1));
+    let mut from = Vec::with_capacity(dims.len());
+    for dim in dims {
+        from.push(if *dim == Some(1) { None } else { Some(long.next().filter(|&old| before[old] == *dim)?) });
+    }
+    long.next().is_none().then_some(from)
 }

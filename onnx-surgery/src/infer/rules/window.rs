@@ -87,4 +87,20 @@ impl Window {
         let last = room.div_ceil(stride);
         Ok(if last * stride >= length + before { last } else { last + 1 })
     }
+
+    /// The output's length along one axis of a transposed convolution.
+    pub(super) fn transposed(&self, cx: &Cx<'_>, axis: usize, length: usize, extra: usize) -> Result<usize, Stop> {
+        let stride = self.strides[axis];
+        let out_of_range = || cx.refuse("its output has no size");
+        let spread = length.checked_sub(1).and_then(|n| n.checked_mul(stride)).ok_or_else(out_of_range)?;
+        let full = spread.checked_add(self.reach(axis)).and_then(|n| n.checked_add(extra)).ok_or_else(out_of_range)?;
+        match self.auto_pad {
+            AutoPad::No => {
+                let pads = self.pads[axis] + self.pads[self.kernel.len() + axis];
+                full.checked_sub(pads).ok_or_else(out_of_range)
+            }
+            AutoPad::Valid => Ok(full),
+            AutoPad::SameUpper | AutoPad::SameLower => length.checked_mul(stride).ok_or_else(out_of_range),
+        }
+    }
 }

@@ -1,0 +1,141 @@
+//! What a plan says, to whom, and what applying it shows.
+
+use crate::place::Place;
+use serde_json::Value;
+
+const MODEL: &str = "@models/fashion.onnx";
+const QUICK: &str = "--engine simulated:h100 --batch 64 --latency 0.7x";
+
+#[track_caller]
+fn json(place: &Place, line: &str) -> Value {
+    let ran = place.locp(&format!("--format json --progress never -q {line}"));
+    assert_eq!(ran.code, 0, "`{line}`: {}{}", ran.stdout, ran.stderr);
+    ran.json()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Channels and kept channels of every group.
+fn widths(plan: &Value) -> Vec<(u64, u64)> {
+    let width = |group: &Value| (group["channels"].as_u64().unwrap(), list(&group["keep"]).len() as u64);
+    list(&plan["groups"]).iter().map(width).collect()
+}
+
+#[test]
+fn a_multiple_that_is_asked_for_reaches_the_plan() {
+    let place = Place::new();
+    let is_allowed = |(channels, kept): &(u64, u64)| kept == channels || kept % 24 == 0;
+    let free = widths(&json(&place, &format!("plan {MODEL} {QUICK} -o free.json")));
+    assert!(!free.iter().all(is_allowed), "the plan holds the constraint by chance: {free:?}");
+    for planner in ["two-stage", "uniform"] {
+        let line = format!("plan {MODEL} {QUICK} --multiple-of 24 --planner {planner} -o plan.json");
+        let bound = widths(&json(&place, &line));
+        assert!(bound.iter().all(is_allowed), "{planner}: {bound:?}");
+        assert!(bound.iter().any(|(channels, kept)| kept < channels), "{planner}: nothing was narrowed");
+    }
+    let pruned = widths(&json(&place, &format!("prune {MODEL} {QUICK} --multiple-of 24 -o out.onnx")));
+    assert!(pruned.iter().all(is_allowed) && pruned.iter().any(|(channels, kept)| kept < channels), "{pruned:?}");
+
+    let none = place.locp(&format!("plan {MODEL} {QUICK} --multiple-of 0 -o plan.json"));
+    assert_eq!(none.code, 2, "{}", none.stderr);
+    // No multiple fits below any full width: the dense network is the only plan.
+    let line = format!("plan {MODEL} {QUICK} --multiple-of 4096 -o plan.json");
+    let never = place.locp(&line);
+    assert_eq!(never.code, 1, "{}", never.stderr);
+    assert!(never.stderr.contains("--multiple-of"), "{}", never.stderr);
+}
+
+#[test]
+fn modules_keep_what_their_groups_keep() {
+    let place = Place::new();
+    let plan = json(&place, &format!("plan {MODEL} {QUICK} -o plan.json"));
+    let written: Value = serde_json::from_slice(&std::fs::read(place.path("plan.json")).unwrap()).unwrap();
+    assert_eq!(plan["modules"], written["modules"]);
+    let producers = |group: &Value| -> Vec<String> {
+        let members = list(&group["members"]).iter().filter(|member| member["role"] == "producer");
+        members.map(|member| member["tensor"].as_str().unwrap().trim_end_matches(".weight").to_owned()).collect()
+    };
+    let mut checked = 0;
+    for group in list(&plan["groups"]) {
+        // Every producer of this network computes one group from position 0 on.
+        for name in producers(group) {
+            let module = &plan["modules"][&name];
+            assert_eq!((&module["channels"], &module["indices"]), (&group["channels"], &group["keep"]), "{name}");
+            let (channels, keep) = (group["channels"].as_f64().unwrap(), list(&group["keep"]).len());
+            assert_eq!(module["keep"].as_u64(), Some(keep as u64), "{name}");
+            assert_eq!((channels * (1.0 - module["ratio"].as_f64().unwrap())) as usize, keep, "{name}");
+            checked += 1;
+        }
+    }
+    assert_eq!(Some(checked), plan["modules"].as_object().map(serde_json::Map::len));
+    assert!(checked > 10 && list(&plan["modules_unnamed"]).is_empty(), "{checked}");
+
+    // The exporter folded normalization into these and gave them new names.
+    let model = "@onnx-surgery/tests/models/resnet_ts.onnx";
+    let nameless = json(&place, &format!("plan {model} --engine simulated:h100 --latency 0.95x -o other.json"));
+    assert_eq!(nameless["modules"], serde_json::json!({}));
+    assert!(list(&nameless["modules_unnamed"]).iter().all(|name| name.as_str().unwrap().starts_with("onnx::Conv_")));
+    assert!(!list(&nameless["modules_unnamed"]).is_empty());
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_lists_every_change() {
+    let place = Place::new();
+    json(&place, &format!("plan {MODEL} {QUICK} -o plan.json"));
+    let dry = json(&place, &format!("apply {MODEL} --plan plan.json --dry-run -o never.onnx"));
+    assert_eq!(place.files(), ["plan.json"]);
+    assert_eq!(dry["output"], Value::Null);
+    assert_eq!(list(&dry["changes"]).len(), dry["diff"].as_str().unwrap().lines().count());
+    for change in list(&dry["changes"]) {
+        let lost = change["before"].as_u64().unwrap() - change["after"].as_u64().unwrap();
+        if change["change"] == "shrink" {
+            let ends = list(&change["removed"]).iter().map(|r| r[1].as_u64().unwrap() - r[0].as_u64().unwrap() + 1);
+            assert_eq!(ends.sum::<u64>(), lost, "{change}");
+        }
+    }
+    // The real run changes the same.
+    let wet = json(&place, &format!("apply {MODEL} --plan plan.json -o out.onnx"));
+    assert_eq!((&dry["changes"], &dry["params_after"]), (&wet["changes"], &wet["params_after"]));
+    assert_eq!(place.files(), ["out.onnx", "plan.json"]);
+    let human = place.locp(&format!("apply {MODEL} --plan plan.json --dry-run"));
+    assert_eq!(human.code, 0, "{}", human.stderr);
+    assert!(human.stdout.ends_with("dry run: nothing was written\n"), "{}", human.stdout);
+    let widest = human.stdout.lines().map(str::len).max();
+    assert!(widest < Some(140), "a line of {widest:?} characters");
+}
+
+#[test]
+fn a_dry_run_of_a_plan_that_does_not_fit_fails_as_the_real_run_does() {
+    let place = Place::new();
+    let mut plan = json(&place, &format!("plan {MODEL} {QUICK} -o plan.json"));
+    let other = place.locp("apply @onnx-surgery/tests/models/chain_ts.onnx --plan plan.json --dry-run");
+    assert_eq!(other.code, 2, "{}", other.stderr);
+    plan["groups"][0]["keep"] = serde_json::json!([]);
+    std::fs::write(place.path("plan.json"), plan.to_string()).unwrap();
+    let empty = place.locp(&format!("apply {MODEL} --plan plan.json --dry-run --format json"));
+    assert_eq!((empty.code, &empty.json()["kind"]), (2, &Value::from("plan")), "{}", empty.stderr);
+    assert_eq!(place.files(), ["plan.json"]);
+    // A plan that keeps everything is fine and changes nothing.
+    plan["groups"] = serde_json::json!([]);
+    std::fs::write(place.path("plan.json"), plan.to_string()).unwrap();
+    let none = place.locp(&format!("apply {MODEL} --plan plan.json --dry-run"));
+    assert_eq!(none.code, 0, "{}", none.stderr);
+    assert!(none.stdout.starts_with("nothing changes"), "{}", none.stdout);
+}
+
+#[test]
+fn the_log_counts_staircases_as_the_result_does() {
+    let place = Place::new();
+    let ran = place.locp(&format!("measure {MODEL} --engine simulated:h100 --format json --progress never"));
+    let report = ran.json();
+    let layers = list(&report["layers"]);
+    let distinct: std::collections::BTreeSet<String> = layers
+        .iter()
+        .map(|layer| format!("{} {} {}", layer["spec"], layer["axis"], layer["points"][0]["channels"]))
+        .collect();
+    let said = format!(" {} staircases, {} distinct:", layers.len(), distinct.len());
+    assert!(distinct.len() < layers.len(), "nothing is shared, so that this test shows nothing");
+    assert!(ran.stderr.contains(&said), "`{}` does not say `{said}`", ran.stderr);
+}
