@@ -1,4 +1,4 @@
-//! Grouping and applying, on a tiny export and on a deep synthetic network.
+//! Grouping and applying, on a tiny export, on deep synthetic networks, and on any model named by `LOCP_BENCH_MODEL`.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use netspec::{GroupPlan, PrunePlan};
@@ -15,7 +15,17 @@ fn half(model: &Model) -> PrunePlan {
 
 fn surgery(c: &mut Criterion) {
     let tiny = support::exported().into_iter().find(|(name, _)| name == "resnet_ts").expect("it is committed").1;
-    for (name, bytes) in [("tiny-resnet", tiny), ("1000-convs-of-64", support::deep(1000, 64))] {
+    let mut models = vec![
+        ("tiny-resnet".to_owned(), tiny),
+        ("1000-convs-of-64".to_owned(), support::deep(1000, 64)),
+        // Narrow, for it is the number of layers that counts.
+        ("1000-convs-of-8".to_owned(), support::deep(1000, 8)),
+        ("10000-convs-of-8".to_owned(), support::deep(10_000, 8)),
+    ];
+    if let Some(path) = std::env::var_os("LOCP_BENCH_MODEL") {
+        models.push((path.to_string_lossy().into_owned(), std::fs::read(&path).expect("a readable model")));
+    }
+    for (name, bytes) in models {
         c.bench_function(&format!("open and group/{name}"), |b| {
             b.iter_batched(|| bytes.clone(), |bytes| Model::from_bytes(black_box(bytes)), BatchSize::LargeInput);
         });

@@ -15,6 +15,9 @@ pub(crate) const EXTERNAL: i32 = 1;
 /// No axis may be longer; it keeps products of two dims from overflowing.
 pub(crate) const MAX_DIM: usize = 1 << 31;
 
+/// No tensor may have more axes: ranks are copied with every shape, and no runtime takes as many.
+pub(crate) const MAX_RANK: usize = 64;
+
 /// Where in the file a constant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Home {
@@ -89,6 +92,9 @@ impl Constant {
         if tensor.data_location == EXTERNAL && tensor.raw_data.is_none() {
             return Err(fail("it keeps its data outside the file, where such a tensor is not looked for".to_owned()));
         }
+        if tensor.dims.len() > MAX_RANK {
+            return Err(fail(too_many_axes(tensor.dims.len())));
+        }
         let dims = tensor
             .dims
             .iter()
@@ -156,6 +162,11 @@ impl Constant {
         let is_whole = matches!(self.element, Ok(ElementType::I64 | ElementType::I32));
         if is_short && is_whole { self.view()?.to_i64().ok() } else { None }
     }
+}
+
+/// Says that a shape has more than [`MAX_RANK`] axes.
+pub(crate) fn too_many_axes(rank: usize) -> String {
+    format!("its shape has {rank} axes, more than {MAX_RANK}")
 }
 
 /// The element type behind ONNX's number.

@@ -1,6 +1,7 @@
 //! From a path to a decoded model whose weights still lie in the memory map.
 
 use crate::error::ModelError;
+use crate::outline;
 use crate::proto::ModelProto;
 use crate::wire::{self, WireError};
 use bytes::Bytes;
@@ -50,6 +51,7 @@ pub(crate) fn decode(bytes: &Bytes, file: &str) -> Result<ModelProto, ModelError
             Err(_) => return Err(not_onnx("its fields cannot be read")),
         }
     }
+    outline::check(bytes).map_err(not_onnx)?;
     let model = ModelProto::decode(bytes.clone()).map_err(|e| not_onnx(&e.to_string().replace('\n', " ")))?;
     if bytes.is_empty() {
         return Err(not_onnx("it is empty"));

@@ -37,6 +37,7 @@ mod graph;
 mod infer;
 mod model;
 mod new_file;
+mod outline;
 mod packed;
 mod patch;
 mod proto;

@@ -67,10 +67,11 @@ pub(crate) struct AttributeProto {
     pub(crate) i: i64,
     #[prost(bytes = "bytes", tag = "4")]
     pub(crate) s: Bytes,
-    #[prost(message, optional, tag = "5")]
-    pub(crate) t: Option<TensorProto>,
-    #[prost(message, optional, tag = "6")]
-    pub(crate) g: Option<GraphProto>,
+    // Boxed, as most attributes have neither: a list of attributes is a quarter as large.
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(crate) t: Option<Box<TensorProto>>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub(crate) g: Option<Box<GraphProto>>,
     #[prost(float, repeated, tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -81,8 +82,8 @@ pub(crate) struct AttributeProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct SparseTensorProto {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) values: Option<TensorProto>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub(crate) values: Option<Box<TensorProto>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -25,7 +25,8 @@ pub(crate) struct Field {
     pub(crate) has_length: bool,
 }
 
-const GROUP_DEPTH: usize = 32;
+/// As deep as the decoder goes: what it accepts must be possible to copy.
+const GROUP_DEPTH: usize = 100;
 
 /// The fields of a message, in file order.
 pub(crate) fn fields(bytes: &[u8]) -> impl Iterator<Item = Result<Field, WireError>> + '_ {

@@ -93,7 +93,7 @@ fn shapes_beyond_memory_cost_none() {
     let model = wide.conv("a", "image", 3, 8).node("Concat", "b", &four, &[]).head("a", 8);
     check(model.bytes(), &["`a`"]);
     let model = Onnx::default()
-        .input(stated("image", &[0, 3, 1 << 20, 1 << 20]))
+        .input(stated("image", &[0, 3, 1 << 12, 1 << 12]))
         .conv("a", "image", 3, 8)
         .node("Flatten", "b", &["a"], &[])
         .node("Concat", "c", &["b", "b"], &[("axis", Attr::Int(1))])

@@ -146,11 +146,19 @@ impl Grouping {
     pub fn width(&self, labels: &Labels) -> Width {
         let mut width = Width::default();
         let mut counts: Vec<(u32, usize)> = Vec::new();
+        let mut place: HashMap<u32, usize> = HashMap::new();
         for label in labels.iter() {
             let group = if label == FIXED { NONE } else { self.group_of[label as usize] };
-            match counts.iter_mut().rev().find(|(g, _)| *g == group) {
-                Some((_, n)) => *n += 1,
-                None => counts.push((group, 1)),
+            // Neighbors mostly belong to one group.
+            match counts.last_mut() {
+                Some((last, n)) if *last == group => *n += 1,
+                _ => {
+                    let at = *place.entry(group).or_insert(counts.len());
+                    match counts.get_mut(at) {
+                        Some((_, n)) => *n += 1,
+                        None => counts.push((group, 1)),
+                    }
+                }
             }
         }
         for (group, n) in counts {
@@ -194,17 +202,21 @@ fn name_of(deps: &Dependencies, label: usize) -> String {
 
 fn add_members(deps: &Dependencies, groups: &mut [ChannelGroup], group_of: &[u32], channel_of: &[u32]) {
     for slot in &deps.slots {
-        // Channels and positions by group, for the few groups that this slot meets.
+        // Channels and positions by group, in the order in which the slot meets them.
         let mut owners: Vec<(u32, Vec<(usize, usize)>)> = Vec::new();
+        let mut place: HashMap<u32, usize> = HashMap::new();
         for (position, label) in slot.labels.iter().enumerate().filter(|(_, label)| *label != FIXED) {
             let (group, channel) = (group_of[label as usize], channel_of[label as usize]);
             if group == NONE {
                 continue;
             }
-            let at = owners.iter().rposition(|(g, _)| *g == group).unwrap_or_else(|| {
-                owners.push((group, vec![]));
-                owners.len() - 1
-            });
+            let at = match owners.last() {
+                Some((last, _)) if *last == group => owners.len() - 1,
+                _ => *place.entry(group).or_insert_with(|| {
+                    owners.push((group, vec![]));
+                    owners.len() - 1
+                }),
+            };
             owners[at].1.push((channel as usize, position));
         }
         for (group, owned) in owners {

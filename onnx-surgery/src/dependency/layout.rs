@@ -1,6 +1,7 @@
 //! Labels laid out over the axes of a tensor.
 
 use super::Labels;
+use std::sync::Arc;
 
 /// A run of equal steps through the labels. A stride of 0 repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ struct Factor {
 pub struct Layout {
     base: Labels,
     /// For each axis its steps, outermost first; none where it has nothing to do with channels.
-    axes: Vec<Vec<Factor>>,
+    axes: Arc<[Vec<Factor>]>,
 }
 
 impl Layout {
@@ -40,7 +41,7 @@ impl Layout {
     pub fn on_axis(labels: Labels, rank: usize, axis: usize) -> Layout {
         let mut axes = vec![vec![]; rank];
         axes[axis] = vec![Factor { len: labels.len(), stride: 1 }];
-        Layout { base: labels, axes }
+        Layout { base: labels, axes: axes.into() }
     }
 
     /// Labels spelled out over several axes, in C order over `axes` (ascending) of these lengths.
@@ -51,7 +52,7 @@ impl Layout {
             stride /= len.max(1);
             all[axis] = vec![Factor { len, stride }];
         }
-        Layout { base: labels, axes: all }
+        Layout { base: labels, axes: all.into() }
     }
 
     /// Number of axes.
@@ -203,7 +204,7 @@ impl Layout {
             (i_end, k_end) = (i_end - n, k_end - m);
         }
         let is_resolved = from[i..i_end].iter().all(|&axis| !self.carries(axis));
-        is_resolved.then(|| Layout { base: self.base.clone(), axes })
+        is_resolved.then(|| Layout { base: self.base.clone(), axes: axes.into() })
     }
 
     /// Divides the steps of some neighboring axes among as many elements of new ones.

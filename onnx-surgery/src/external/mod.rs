@@ -55,7 +55,7 @@ impl External {
                 Home::Initializer(index) => graph.initializer.get_mut(index),
                 Home::Node { node, attribute } => {
                     let attribute = graph.node.get_mut(node).and_then(|node| node.attribute.get_mut(attribute));
-                    attribute.and_then(|attribute| attribute.t.as_mut())
+                    attribute.and_then(|attribute| attribute.t.as_deref_mut())
                 }
             };
             if let Some(tensor) = tensor {

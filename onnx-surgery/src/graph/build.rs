@@ -2,10 +2,13 @@
 
 use super::order::sort;
 use super::{Graph, Node, Port, StatedDim, TensorId};
-use crate::constant::{Constant, Home, MAX_DIM, element_type};
+use crate::constant::{Constant, Home, MAX_DIM, MAX_RANK, element_type, too_many_axes};
 use crate::error::ModelError;
-use crate::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use std::collections::{HashMap, HashSet};
+
+/// Bytes of a name.
+const MAX_NAME: usize = 4096;
 
 #[derive(Default)]
 struct Names {
@@ -34,6 +37,7 @@ impl Graph {
         let mut names = Names::default();
         let mut made = HashSet::new();
         let mut make = |names: &mut Names, name: &str| {
+            check_name(name)?;
             let id = names.id(name);
             if made.insert(id) { Ok(id) } else { Err(ModelError::Duplicate { tensor: name.to_owned() }) }
         };
@@ -43,7 +47,7 @@ impl Graph {
             let constant = Constant::from_tensor(tensor, &tensor.name, Home::Initializer(i))?;
             constants.insert(make(&mut names, &tensor.name)?, constant);
         }
-        for tensor in proto.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_ref()) {
+        for tensor in proto.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_deref()) {
             make(&mut names, &tensor.name)?;
         }
         // Files before IR version 4 list initializers among the inputs, too.
@@ -55,6 +59,9 @@ impl Graph {
 
         let stated = proto.value_info.iter().chain(&proto.input).chain(&proto.output);
         let stated: Vec<_> = stated.filter_map(|v| Some((v.name.clone(), stated_shape(v)?))).collect();
+        if let Some((name, dims)) = stated.iter().find(|(_, dims)| dims.len() > MAX_RANK) {
+            return Err(ModelError::Tensor { tensor: name.clone(), why: too_many_axes(dims.len()) });
+        }
         let batch_names = inputs.iter().filter_map(|v| match stated_shape(v)?.into_iter().next()? {
             StatedDim::Named(name) => Some(name),
             _ => None,
@@ -96,12 +103,22 @@ impl Graph {
     }
 }
 
+/// No longer than any exporter's: names stand in every member of every channel group.
+fn check_name(name: &str) -> Result<(), ModelError> {
+    if name.len() <= MAX_NAME {
+        return Ok(());
+    }
+    let tensor = name.chars().take(60).chain("...".chars()).collect();
+    Err(ModelError::Tensor { tensor, why: format!("its name has {} bytes, more than {MAX_NAME}", name.len()) })
+}
+
 fn read_node(
     proto: NodeProto,
     place: usize,
     names: &mut Names,
     make: &mut impl FnMut(&mut Names, &str) -> Result<TensorId, ModelError>,
 ) -> Result<Node, ModelError> {
+    check_name(&proto.name)?;
     // An empty name stands for an argument that is left out.
     let inputs = proto.input.iter().map(|name| (!name.is_empty()).then(|| names.id(name))).collect();
     let outputs = proto
@@ -110,7 +127,7 @@ fn read_node(
         .map(|name| if name.is_empty() { Ok(None) } else { make(names, name).map(Some) })
         .collect::<Result<Vec<_>, _>>()?;
     let mut captured = Vec::new();
-    for inner in proto.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
+    for inner in proto.attribute.iter().flat_map(inner_graphs) {
         captured_names(inner, &mut |name| captured.push(names.id(name)));
     }
     let first = proto.output.iter().find(|name| !name.is_empty());
@@ -127,6 +144,10 @@ fn read_node(
     })
 }
 
+fn inner_graphs(attribute: &AttributeProto) -> impl Iterator<Item = &GraphProto> {
+    attribute.g.as_deref().into_iter().chain(&attribute.graphs)
+}
+
 /// Names that an inner graph reads from outside, at any depth.
 fn captured_names(graph: &GraphProto, each: &mut dyn FnMut(&str)) {
     let inside: HashSet<&str> = graph
@@ -139,7 +160,7 @@ fn captured_names(graph: &GraphProto, each: &mut dyn FnMut(&str)) {
         .collect();
     let read = graph.node.iter().flat_map(|n| &n.input).chain(graph.output.iter().map(|v| &v.name));
     read.filter(|name| !name.is_empty() && !inside.contains(name.as_str())).for_each(|name| each(name));
-    for deeper in graph.node.iter().flat_map(|n| &n.attribute).flat_map(|a| a.g.iter().chain(&a.graphs)) {
+    for deeper in graph.node.iter().flat_map(|n| &n.attribute).flat_map(inner_graphs) {
         captured_names(deeper, &mut |name| {
             if !inside.contains(name) {
                 each(name);

@@ -7,7 +7,7 @@ use crate::constant::Constant;
 use crate::packed::TensorProto;
 use crate::proto::AttributeProto;
 use netspec::ElementType;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A tensor's number: activations, constants, inputs and outputs alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ impl Node {
     }
 
     pub(crate) fn tensor(&self, name: &str) -> Option<&TensorProto> {
-        self.attribute(name).and_then(|a| a.t.as_ref())
+        self.attribute(name).and_then(|a| a.t.as_deref())
     }
 
     /// A text attribute; one that is no text reads as empty.
@@ -94,7 +94,7 @@ pub(crate) struct Graph {
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
     /// Names of symbolic first dims of the inputs: other dims of that name are the batch, too.
-    pub(crate) batch_names: Vec<String>,
+    pub(crate) batch_names: HashSet<String>,
     /// Shapes that the file states, with the names of symbolic dims.
     pub(crate) stated: HashMap<TensorId, Vec<StatedDim>>,
     /// The version of ONNX's own operators.

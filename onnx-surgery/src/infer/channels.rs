@@ -42,6 +42,9 @@ impl Cx<'_> {
             return Err(Stop::Freeze(format!("computes its input number {input} (a weight) at run time")));
         };
         let stored = stored.clone();
+        if stored.element.is_err() {
+            return Err(Stop::Freeze(format!("reads its input number {input} in a type that has no rule here")));
+        }
         let Some(root_axis) = stored.axes.get(axis).copied().flatten() else {
             return Err(Stop::Freeze("spreads a weight over the channels".to_owned()));
         };

@@ -3,7 +3,7 @@
 use super::claims::Claims;
 use super::value::{Reader, Stored, Written};
 use super::{Int, Kind, Origin, Value};
-use crate::constant::Constant;
+use crate::constant::{Constant, MAX_DIM};
 use crate::dependency::{Dependencies, Extent, Labels, Mismatch, Reason};
 use crate::error::ModelError;
 use crate::graph::{Dims, Graph, Node, TensorId};
@@ -72,6 +72,16 @@ pub(crate) struct Weight {
     pub(crate) element: Result<ElementType, i32>,
 }
 
+/// More axes than any operator makes sense for.
+const MAX_RANK: usize = 64;
+
+/// More numbers than any shape or list of paddings has.
+const MAX_NUMBERS: usize = 1024;
+
+fn unknown_type(input: usize) -> Stop {
+    Stop::Freeze(format!("reads its input number {input} in a type that has no rule here"))
+}
+
 /// The walk's state, and the node it is at.
 pub(crate) struct Cx<'g> {
     pub(crate) graph: &'g Graph,
@@ -119,7 +129,7 @@ impl<'g> Cx<'g> {
             equalities: vec![],
             unmeasurable: vec![],
             free,
-            positions_left: graph.file_bytes.saturating_add(1 << 20),
+            positions_left: graph.file_bytes.saturating_add(1 << 17),
         };
         for input in &graph.inputs {
             let mut dims = (!input.shape.is_empty()).then(|| input.shape.clone());
@@ -206,6 +216,7 @@ impl<'g> Cx<'g> {
     pub(crate) fn constant(&self, input: usize) -> Result<&'g Constant, Stop> {
         let at_run_time = || Stop::Freeze(format!("computes its input number {input} at run time"));
         match &self.input(input)?.kind {
+            Kind::Stored(stored) if stored.element.is_err() => Err(unknown_type(input)),
             Kind::Stored(stored) if stored.axes.iter().copied().eq((0..stored.axes.len()).map(Some)) => {
                 self.constant_named(stored.name).ok_or_else(at_run_time)
             }
@@ -218,6 +229,9 @@ impl<'g> Cx<'g> {
         let at_run_time = || Stop::Freeze(format!("computes its input number {input} (a weight) at run time"));
         let value = self.input(input)?;
         let Kind::Stored(stored) = &value.kind else { return Err(at_run_time()) };
+        if stored.element.is_err() {
+            return Err(unknown_type(input));
+        }
         let dims = value.dims.iter().flatten().copied().collect::<Option<Vec<usize>>>().ok_or_else(at_run_time)?;
         Ok(Weight { name: stored.name, dims, element: stored.element })
     }
@@ -252,8 +266,16 @@ impl<'g> Cx<'g> {
     }
 
     /// Writes what is known of an output.
-    pub(crate) fn set(&mut self, output: usize, value: Value) {
+    pub(crate) fn set(&mut self, output: usize, mut value: Value) {
         let Some(Some(id)) = self.node().outputs.get(output) else { return };
+        // No tensor is as large: whatever claims to be cannot be computed with here.
+        if value.rank().is_some_and(|rank| rank > MAX_RANK) {
+            let kind = self.lose_channels(&value, "makes a tensor of very many axes");
+            value = Value { dims: None, ints: None, kind };
+        }
+        for dim in value.dims.iter_mut().flatten() {
+            *dim = dim.filter(|&dim| dim < MAX_DIM);
+        }
         if let Some(layout) = value.layout()
             && layout.only_axis().is_none()
         {
@@ -267,6 +289,12 @@ impl<'g> Cx<'g> {
     pub(crate) fn set_ints(&mut self, dims: Dims, mut ints: Vec<Int>) {
         ints.iter_mut().for_each(|int| self.sign(&mut int.origin));
         let kind = Kind::Fixed(self.free);
+        if ints.len() > MAX_NUMBERS {
+            let value = Value { dims: Some(dims), ints: Some(ints), kind };
+            self.keep_numbers(&value);
+            self.set(0, Value { ints: None, ..value });
+            return;
+        }
         self.set(0, Value { dims: Some(dims), ints: Some(ints), kind });
     }
 
@@ -283,6 +311,13 @@ impl<'g> Cx<'g> {
     /// Whether any output but the first is used.
     pub(crate) fn has_more_outputs(&self) -> bool {
         self.node().outputs.iter().skip(1).any(Option::is_some)
+    }
+
+    /// Fresh labels for the channels that this node makes.
+    pub(crate) fn produce(&mut self, channels: usize) -> Result<Labels, Stop> {
+        // A weight of a file may be shared by any number of its nodes.
+        self.take_positions(channels)?;
+        Ok(self.deps.produce(&self.graph.nodes[self.index].name, channels))
     }
 
     /// Takes positions for labels that no weight in the file stands behind.

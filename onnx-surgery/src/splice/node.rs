@@ -49,18 +49,23 @@ impl Splicer<'_> {
 
     /// A Constant node's value: a tensor, a list, or a number.
     fn value(&mut self, attribute: &Bytes, edit: &TensorEdit) -> Result<Rope, WireError> {
+        // The attribute's name says which field counts; others may be there and mean nothing.
+        let meant = match text_of(attribute, number::ATTRIBUTE_NAME)?.unwrap_or_default() {
+            b"value_floats" => number::ATTRIBUTE_FLOATS,
+            b"value_ints" => number::ATTRIBUTE_INTS,
+            b"value_int" => number::ATTRIBUTE_INT,
+            _ => number::ATTRIBUTE_TENSOR,
+        };
         let mut is_written = false;
         rewrite(attribute, |field, payload| {
-            Ok(match field.number {
-                number::ATTRIBUTE_TENSOR => {
-                    Change::Replace(length_field(field.number, self.tensor(&payload, Some(edit), None)?))
-                }
-                number::ATTRIBUTE_FLOATS | number::ATTRIBUTE_INTS | number::ATTRIBUTE_INT => {
-                    let is_first = !std::mem::replace(&mut is_written, true);
-                    if is_first { Change::Replace(list(field.number, edit)) } else { Change::Drop }
-                }
-                _ => Change::Keep,
-            })
+            if field.number != meant {
+                return Ok(Change::Keep);
+            }
+            if meant == number::ATTRIBUTE_TENSOR {
+                return Ok(Change::Replace(length_field(field.number, self.tensor(&payload, Some(edit), None)?)));
+            }
+            let is_first = !std::mem::replace(&mut is_written, true);
+            Ok(if is_first { Change::Replace(list(field.number, edit)) } else { Change::Drop })
         })
     }
 }

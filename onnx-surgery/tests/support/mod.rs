@@ -83,7 +83,7 @@ pub(crate) fn noise(n: usize, seed: u64) -> Vec<f32> {
 /// A tensor of f32 noise as raw bytes, scaled so that layers neither vanish nor explode.
 pub(crate) fn weights(name: &str, shape: &[usize]) -> Message {
     let n: usize = shape.iter().product();
-    let fan_in = (n / shape.first().copied().unwrap_or(1)).max(1);
+    let fan_in = (n / shape.first().copied().unwrap_or(1).max(1)).max(1);
     let scale = (12.0f32 / fan_in as f32).sqrt();
     let seed = name.bytes().fold(7u64, |h, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
     let raw: Vec<u8> = noise(n, seed).iter().flat_map(|v| (v * scale).to_le_bytes()).collect();
@@ -205,8 +205,8 @@ impl Onnx {
         )
     }
 
-    /// The file's bytes.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// The graph's message.
+    pub(crate) fn graph(&self) -> Message {
         let lists = [
             (1, &self.nodes),
             (5, &self.initializers),
@@ -215,10 +215,13 @@ impl Onnx {
             (13, &self.value_info),
         ];
         let graph = Message::default().text(2, "graph");
-        let graph =
-            lists.iter().fold(graph, |m, (number, list)| list.iter().fold(m, |m, x| m.inner(*number, x.clone())));
+        lists.iter().fold(graph, |m, (number, list)| list.iter().fold(m, |m, x| m.inner(*number, x.clone())))
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let opset = Message::default().text(1, "").int(2, 17);
-        Message::default().int(1, 8).text(2, "locp").inner(7, graph).inner(8, opset).0
+        Message::default().int(1, 8).text(2, "locp").inner(7, self.graph()).inner(8, opset).0
     }
 }
 

@@ -75,8 +75,9 @@ pub(super) fn transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
 /// The output's axes are these axes of the input, or new ones of one element.
 pub(super) fn rearrange(cx: &mut Cx<'_>, input: Value, from: Vec<Option<usize>>) -> Result<(), Stop> {
     let dims: Vec<_> = from.iter().map(|from| from.map_or(Some(1), |axis| input.dim(axis))).collect();
-    if let (Some(ints), Some(order)) = (&input.ints, order_of(&input, &from))
+    if let Some(ints) = &input.ints
         && (dims.len() <= 1 || !input.is_stored())
+        && let Some(order) = order_of(&input, &from)
     {
         let ints = order.into_iter().filter_map(|i| ints.get(i).cloned()).collect();
         cx.set_ints(dims, ints);

@@ -32,7 +32,7 @@ pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
     }
 
     let outputs = if groups == 1 {
-        let outputs = cx.deps.produce(&cx.node().name, c_out);
+        let outputs = cx.produce(c_out)?;
         cx.claim(1, 0, Role::Producer, &outputs)?;
         if let Some(labels) = &inputs {
             cx.claim(1, 1, Role::Consumer, labels)?;
@@ -110,6 +110,7 @@ pub(super) fn grouped(
     is_transposed: bool,
 ) -> Result<Option<Labels>, Stop> {
     let Some(inputs) = inputs else { return Ok(None) };
+    cx.take_positions(c_out)?;
     let reason = cx.reason("ties channels that may go to some that must stay");
     let tied = cx.deps.tie(inputs, inputs.len() / groups, reason);
     let outputs = tied.merged(1, c_out / groups);

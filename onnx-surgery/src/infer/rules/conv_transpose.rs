@@ -20,7 +20,7 @@ pub(super) fn conv_transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let out_dims = [input.dim(0), Some(c_out)].into_iter().chain(sides).collect();
 
     let outputs = if groups == 1 {
-        let outputs = cx.deps.produce(&cx.node().name, c_out);
+        let outputs = cx.produce(c_out)?;
         cx.claim(1, 1, Role::Producer, &outputs)?;
         if let Some(labels) = &inputs {
             cx.claim(1, 0, Role::Consumer, labels)?;

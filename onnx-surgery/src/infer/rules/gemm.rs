@@ -68,7 +68,7 @@ impl Full {
         let mut dims = input.dims.clone().unwrap_or_default();
         let last = dims.len() - 1;
         dims[last] = Some(c_out);
-        let outputs = cx.deps.produce(&cx.node().name, c_out);
+        let outputs = cx.produce(c_out)?;
         cx.claim(1, out_axis, Role::Producer, &outputs)?;
         if let Some(labels) = &inputs {
             cx.claim(1, 1 - out_axis, Role::Consumer, labels)?;

@@ -43,9 +43,8 @@ pub(super) fn pad(cx: &mut Cx<'_>) -> Result<(), Stop> {
             return Err(Stop::Freeze("pads the channels with copies of others, or cuts some off".to_owned()));
         };
         let Some(labels) = cx.line(&input, axis)? else { continue };
-        cx.take_positions(first.saturating_add(last))?;
         // Padding may shrink with whatever it is added to.
-        let new = cx.deps.produce(&cx.node().name, first + last);
+        let new = cx.produce(first.saturating_add(last))?;
         let (head, tail) = (new.select(0..first), new.select(first..first + last));
         for (labels, place) in [(&head, i), (&tail, axes.len() + i)] {
             if is_attribute {

@@ -24,6 +24,9 @@ pub(super) fn depth_to_space(cx: &mut Cx<'_>) -> Result<(), Stop> {
         None => cx.carried(&input),
         Some(labels) => {
             let (blocks, channels) = (side * side, labels.len() / (side * side));
+            if channels == 0 {
+                return Err(cx.refuse("its channels do not divide into blocks"));
+            }
             // All pixels of a block come from channels that go together.
             let place = |pixel: usize, channel: usize| match cx.node().text("mode") {
                 "CRD" => channel * blocks + pixel,

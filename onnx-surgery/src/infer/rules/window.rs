@@ -62,8 +62,8 @@ impl Window {
     /// Padding before and behind one axis of a length.
     pub(super) fn padding(&self, axis: usize, length: usize) -> [usize; 2] {
         let n = self.kernel.len();
-        let total = (length.div_ceil(self.strides[axis]).saturating_sub(1) * self.strides[axis] + self.reach(axis))
-            .saturating_sub(length);
+        let total = length.div_ceil(self.strides[axis]).saturating_sub(1).saturating_mul(self.strides[axis]);
+        let total = total.saturating_add(self.reach(axis)).saturating_sub(length);
         match self.auto_pad {
             AutoPad::No => [self.pads[axis], self.pads[n + axis]],
             AutoPad::Valid => [0, 0],
@@ -75,7 +75,7 @@ impl Window {
     /// The output's length along one axis.
     pub(super) fn output(&self, cx: &Cx<'_>, axis: usize, length: usize) -> Result<usize, Stop> {
         let [before, behind] = self.padding(axis, length);
-        let padded = length + before + behind;
+        let padded = length.saturating_add(before + behind);
         let room = padded.checked_sub(self.reach(axis)).ok_or_else(|| {
             cx.refuse(format!("its window of {} does not fit into {padded} pixels", self.reach(axis)))
         })?;
@@ -85,7 +85,7 @@ impl Window {
         }
         // A window that would start in the padding behind the image does not count.
         let last = room.div_ceil(stride);
-        Ok(if last * stride >= length + before { last } else { last + 1 })
+        Ok(if last.saturating_mul(stride) >= length.saturating_add(before) { last } else { last + 1 })
     }
 
     /// The output's length along one axis of a transposed convolution.
