@@ -173,3 +173,25 @@ fn what_has_no_rule_freezes_what_reaches_it_and_nothing_else() {
     check_frozen("if_branch", &["b", "logits"]);
     check_frozen("custom_op", &["b", "logits"]);
 }
+
+#[test]
+fn what_also_serves_something_else_stays() {
+    // Groups that may lose channels; all others in these models are held by the second use, or are the logits.
+    let free = [
+        ("split_shape", 1),
+        ("filled_sum", 1),
+        ("filled_output", 1),
+        ("filled_branch", 1),
+        ("turned_output", 1),
+        ("gate_input", 1),
+        ("far_slice", 2),
+        ("unread_turn", 2),
+        ("stated_copies", 3),
+        ("inner_name", 2),
+    ];
+    for (name, expected) in free {
+        let model = open(name);
+        let found = model.network().groups.iter().filter(|group| group.frozen.is_none()).count();
+        assert_eq!(found, expected, "{name}: {:#?}", model.network().frozen);
+    }
+}

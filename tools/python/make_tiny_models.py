@@ -21,6 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnx_tools
 import tiny_forms
+import tiny_odd
 import tiny_operators
 import tiny_shapes
 
@@ -128,7 +129,7 @@ def nothing(path):
 
 def write_shapes(folder):
     """The hand-made models."""
-    for build in tiny_shapes.ALL + tiny_operators.ALL + tiny_forms.ALL:
+    for build in tiny_shapes.ALL + tiny_operators.ALL + tiny_forms.ALL + tiny_odd.ALL:
         model = build()
         path = folder / f"{model.graph.name}.onnx"
         if model.graph.name == "external":

@@ -68,6 +68,10 @@ impl Graph {
         });
         let (batch_names, inputs) = (batch_names.collect(), inputs.into_iter().map(port).collect());
 
+        let mut inner_names = HashSet::new();
+        for inner in proto.node.iter().flat_map(|n| &n.attribute).flat_map(inner_graphs) {
+            names_inside(inner, &mut inner_names);
+        }
         let mut nodes = Vec::with_capacity(proto.node.len());
         for (place, node) in proto.node.into_iter().enumerate() {
             let mut node = read_node(node, place, &mut names, &mut make)?;
@@ -97,6 +101,7 @@ impl Graph {
             names: names.names,
             ids: names.ids,
             constants,
+            inner_names,
             opset,
             file_bytes,
         })
@@ -146,6 +151,15 @@ fn read_node(
 
 fn inner_graphs(attribute: &AttributeProto) -> impl Iterator<Item = &GraphProto> {
     attribute.g.as_deref().into_iter().chain(&attribute.graphs)
+}
+
+/// Names that inner graphs give, at any depth.
+fn names_inside(graph: &GraphProto, names: &mut HashSet<String>) {
+    let made = graph.node.iter().flat_map(|n| &n.output).chain(graph.input.iter().map(|v| &v.name));
+    names.extend(made.chain(graph.initializer.iter().map(|t| &t.name)).cloned());
+    for deeper in graph.node.iter().flat_map(|n| &n.attribute).flat_map(inner_graphs) {
+        names_inside(deeper, names);
+    }
 }
 
 /// Names that an inner graph reads from outside, at any depth.

@@ -97,6 +97,8 @@ pub(crate) struct Graph {
     pub(crate) batch_names: HashSet<String>,
     /// Shapes that the file states, with the names of symbolic dims.
     pub(crate) stated: HashMap<TensorId, Vec<StatedDim>>,
+    /// Names inside of inner graphs, which no new tensor may have.
+    pub(crate) inner_names: HashSet<String>,
     /// The version of ONNX's own operators.
     pub(crate) opset: i64,
     /// Elements that the file's bytes could hold at most: a bound for what shapes may ask.
@@ -125,6 +127,18 @@ impl Graph {
         self.names.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         id
+    }
+
+    /// Whether an input's first dim has the name of the first input's.
+    pub(crate) fn shares_batch(&self, input: &str) -> bool {
+        let first = |name: &str| self.stated.get(self.ids.get(name)?)?.first().cloned();
+        let batch = self.inputs.first().and_then(|port| first(&port.name));
+        matches!(batch, Some(StatedDim::Named(_))) && first(input) == batch
+    }
+
+    /// Whether the batch may be of any size.
+    pub(crate) fn has_any_batch(&self) -> bool {
+        self.inputs.first().is_some_and(|port| port.shape.first() == Some(&None))
     }
 
     /// The shape that the file states for a tensor, at a batch size.

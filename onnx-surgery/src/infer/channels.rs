@@ -2,7 +2,7 @@
 
 use super::cx::{Count, CountAt, Cx, Renumber, Stop};
 use super::rules::Reads;
-use super::value::{Follows, Reader, Written};
+use super::value::{Follows, Reader, Stored, Written};
 use super::{Int, Kind, Origin, Value};
 use crate::dependency::{Extent, Labels, Layout, Reason};
 use netspec::Role;
@@ -211,21 +211,48 @@ impl Cx<'_> {
             {
                 let reader = stored.via.unwrap_or(Reader { node: self.index, input });
                 self.claims.read(stored.name, reader, self.index);
+                self.keep_lengths(stored, Some(reader));
             }
             if let (Some(ints), Reads::Images) = (&value.ints, reads) {
                 let reason = self.reason("reads a number that would have to change");
                 ints.iter().for_each(|int| self.expose(int, reason));
             }
         }
+        self.claims.end_node();
         for &id in &node.captured {
             let Some(value) = self.values[id.0 as usize].clone() else { continue };
             let reason = self.reason("reads this inside of an inner graph");
-            if let Kind::Stored(stored) = &value.kind {
+            self.keep_whole(&value, reason);
+        }
+    }
+
+    /// A value is used as it is, by something that knows nothing of channels.
+    pub(super) fn keep_whole(&mut self, value: &Value, reason: Reason) {
+        self.freeze(value, reason);
+        if let Kind::Stored(stored) = &value.kind {
+            self.keep_lengths(stored, None);
+            match stored.via {
+                // What stands between the constant and here has no copies.
+                Some(reader) => self.claims.read(stored.name, reader, reader.node),
+                None => self.claims.read_whole(stored.name, reason),
+            }
+            if self.fills.contains_key(&stored.name) {
                 self.claims.read_whole(stored.name, reason);
             }
-            value.ints.iter().flatten().for_each(|int| self.expose(int, reason));
         }
-        self.claims.end_node();
+        value.ints.iter().flatten().for_each(|int| self.expose(int, reason));
+    }
+
+    /// Numbers that are lengths of a constant's axes must stay where the node does not claim those axes.
+    fn keep_lengths(&mut self, stored: &Stored, reader: Option<Reader>) {
+        let filled = self.fills.get(&stored.name).into_iter().flatten().cloned().enumerate();
+        let lengths: Vec<(usize, Int)> = stored.lengths.iter().cloned().chain(filled).collect();
+        for (axis, int) in lengths {
+            if !reader.is_some_and(|reader| self.claims.is_claimed(stored.name, reader, axis)) {
+                let reason = self.reason("needs a length as it is");
+                self.expose(&int, reason);
+            }
+        }
     }
 
     /// Nothing that reaches this node may change; what leaves it is unknown.

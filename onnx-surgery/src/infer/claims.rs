@@ -51,7 +51,9 @@ impl Claims {
         let known = self.slots_of.entry(name).or_default();
         let mut text = graph.name(name).to_owned();
         if !known.is_empty() {
-            let is_free = |text: &String| !graph.ids.contains_key(text) && !self.taken.contains(text);
+            let is_free = |text: &String| {
+                !graph.ids.contains_key(text) && !graph.inner_names.contains(text) && !self.taken.contains(text)
+            };
             let copies = (known.len() + 1..).map(|i| format!("{text}.{i}"));
             text = copies.into_iter().find(is_free).unwrap_or_default();
         }
@@ -75,6 +77,11 @@ impl Claims {
         let axes = own.clone().map(|(_, _, axis)| *axis).collect();
         let slot = own.map(|(_, slot, _)| *slot).next();
         self.readings.entry(name).or_default().push(Reading { reader, node, slot, axes });
+    }
+
+    /// Whether the node that the walk is at claims an axis of a constant by this way.
+    pub(super) fn is_claimed(&self, name: TensorId, reader: Reader, axis: usize) -> bool {
+        self.current.iter().any(|&(by, slot, own)| by == reader && own == axis && self.owns(name, slot))
     }
 
     fn owns(&self, name: TensorId, slot: usize) -> bool {
@@ -119,6 +126,13 @@ impl Claims {
                     readings.iter().filter(|r| r.slot == Some(slot)).map(|r| r.reader).collect();
                 // A rule gave up behind its claims, or the value is computed at run time and has no copies.
                 let is_common = readers.is_empty() || is_filled(name);
+                if is_filled(name)
+                    && let Some(&reason) = self.whole.get(&name)
+                {
+                    for (_, labels) in deps.members_of(&self.texts[slot]) {
+                        deps.freeze(&labels, reason);
+                    }
+                }
                 let shares = |r: &&Reading| {
                     r.slot == Some(slot) || r.slot.is_none() && (is_common || readers.contains(&r.reader))
                 };

@@ -131,9 +131,11 @@ impl<'g> Cx<'g> {
             free,
             positions_left: graph.file_bytes.saturating_add(1 << 17),
         };
-        for input in &graph.inputs {
+        for (i, input) in graph.inputs.iter().enumerate() {
             let mut dims = (!input.shape.is_empty()).then(|| input.shape.clone());
-            if let Some(first) = dims.as_mut().and_then(|dims| dims.first_mut()) {
+            // The first input's first dim is the batch, and so are those of other images and of the same name.
+            let is_batch = i == 0 || input.shape.len() >= 4 || graph.shares_batch(&input.name);
+            if let Some(first) = dims.as_mut().and_then(|dims| dims.first_mut()).filter(|_| is_batch) {
                 first.get_or_insert(batch);
             }
             let reason = "is a model input, whose shape must not change".to_owned();
@@ -286,16 +288,20 @@ impl<'g> Cx<'g> {
     }
 
     /// Writes an output that depends on no image. Its numbers were read by this node.
-    pub(crate) fn set_ints(&mut self, dims: Dims, mut ints: Vec<Int>) {
+    pub(crate) fn set_ints(&mut self, dims: Dims, ints: Vec<Int>) {
+        self.set_ints_at(0, dims, ints);
+    }
+
+    /// The same for another output than the first.
+    pub(crate) fn set_ints_at(&mut self, output: usize, dims: Dims, mut ints: Vec<Int>) {
         ints.iter_mut().for_each(|int| self.sign(&mut int.origin));
-        let kind = Kind::Fixed(self.free);
-        if ints.len() > MAX_NUMBERS {
-            let value = Value { dims: Some(dims), ints: Some(ints), kind };
+        let value = Value { dims: Some(dims), ints: Some(ints), kind: Kind::Fixed(self.free) };
+        if value.ints.as_ref().is_some_and(|ints| ints.len() > MAX_NUMBERS) {
             self.keep_numbers(&value);
-            self.set(0, Value { ints: None, ..value });
-            return;
+            self.set(output, Value { ints: None, ..value });
+        } else {
+            self.set(output, value);
         }
-        self.set(0, Value { dims: Some(dims), ints: Some(ints), kind });
     }
 
     /// Writes down who read a number first.

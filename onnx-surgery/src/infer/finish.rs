@@ -3,12 +3,14 @@
 use super::cx::{Count, CountAt, Cx};
 use super::{Follows, Inference, Kind};
 use crate::dependency::{Extent, Grouping};
+use crate::graph::{Node, TensorId};
 use netspec::{Frozen, Part, Width};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 impl Cx<'_> {
     pub(super) fn finish(mut self, folded: Vec<bool>) -> Inference {
         self.keep_outputs();
+        self.keep_unread();
         let fills = &self.fills;
         let readers = self.claims.settle(self.graph, &mut self.deps, |name| fills.contains_key(&name));
         self.settle_counts();
@@ -47,11 +49,22 @@ impl Cx<'_> {
             let reason = "is a model output, whose shape must not change".to_owned();
             let reason = self.deps.reason(Frozen { node: output.name.clone(), op: "Output".to_owned(), reason });
             let Some(value) = self.values[id.0 as usize].clone() else { continue };
-            self.freeze(&value, reason);
-            if let Kind::Stored(stored) = &value.kind {
-                self.claims.read_whole(stored.name, reason);
+            self.keep_whole(&value, reason);
+        }
+    }
+
+    /// A node that turns a constant around for nobody still runs.
+    fn keep_unread(&mut self) {
+        let read: HashSet<TensorId> = self.graph.nodes.iter().flat_map(Node::all_inputs).collect();
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            for id in node.outputs.iter().flatten().filter(|id| !read.contains(id)) {
+                let Some(Kind::Stored(stored)) = self.values[id.0 as usize].as_ref().map(|value| &value.kind) else {
+                    continue;
+                };
+                if let Some(reader) = stored.via {
+                    self.claims.read(stored.name, reader, index);
+                }
             }
-            value.ints.iter().flatten().for_each(|int| self.expose(int, reason));
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn removal(model: &Model, plan: &PrunePlan) -> Result<Vec<Change>, Su
     let mut changes = fates.changes()?;
     let kept = kept(model, plan);
     attributes(model, &kept, &mut changes)?;
-    stated(model, &kept, &mut changes);
+    stated(model, &kept, &fates, &mut changes);
     Ok(changes)
 }
 
@@ -61,19 +61,9 @@ fn attributes(model: &Model, kept: &[usize], changes: &mut Vec<Change>) -> Resul
 }
 
 /// Shapes that the file states of tensors which change.
-fn stated(model: &Model, kept: &[usize], changes: &mut Vec<Change>) {
+fn stated(model: &Model, kept: &[usize], fates: &Fates<'_>, changes: &mut Vec<Change>) {
     let mut ids: Vec<TensorId> = model.graph.stated.keys().copied().collect();
     ids.sort_unstable();
-    let shrunk: BTreeMap<(String, usize), (usize, usize)> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Shrink { tensor, axis, before, removed } => {
-                Some(((tensor.clone(), *axis), (*before, before - removed.len())))
-            }
-            Change::Positions { tensor, before, after } => Some(((tensor.clone(), 0), (*before, after.len()))),
-            _ => None,
-        })
-        .collect();
     let mut state = |id: TensorId, axis: usize, before: usize, after: usize| {
         if before != after {
             changes.push(Change::Stated { tensor: model.graph.name(id).to_owned(), axis, before, after });
@@ -88,12 +78,10 @@ fn stated(model: &Model, kept: &[usize], changes: &mut Vec<Change>) {
                 }
             }
             Kind::Stored(stored) => {
-                // Behind an Identity that stays, or a Transpose, the constant itself tells.
-                let names = [id, stored.name, model.inference.root(stored.name)];
+                let removed = fates.removed(stored);
                 for (axis, root) in stored.axes.iter().enumerate().filter_map(|(axis, root)| Some((axis, (*root)?))) {
-                    let found = names.iter().find_map(|&name| shrunk.get(&(model.graph.name(name).to_owned(), root)));
-                    if let Some(&(before, after)) = found {
-                        state(id, axis, before, after);
+                    if let (Some(gone), Some(before)) = (removed.get(&root), value.dim(axis)) {
+                        state(id, axis, before, before - gone);
                     }
                 }
             }

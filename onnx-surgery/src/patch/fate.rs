@@ -3,7 +3,7 @@
 use super::Change;
 use crate::error::SurgeryError;
 use crate::graph::TensorId;
-use crate::infer::{CountAt, Reader};
+use crate::infer::{CountAt, Reader, Stored};
 use crate::model::Model;
 use netspec::{GroupId, PrunePlan, Role};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ pub(super) struct Fates<'m> {
     positions: BTreeMap<(TensorId, Reader), (usize, Vec<i64>)>,
     zeroes: bool,
     taken: BTreeSet<String>,
+    /// What happens in place to every name that is read, once it is decided.
+    states: BTreeMap<TensorId, Fate>,
 }
 
 impl<'m> Fates<'m> {
@@ -44,7 +46,15 @@ impl<'m> Fates<'m> {
             }
         }
         cuts.values_mut().flat_map(BTreeMap::values_mut).for_each(|list| list.sort_unstable());
-        Fates { model, cuts, numbers: BTreeMap::new(), positions: BTreeMap::new(), zeroes, taken: BTreeSet::new() }
+        Fates {
+            model,
+            cuts,
+            numbers: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            zeroes,
+            taken: BTreeSet::new(),
+            states: BTreeMap::new(),
+        }
     }
 
     /// Numbers and lists in constants that follow channels.
@@ -83,7 +93,7 @@ impl<'m> Fates<'m> {
     }
 
     /// The changes to all constants.
-    pub(super) fn changes(mut self) -> Result<Vec<Change>, SurgeryError> {
+    pub(super) fn changes(&mut self) -> Result<Vec<Change>, SurgeryError> {
         let inference = &self.model.inference;
         if let Some(fill) =
             inference.fills.iter().find(|&&id| self.zeroes && self.cuts.contains_key(self.model.graph.name(id)))
@@ -132,7 +142,23 @@ impl<'m> Fates<'m> {
                 self.emit(&text, &fate, &mut changes);
             }
         }
+        self.states = states;
         Ok(changes)
+    }
+
+    /// How many positions of each axis of a constant go, as it arrives at a reader; call it after `changes`.
+    pub(super) fn removed(&self, stored: &Stored) -> BTreeMap<usize, usize> {
+        let inference = &self.model.inference;
+        let fate = match stored.via {
+            _ if inference.fills.contains(&stored.name) => Fate {
+                cuts: self.cuts.get(self.model.graph.name(stored.name)).cloned().unwrap_or_default(),
+                ..Fate::default()
+            },
+            Some(reader) => self.fate(stored.name, reader),
+            None => self.effective(&self.states, stored.name),
+        };
+        let listed = fate.positions.iter().map(|(before, after)| (0, before - after.len()));
+        fate.cuts.iter().map(|(&axis, gone)| (axis, gone.len())).chain(listed).collect()
     }
 
     /// What a name stands for after surgery: an unread one for what its input does.
@@ -174,7 +200,9 @@ impl<'m> Fates<'m> {
         let graph = &self.model.graph;
         let slot = self.model.inference.readers[&name][&reader].clone();
         let numbered = (2..).map(|i| format!("{}.{i}", graph.name(name)));
-        let is_free = |text: &String| !graph.ids.contains_key(text) && !self.taken.contains(text);
+        let is_free = |text: &String| {
+            !graph.ids.contains_key(text) && !graph.inner_names.contains(text) && !self.taken.contains(text)
+        };
         let text = slot.into_iter().chain(numbered).find(is_free).expect("there is always another number");
         self.taken.insert(text.clone());
         text

@@ -87,9 +87,9 @@ fn one(cx: &mut Cx<'_>, operands: &[&Int]) -> Int {
         return reals.and_then(|reals| evaluate_real(op, &reals)).map_or(Int::free(None), Int::fraction);
     }
     if let ("Where", [condition, yes, no]) = (op, operands) {
-        // Which one is taken does not change with channels: shapes of -1 are what is asked for.
+        // Which one is taken may depend on the batch.
         let reason = cx.reason("computes with a number that would have to change");
-        cx.expose(condition, reason);
+        [condition, yes, no].into_iter().for_each(|int| cx.expose(int, reason));
         return match condition.value {
             Some(0) => (*no).clone(),
             Some(_) => (*yes).clone(),

@@ -34,7 +34,8 @@ pub(super) fn squeeze(cx: &mut Cx<'_>) -> Result<(), Stop> {
         None if dims.contains(&None) => {
             return Err(Stop::Freeze("squeezes axes that depend on sizes".to_owned()));
         }
-        None => (0..dims.len()).filter(|&axis| dims[axis] == Some(1)).collect(),
+        // A batch of one is no axis of one, where the batch may be of any size.
+        None => (usize::from(cx.graph.has_any_batch())..dims.len()).filter(|&axis| dims[axis] == Some(1)).collect(),
     };
     if axes.iter().any(|&axis| dims[axis].is_some_and(|d| d != 1)) {
         return Err(cx.refuse("squeezes an axis that is longer than 1"));

@@ -16,6 +16,9 @@ impl Cut {
     /// By ONNX's rules: negative bounds count from the end, and all are clamped.
     fn new(n: usize, start: i64, end: i64, step: i64) -> Option<Cut> {
         let n = i64::try_from(n).ok()?;
+        if n == 0 {
+            return Some(Cut { start: 0, end: 0, step });
+        }
         let from_front = |i: i64| if i < 0 { i.saturating_add(n) } else { i };
         let (start, end) = (from_front(start), from_front(end));
         let range =
@@ -100,9 +103,12 @@ fn channels(
     let n = layout.len(axis);
     if (cut.start, cut.end, cut.step) == (0, n, 1) {
         // All channels, whatever their number: the bounds are 0, and the number or more.
+        let reason = cx.reason("needs a bound as it is");
         for (int, extent) in bounds.into_iter().zip([0..0, 0..n]) {
             if int.value == Some(n as i64) && attribute.is_none() {
                 cx.follow(int, Extent { layout: layout.clone(), axis, range: extent })?;
+            } else {
+                cx.expose(int, reason);
             }
         }
         return Ok(layout.clone());
@@ -125,6 +131,8 @@ fn channels(
         let value = int.value.unwrap_or(0);
         let is_far = value >= n as i64 || value < -(n as i64);
         if (value == 0 || is_far) && at % n == 0 {
+            let reason = cx.reason("needs a bound as it is");
+            cx.expose(int, reason);
             continue;
         }
         let is_negative = value < 0;
@@ -180,6 +188,18 @@ pub(super) fn split(cx: &mut Cx<'_>) -> Result<(), Stop> {
     if lengths.len() != outputs || lengths.iter().try_fold(0usize, |sum, &l| sum.checked_add(l)) != Some(n) {
         return Err(cx.refuse(format!("splits {n} into {lengths:?}")));
     }
+    if let (Some(ints), 1) = (&input.ints, dims.len()) {
+        let kept = cx.reason("needs the size of a part as it is");
+        sizes.iter().flatten().for_each(|int| cx.expose(int, kept));
+        let mut start = 0;
+        for (i, &length) in lengths.iter().enumerate() {
+            let part = ints.get(start..start + length).unwrap_or_default().to_vec();
+            cx.set_ints_at(i, vec![Some(length)], part);
+            start += length;
+        }
+        return Ok(());
+    }
+    cx.keep_numbers(&input);
     let layout = input.layout().filter(|layout| layout.carries(axis)).cloned();
     if let Some(layout) = &layout {
         if layout.only_axis().is_none() {
