@@ -79,6 +79,8 @@ def agreement(row):
 
 
 def frozen(row):
+    if row.get("convs") and row.get("groups") == 0:
+        return "all weights are computed at run time (weight standardization is not folded)"
     return "; ".join(f"{n} {reason}" for reason, n in row.get("frozen", [])[:2])
 
 
@@ -153,6 +155,26 @@ def why(row):
     return frozen(row) if outcome(row) == "nothing prunable" else row["verdict"][:300]
 
 
+# Why the groups differ, by the start of a difference's name.
+ARGUED = {
+    "only we freeze": (
+        "Torch-Pruning removes channels that are normalized or averaged together, or that meet an"
+        " operator without a rule. What is left then has other statistics than before: no model"
+        " with disconnected channels equals it, so these channels stay here (docs/operators.md)."
+    ),
+    "we tie more": (
+        "GhostNet computes channel j of its cheap half from channel j of the other by a depthwise"
+        " convolution, so both positions of the concatenation go together; Torch-Pruning's graph"
+        " has the two sides of that convolution apart, and its pruners bring them together later."
+        " In MixNet and InceptionNeXt a Split without sizes of its own keeps its parts equal."
+    ),
+    "TP ties more": (
+        "Parts of a Split with sizes are counted one by one here, so each is a group of its own;"
+        " Torch-Pruning takes what is split and concatenated again as one."
+    ),
+}
+
+
 def differences(rows):
     """Kinds of difference from Torch-Pruning, with families and an example each."""
     compared = [r for r in rows if "tp" in r]
@@ -175,6 +197,8 @@ def differences(rows):
         named += ", .." if len(families) > 8 else ""
         shown = "; ".join(f"{k}: {v}" for k, v in example.items())
         lines.append(f"| {cell(kind)} | {n} | {cell(named)} | {cell(f'{key}: {shown}')} |")
+    argued = [(k, text) for k, text in ARGUED.items() if any(kind.startswith(k) for kind in found)]
+    lines += [""] + [f"- *{kind}*: {text}" for kind, text in argued]
     failed = [r for r in compared if "failed" in r["tp"]]
     if failed:
         lines += ["", "Torch-Pruning cannot trace:", ""]
