@@ -98,6 +98,10 @@ impl Cx<'_> {
     pub(crate) fn follow_signed(&mut self, int: &Int, extent: Extent, is_negative: bool) -> Result<(), Stop> {
         let mut origin = int.origin.clone();
         self.sign(&mut origin);
+        // Its labels are spelled out once all is known.
+        if extent.layout.carries(extent.axis) {
+            self.spell_out(&extent.layout, extent.layout.len(extent.axis))?;
+        }
         match origin {
             Origin::Written(written) => {
                 self.counts.push(Count { at: CountAt::Element(written), extent, is_negative });

@@ -36,7 +36,7 @@ pub(crate) fn survives(bytes: &[u8]) -> Fate {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();
     let fate = go(bytes);
-    let (taken, limit) = (HEAP.peak_usage() - before, bytes.len() * HEAP_PER_BYTE + HEAP_AT_LEAST);
+    let (taken, limit) = (HEAP.peak_usage().saturating_sub(before), bytes.len() * HEAP_PER_BYTE + HEAP_AT_LEAST);
     assert!(taken <= limit, "{} bytes took {taken} bytes of heap, more than {limit}: {fate:?}", bytes.len());
     fate
 }
