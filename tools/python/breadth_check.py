@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 import onnx
-from onnx import external_data_helper, numpy_helper
+from onnx import external_data_helper
 
 import common
-from locp_tools import Failed, positions, tensors, unshare, write_out
+from locp_tools import Failed, positions, tensors, unshare, write_out, zero
 from onnx_tools import relative
 
 TOLERANCE = 1e-4
@@ -106,12 +106,7 @@ def disconnected(dense, plan, folder):
             continue
         if name not in by_name:
             raise Failed(f"the plan names the consumer {name!r}, which the model has not")
-        tensor = by_name[name]
-        array = numpy_helper.to_array(tensor).copy()
-        where = [slice(None)] * array.ndim
-        where[axis] = sorted(gone)
-        array[tuple(where)] = 0
-        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+        zero(by_name[name], axis, gone)
     if sum(len(t.raw_data) for t in by_name.values()) < IN_MEMORY:
         return model.SerializeToString()
     path = folder / "reference.onnx"

@@ -111,6 +111,15 @@ def removed_positions(plan):
     return found
 
 
+def zero(tensor, axis, positions):
+    """Makes positions of a tensor's axis zero."""
+    array = numpy_helper.to_array(tensor).copy()
+    where = [slice(None)] * array.ndim
+    where[axis] = sorted(positions)
+    array[tuple(where)] = 0
+    tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+
 def disconnected(dense, plan):
     """The dense model with the removed channels zeroed in their consumers' weights."""
     model = onnx.load(dense)
@@ -122,12 +131,7 @@ def disconnected(dense, plan):
             continue
         if name not in by_name:
             raise Failed(f"the plan names {name!r}, which the dense model has not")
-        tensor = by_name[name]
-        array = numpy_helper.to_array(tensor).copy()
-        where = [slice(None)] * array.ndim
-        where[axis] = sorted(gone)
-        array[tuple(where)] = 0
-        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+        zero(by_name[name], axis, gone)
     return model.SerializeToString()
 
 

@@ -129,6 +129,11 @@ impl Graph {
         id
     }
 
+    /// Whether a tensor has this name, here or in an inner graph.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.ids.contains_key(name) || self.inner_names.contains(name)
+    }
+
     /// Whether an input's first dim has the name of the first input's.
     pub(crate) fn shares_batch(&self, input: &str) -> bool {
         let first = |name: &str| self.stated.get(self.ids.get(name)?)?.first().cloned();

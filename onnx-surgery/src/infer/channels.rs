@@ -1,6 +1,6 @@
 //! What rules do with channels: read them, claim weights for them, count them, and keep them from going.
 
-use super::cx::{Count, CountAt, Cx, Renumber, Stop};
+use super::cx::{Count, CountAt, Cx, Renumber, Stop, unknown_type};
 use super::rules::Reads;
 use super::value::{Follows, Reader, Stored, Written};
 use super::{Int, Kind, Origin, Value};
@@ -43,7 +43,7 @@ impl Cx<'_> {
         };
         let stored = stored.clone();
         if stored.element.is_err() {
-            return Err(Stop::Freeze(format!("reads its input number {input} in a type that has no rule here")));
+            return Err(unknown_type(input));
         }
         let Some(root_axis) = stored.axes.get(axis).copied().flatten() else {
             return Err(Stop::Freeze("spreads a weight over the channels".to_owned()));

@@ -51,9 +51,7 @@ impl Claims {
         let known = self.slots_of.entry(name).or_default();
         let mut text = graph.name(name).to_owned();
         if !known.is_empty() {
-            let is_free = |text: &String| {
-                !graph.ids.contains_key(text) && !graph.inner_names.contains(text) && !self.taken.contains(text)
-            };
+            let is_free = |text: &String| !graph.has_name(text) && !self.taken.contains(text);
             let copies = (known.len() + 1..).map(|i| format!("{text}.{i}"));
             text = copies.into_iter().find(is_free).unwrap_or_default();
         }

@@ -78,7 +78,7 @@ const MAX_RANK: usize = 64;
 /// More numbers than any shape or list of paddings has.
 const MAX_NUMBERS: usize = 1024;
 
-fn unknown_type(input: usize) -> Stop {
+pub(super) fn unknown_type(input: usize) -> Stop {
     Stop::Freeze(format!("reads its input number {input} in a type that has no rule here"))
 }
 

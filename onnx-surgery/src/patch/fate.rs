@@ -114,7 +114,7 @@ impl<'m> Fates<'m> {
         let mut changes = Vec::new();
         for (&name, fate) in &states {
             if !inference.aliases.contains_key(&name) {
-                self.emit(self.model.graph.name(name), fate, &mut changes);
+                self.emit(self.model.graph.name(name), name, fate, &mut changes);
             }
         }
         // An Identity's result is what its input is, unless it becomes a tensor itself.
@@ -124,7 +124,7 @@ impl<'m> Fates<'m> {
                 let text = self.model.graph.name(name).to_owned();
                 let identity = Some(self.model.graph.nodes[alias.node].place);
                 changes.push(self.copy(alias.root, &text, vec![], identity));
-                self.emit(&text, &own, &mut changes);
+                self.emit(&text, alias.root, &own, &mut changes);
             }
         }
         for &name in names.iter().filter(|name| !inference.fills.contains(name)) {
@@ -139,7 +139,7 @@ impl<'m> Fates<'m> {
             for (fate, readers) in copies {
                 let text = self.copy_name(name, readers[0]);
                 changes.push(self.copy(inference.root(name), &text, readers, None));
-                self.emit(&text, &fate, &mut changes);
+                self.emit(&text, inference.root(name), &fate, &mut changes);
             }
         }
         self.states = states;
@@ -200,9 +200,7 @@ impl<'m> Fates<'m> {
         let graph = &self.model.graph;
         let slot = self.model.inference.readers[&name][&reader].clone();
         let numbered = (2..).map(|i| format!("{}.{i}", graph.name(name)));
-        let is_free = |text: &String| {
-            !graph.ids.contains_key(text) && !graph.inner_names.contains(text) && !self.taken.contains(text)
-        };
+        let is_free = |text: &String| !graph.has_name(text) && !self.taken.contains(text);
         let text = slot.into_iter().chain(numbered).find(is_free).expect("there is always another number");
         self.taken.insert(text.clone());
         text
@@ -214,15 +212,13 @@ impl<'m> Fates<'m> {
         Change::Copy { tensor: graph.name(root).to_owned(), copy: copy.to_owned(), readers, identity }
     }
 
-    fn emit(&self, tensor: &str, fate: &Fate, changes: &mut Vec<Change>) {
-        let graph = &self.model.graph;
-        let dims = graph.ids.get(tensor).map(|&id| self.model.inference.root(id));
-        let dims = dims.and_then(|root| graph.constants.get(&root)).map(|constant| constant.dims.as_slice());
+    /// The changes to a tensor that is the constant `root`, or a copy of it.
+    fn emit(&self, tensor: &str, root: TensorId, fate: &Fate, changes: &mut Vec<Change>) {
+        let dims = &self.model.graph.constants[&root].dims;
         let tensor = || tensor.to_owned();
         for (&axis, positions) in &fate.cuts {
             let removed = positions.clone();
-            // A copy's dims are those of what it is a copy of.
-            let before = dims.map_or_else(|| self.length_of_copy(changes, &tensor(), axis), |dims| dims[axis]);
+            let before = dims[axis];
             changes.push(if self.zeroes {
                 Change::Zero { tensor: tensor(), axis, length: before, zeroed: removed }
             } else {
@@ -235,14 +231,5 @@ impl<'m> Fates<'m> {
         if let Some((before, after)) = &fate.positions {
             changes.push(Change::Positions { tensor: tensor(), before: *before, after: after.clone() });
         }
-    }
-
-    fn length_of_copy(&self, changes: &[Change], copy: &str, axis: usize) -> usize {
-        let graph = &self.model.graph;
-        let source = changes.iter().rev().find_map(|change| match change {
-            Change::Copy { tensor, copy: own, .. } if own == copy => graph.ids.get(tensor),
-            _ => None,
-        });
-        source.and_then(|id| graph.constants.get(id)).map_or(0, |constant| constant.dims[axis])
     }
 }
