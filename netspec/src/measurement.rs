@@ -44,6 +44,8 @@ pub enum StopReason {
     SampleLimit,
     /// The time limit was reached.
     TimeLimit,
+    /// The comparison that it was read for was settled: the interval is as wide as that left it.
+    Decided,
     /// Nothing was sampled: the value is computed, recorded elsewhere or estimated.
     NotSampled,
 }
