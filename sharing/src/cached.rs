@@ -76,8 +76,10 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
     /// # Errors
     /// What the store answers, as [`SourceError::Table`].
     pub fn record(&mut self, spec: &ConvSpec, measurement: &Measurement) -> Result<(), SourceError> {
-        let key = self.key(spec);
-        self.keep(&key, measurement)
+        let mut answer = [Ok(measurement.clone())];
+        self.keep(&[self.key(spec)], &mut answer);
+        let [answer] = answer;
+        answer.map(|_| ())
     }
 
     /// How often was asked so far.
@@ -106,16 +108,29 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         }
     }
 
-    fn keep(&mut self, key: &Key, measurement: &Measurement) -> Result<(), SourceError> {
-        let is_estimate = matches!(measurement.provenance, Provenance::SameTread | Provenance::Interpolated);
-        if !is_estimate {
-            let entry = Entry::now(measurement.clone(), self.tool.clone());
-            self.store.put(key, &entry).map_err(table_error)?;
-            if let Some(fresh) = &mut self.fresh {
-                fresh.insert(key.spec.clone(), measurement.clone());
+    /// Keeps what was measured among the answers; what the table does not take becomes its error.
+    fn keep(&mut self, keys: &[Key], answers: &mut [Result<Measurement, SourceError>]) {
+        let mut entries = Vec::new();
+        let mut places = Vec::new();
+        for (place, (key, answer)) in keys.iter().zip(answers.iter()).enumerate() {
+            let Ok(measurement) = answer else { continue };
+            if !matches!(measurement.provenance, Provenance::SameTread | Provenance::Interpolated) {
+                entries.push((key.clone(), Entry::now(measurement.clone(), self.tool.clone())));
+                places.push(place);
             }
         }
-        Ok(())
+        // All at once if the store takes them; else one by one, so that each refusal stands where it belongs.
+        if self.store.put_all(&entries).is_err() {
+            for (&place, (key, entry)) in places.iter().zip(&entries) {
+                if let Err(error) = self.store.put(key, entry) {
+                    answers[place] = Err(table_error(error));
+                }
+            }
+        }
+        if let Some(fresh) = &mut self.fresh {
+            let kept = places.iter().zip(entries).filter(|&(&place, _)| answers[place].is_ok());
+            fresh.extend(kept.map(|(_, (key, entry))| (key.spec, entry.measurement)));
+        }
     }
 
     /// Asks the inner source for one chunk and keeps what it answers.
@@ -127,12 +142,8 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
             reason: "the source gave no answer".to_owned(),
         });
         answers.extend(missing.map(Err).collect::<Vec<_>>());
-        let kept = answers.into_iter().zip(keys).map(|(answer, key)| {
-            let measurement = answer?;
-            self.keep(key, &measurement)?;
-            Ok(measurement)
-        });
-        kept.collect()
+        self.keep(keys, &mut answers);
+        answers
     }
 }
 

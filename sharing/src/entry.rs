@@ -33,6 +33,37 @@ impl Key {
     pub fn conv_spec(&self) -> Result<ConvSpec, SpecError> {
         self.spec.parse()
     }
+
+    /// The machine, read back from its text; nothing for a text that is no machine's, or in which a name contains the
+    /// separator.
+    ///
+    /// ```
+    /// use netspec::{ConvSpec, Machine};
+    /// let machine = Machine { engine: "tract".into(), device: "EPYC 9R14".into(), threads: 2, ..Machine::default() };
+    /// let key = sharing::Key::new(&ConvSpec::new(3, 8, [8, 8], [3, 3]), &machine);
+    /// assert_eq!(key.machine(), Some(machine));
+    /// ```
+    pub fn machine(&self) -> Option<Machine> {
+        machine_of(&self.machine)
+    }
+}
+
+/// A machine from its canonical text.
+pub(crate) fn machine_of(text: &str) -> Option<Machine> {
+    let fields: [&str; 8] = text.split('|').collect::<Vec<_>>().try_into().ok()?;
+    let [engine, device, compute, driver, library, policy, threads, method] = fields;
+    let machine = Machine {
+        engine: engine.to_owned(),
+        device: device.to_owned(),
+        compute: compute.to_owned(),
+        driver: driver.to_owned(),
+        library: library.to_owned(),
+        policy: policy.to_owned(),
+        threads: threads.parse().ok()?,
+        method: method.parse().ok()?,
+    };
+    // Only the canonical form counts: `+1` and `01` are read as numbers too.
+    (machine.to_string() == text).then_some(machine)
 }
 
 impl fmt::Display for Key {

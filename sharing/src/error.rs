@@ -38,7 +38,7 @@ pub enum StoreError {
     },
     /// The table is damaged before its end.
     #[error(
-        "the table {} is damaged at byte {offset} ({reason}); it is left as it is: move it away and start a new one (the library function `sharing::salvage` saves what is before and behind the damage)",
+        "the table {} is damaged at byte {offset} ({reason}); it is left as it is; set it aside (`locp table set-aside`) and start a new one (`sharing::salvage` saves what is before and behind the damage)",
         path.display()
     )]
     Corrupted {
@@ -48,6 +48,44 @@ pub enum StoreError {
         offset: u64,
         /// What does not fit.
         reason: String,
+    },
+    /// The store is damaged: a page or a record does not fit its checksum.
+    #[error(
+        "the table {} is damaged ({reason}); it is left as it is; set it aside (`locp table set-aside`) and start a new one",
+        path.display()
+    )]
+    Damaged {
+        /// The table.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A portable file was opened as a store.
+    #[error(
+        "{} is a portable table, not a store; import it into a store (`locp table import`), or open it as what it is (`sharing::open_any`); it is left as it is",
+        path.display()
+    )]
+    Portable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store cannot be shared with whoever has it open.
+    #[error("the table {} cannot be opened now: {reason}", path.display())]
+    InUse {
+        /// The table.
+        path: PathBuf,
+        /// Who, and what to do.
+        reason: String,
+    },
+    /// A line of a text form does not say an entry.
+    #[error("{}, line {line}: {what}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong, and what was expected.
+        what: String,
     },
     /// The table holds another kind of numbers.
     #[error("the table {} holds {found} numbers, not {wanted} ones; choose another path", path.display())]

@@ -9,7 +9,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// A table in a file: an append-only log, read whole on open.
+/// A portable table in a file: an append-only log, read whole on open.
+///
+/// It is what tables travel in: one file of our own format, readable for ever, that can be copied at any moment.
+/// For the table that a device works with, [`crate::DiskStore`] opens a hundred times faster; this one stays right
+/// where locks are not to be trusted, and for tables of some thousand entries.
 ///
 /// - **Kill**: `put` returns when the operating system has the whole record, so that a killed process loses nothing
 ///   that was acknowledged. A record that a kill cut short is dropped by the next one who opens the file for writing.
@@ -267,7 +271,7 @@ fn write_at(file: &mut File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-fn io_error(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+pub(crate) fn io_error(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io { path, action, source }
 }

@@ -37,7 +37,7 @@ impl TableKind {
     }
 
     /// The kind that the engine of a machine belongs to by its name.
-    fn of_machine(machine: &str) -> TableKind {
+    pub(crate) fn of_machine(machine: &str) -> TableKind {
         match machine.split([':', '|']).next() {
             Some("simulated") => TableKind::Simulated,
             Some("recorded") => TableKind::Recorded,

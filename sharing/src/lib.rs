@@ -34,21 +34,36 @@
 #![forbid(unsafe_code)]
 
 mod cached;
+mod database;
+mod diff;
+mod disk;
 mod entry;
 mod error;
+mod export;
 mod file;
 mod index;
 mod kind;
+mod layered;
+mod lines;
 mod memory;
 mod merge;
+mod open;
+mod policy;
 mod store;
 mod wire;
 
 pub use cached::{Cached, CachedStats};
+pub use diff::{DiffOptions, JumpDiff, LineDiff, PointDiff, Side, diff};
+pub use disk::DiskStore;
 pub use entry::{Entry, Key};
 pub use error::StoreError;
+pub use export::{TextForm, export, import};
 pub use file::{FileStore, Salvaged, salvage};
 pub use kind::TableKind;
+pub use layered::Layered;
+pub use lines::{Axis, Hypothesis, Line, Lines, Stair};
 pub use memory::MemoryStore;
 pub use merge::{Merged, merge};
+pub use open::{Form, open_any, open_any_read_only, open_or_set_aside, set_aside};
+pub use policy::{Policy, Relation, Standing};
 pub use store::{Put, Store};

@@ -1,6 +1,6 @@
 //! Uniting tables.
 
-use crate::{Put, Store, StoreError};
+use crate::{Entry, Key, Put, Store, StoreError};
 use std::ops::ControlFlow;
 
 /// What a merge did.
@@ -15,28 +15,50 @@ pub struct Merged {
     pub known: usize,
 }
 
+impl Merged {
+    /// Counts what became of one entry.
+    pub fn count(&mut self, put: Put) {
+        match put {
+            Put::Inserted => self.inserted += 1,
+            Put::History => self.history += 1,
+            Put::Known => self.known += 1,
+        }
+    }
+
+    /// Adds what another merge did.
+    pub fn add(&mut self, other: Merged) {
+        self.inserted += other.inserted;
+        self.history += other.history;
+        self.known += other.known;
+    }
+}
+
+/// Entries that are written at once: few enough to lose by a kill, enough that the disk is not waited for each time.
+const BATCH: usize = 4096;
+
 /// Adds every entry of `from` to `into`.
 ///
 /// A table is a set of entries and this is their union: commutative, associative and idempotent.
-/// Of the entries of one key, the earliest answers; of those of one second, the first in the canonical order of
-/// their fields. The first entry that `into` refuses, or cannot write, ends the merge; what was added before stays,
-/// and merging again goes on.
+/// Of the entries of one key, the earliest answers, coarse ones last; of those of one second, the first in the
+/// canonical order of their fields. The first entry that `into` refuses, or cannot write, ends the merge; what was
+/// added before stays, and merging again goes on.
 pub fn merge(into: &mut dyn Store, from: &dyn Store) -> Result<Merged, StoreError> {
     let mut merged = Merged::default();
     let mut outcome = Ok(());
-    from.scan(&mut |key, entry| match into.put(&key, &entry) {
-        Ok(put) => {
-            match put {
-                Put::Inserted => merged.inserted += 1,
-                Put::History => merged.history += 1,
-                Put::Known => merged.known += 1,
-            }
-            ControlFlow::Continue(())
+    let mut batch = Vec::new();
+    let mut flush = |batch: &mut Vec<(Key, Entry)>| {
+        merged.add(into.put_all(batch)?);
+        batch.clear();
+        Ok(())
+    };
+    from.scan(&mut |key, entry| {
+        batch.push((key, entry));
+        if batch.len() == BATCH {
+            outcome = flush(&mut batch);
         }
-        Err(error) => {
-            outcome = Err(error);
-            ControlFlow::Break(())
-        }
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    outcome.map(|()| merged)
+    outcome?;
+    flush(&mut batch)?;
+    Ok(merged)
 }

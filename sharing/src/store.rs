@@ -1,6 +1,6 @@
 //! The seam: where a table lives.
 
-use crate::{Entry, Key, StoreError};
+use crate::{Entry, Key, Merged, StoreError};
 use std::ops::ControlFlow;
 
 /// What became of an entry.
@@ -18,7 +18,8 @@ pub enum Put {
 /// A latency table.
 ///
 /// # Contract
-/// - `get` gives the first entry of a key: the one with the earliest time, or nothing. It never guesses.
+/// - `get` gives the entry of a key that answers, or nothing. It never guesses. The earliest answers, those last that
+///   were read only until a comparison was settled ([`netspec::StopReason::Decided`]): they are coarse.
 /// - `put` keeps what [`crate::TableKind::admit`] lets in and never replaces anything.
 ///   Once it returned `Ok`, the entry outlives this process.
 /// - `scan` shows every entry, history included, until it is told to break.
@@ -65,6 +66,18 @@ pub trait Store {
     fn put(&mut self, key: &Key, entry: &Entry) -> Result<Put, StoreError>;
     /// Shows every entry.
     fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// Adds several entries, as `put` would one after the other.
+    ///
+    /// A store for which one wait for the disk is dearer than many entries does better than the default.
+    /// After an error some of them may be there, and all that were there before are.
+    fn put_all(&mut self, entries: &[(Key, Entry)]) -> Result<Merged, StoreError> {
+        let mut merged = Merged::default();
+        for (key, entry) in entries {
+            merged.count(self.put(key, entry)?);
+        }
+        Ok(merged)
+    }
 }
 
 impl<T: Store + ?Sized> Store for &mut T {
@@ -77,6 +90,9 @@ impl<T: Store + ?Sized> Store for &mut T {
     fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> ControlFlow<()>) -> Result<(), StoreError> {
         (**self).scan(each)
     }
+    fn put_all(&mut self, entries: &[(Key, Entry)]) -> Result<Merged, StoreError> {
+        (**self).put_all(entries)
+    }
 }
 
 impl<T: Store + ?Sized> Store for Box<T> {
@@ -88,5 +104,8 @@ impl<T: Store + ?Sized> Store for Box<T> {
     }
     fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> ControlFlow<()>) -> Result<(), StoreError> {
         (**self).scan(each)
+    }
+    fn put_all(&mut self, entries: &[(Key, Entry)]) -> Result<Merged, StoreError> {
+        (**self).put_all(entries)
     }
 }

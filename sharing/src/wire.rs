@@ -9,7 +9,9 @@
 //!
 //! The payload of format 1 is [`EntryV1`] in bincode 2's standard configuration, that of format 2 the same with the
 //! algorithm's name behind it, where there is one. bincode does not describe itself: what comes behind the struct tells
-//! the two apart, so a file of format 1 becomes one of format 2 by its header alone.
+//! the two apart. Format 3 has one more reason to stop, `Decided`, and nothing else that is new.
+//! So every record of an older format is one of the newer formats too, and a file becomes newer by its header alone.
+//! `tests/golden` holds a file of each format.
 //! The length has a checksum of its own, so that a damaged length is not taken for a record cut short by a kill.
 
 use crate::{Entry, Key, TableKind};
@@ -17,11 +19,11 @@ use bincode::{Decode, Encode};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
 
 /// The newest format, the one that is written.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// The oldest format that is read.
-const OLDEST: u32 = 1;
+pub(crate) const OLDEST: u32 = 1;
 pub(crate) const HEADER: usize = 20;
-const MAGIC: &[u8; 8] = b"LOCPTBL\n";
+pub(crate) const MAGIC: &[u8; 8] = b"LOCPTBL\n";
 const RECORD_HEADER: usize = 12;
 /// No payload is longer: keys and tool names of an entry are a few hundred bytes.
 const LIMIT: usize = 1 << 16;
@@ -30,12 +32,14 @@ const KINDS: [(u8, TableKind); 3] = [(0, TableKind::Live), (1, TableKind::Record
 const PROVENANCES: [(u8, Provenance); 3] =
     [(0, Provenance::Measured), (1, Provenance::Recorded), (2, Provenance::Simulated)];
 const CACHES: [(u8, CacheState); 3] = [(0, CacheState::Warm), (1, CacheState::Cold), (2, CacheState::Network)];
-const STOPS: [(u8, StopReason); 5] = [
+const STOPS: [(u8, StopReason); 6] = [
     (0, StopReason::Precise),
     (1, StopReason::NoiseSettled),
     (2, StopReason::SampleLimit),
     (3, StopReason::TimeLimit),
     (4, StopReason::NotSampled),
+    // Since format 3.
+    (5, StopReason::Decided),
 ];
 
 /// An entry as format 1 has it. Never change it: see the module's docs.
@@ -77,6 +81,14 @@ pub(crate) enum Record {
     Damaged { reason: &'static str, skip: Option<usize> },
 }
 
+pub(crate) fn kind_code(kind: TableKind) -> u8 {
+    code_of(&KINDS, kind).unwrap_or(u8::MAX)
+}
+
+pub(crate) fn kind_of(code: u8) -> Option<TableKind> {
+    value_of(&KINDS, code)
+}
+
 fn code_of<T: PartialEq + Copy>(table: &[(u8, T)], value: T) -> Option<u8> {
     table.iter().find(|(_, v)| *v == value).map(|&(code, _)| code)
 }
@@ -92,7 +104,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 pub(crate) fn header(kind: TableKind) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(FORMAT.to_le_bytes());
-    bytes.extend([code_of(&KINDS, kind).unwrap_or(u8::MAX), 0, 0, 0]);
+    bytes.extend([kind_code(kind), 0, 0, 0]);
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
@@ -113,7 +125,7 @@ pub(crate) fn read_header(bytes: &[u8]) -> Header {
     if format > FORMAT {
         return Header::Newer(format);
     }
-    let kind = bytes.get(12).and_then(|&code| value_of(&KINDS, code)).filter(|_| format >= OLDEST);
+    let kind = bytes.get(12).and_then(|&code| kind_of(code)).filter(|_| format >= OLDEST);
     kind.map_or(Header::Foreign, |kind| table(kind, format))
 }
 

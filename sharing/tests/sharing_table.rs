@@ -169,10 +169,10 @@ fn bad_files_are_named_and_left_alone() {
     };
     check(b"A picture of a cat, 20 bytes and more.", "is not a latency table; choose another path");
     check(b"LOCPTBL\nbut not so", "is not a latency table");
-    let mut newer = b"LOCPTBL\n\x03\0\0\0\0\0\0\0".to_vec();
+    let mut newer = b"LOCPTBL\n\x04\0\0\0\0\0\0\0".to_vec();
     newer.extend(crc32fast::hash(&newer).to_le_bytes());
     newer.extend(b"whatever");
-    check(&newer, "has format 3 and this version reads up to 2; update");
+    check(&newer, "has format 4 and this version reads up to 3; update");
 
     std::fs::remove_file(&path).expect("it exists");
     live(&path).put(&key(8), &entry(5.0)).expect("live");
@@ -311,28 +311,4 @@ fn estimates_pass_and_simulated_numbers_stop() {
         from_fn(|s: &ConvSpec| Err(SourceError::Missing { spec: Box::new(s.clone()), place: "the recording".into() }));
     let answer = Cached::new(missing, &mut store, &Machine::default()).latency(&spec(8));
     assert!(matches!(answer, Err(SourceError::Missing { .. })));
-}
-
-#[test]
-fn a_table_of_format_1_is_read_and_goes_on_as_format_2() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("table");
-    live(&path).put(&key(8), &entry(5.0)).expect("live");
-    // An entry without an algorithm is the same in both formats, so only the header differs.
-    let mut old = std::fs::read(&path).expect("it exists");
-    old[8] = 1;
-    let check = crc32fast::hash(&old[..16]).to_le_bytes();
-    old[16..20].copy_from_slice(&check);
-    std::fs::write(&path, &old).expect("a temporary file");
-
-    let reader = FileStore::open_read_only(&path).expect("format 1 is read");
-    assert_eq!(reader.get(&key(8)).expect("a table"), Some(entry(5.0)));
-    assert_eq!(std::fs::read(&path).expect("it exists"), old, "reading changes nothing");
-    let mut named = entry(6.0);
-    named.measurement.algorithm = Some("eng28{k2=1}".to_owned());
-    live(&path).put(&key(16), &named).expect("live");
-    let store = live(&path);
-    assert_eq!(store.get(&key(8)).expect("a table"), Some(entry(5.0)));
-    assert_eq!(store.get(&key(16)).expect("a table"), Some(named));
-    assert_eq!(std::fs::read(&path).expect("it exists")[8], 2);
 }

@@ -1,0 +1,185 @@
+//! The staircases that lie in a table: widths of one axis, all else equal.
+
+use crate::index::rank;
+use crate::{Entry, Key, Policy, Relation, Standing, Store, StoreError};
+use netspec::{ConvSpec, Measurement};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// The axis that a line runs along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Axis {
+    /// Input channels.
+    CIn,
+    /// Output channels; for a depthwise convolution both move together.
+    COut,
+}
+
+impl fmt::Display for Axis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Axis::CIn => "c_in",
+            Axis::COut => "c_out",
+        })
+    }
+}
+
+/// A line: a convolution whose width on one axis is left open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Line {
+    /// The convolution; its channels on the axis are 0, and so are its groups where they follow the channels.
+    spec: ConvSpec,
+    axis: Axis,
+}
+
+impl Line {
+    /// The line of a convolution along an axis, and where on it the convolution stands.
+    ///
+    /// A depthwise convolution has one line, along `c_out`, on which input, output and groups move together.
+    pub fn of(spec: &ConvSpec, axis: Axis) -> Option<(Line, usize)> {
+        let mut open = spec.clone();
+        let channels = match axis {
+            _ if spec.is_depthwise() && spec.c_in == spec.c_out => {
+                (open.c_in, open.c_out, open.groups) = (0, 0, 0);
+                if axis == Axis::CIn {
+                    return None;
+                }
+                spec.c_out
+            }
+            Axis::CIn => std::mem::take(&mut open.c_in),
+            Axis::COut => std::mem::take(&mut open.c_out),
+        };
+        Some((Line { spec: open, axis }, channels))
+    }
+
+    /// The axis that it runs along.
+    pub fn axis(&self) -> Axis {
+        self.axis
+    }
+
+    /// The convolution at a width of this line.
+    pub fn at(&self, channels: usize) -> ConvSpec {
+        let mut spec = self.spec.clone();
+        match self.axis {
+            _ if spec.groups == 0 => (spec.c_in, spec.c_out, spec.groups) = (channels, channels, channels),
+            Axis::CIn => spec.c_in = channels,
+            Axis::COut => spec.c_out = channels,
+        }
+        spec
+    }
+}
+
+/// The convolution's text with `*` for the open width: `64>* 14x14 k3 p1`.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.spec.to_string();
+        // The widths are the only word with this sign; depthwise ones and their groups are all open.
+        let words = text.split(' ').map(|word| match (word.split_once('>'), self.axis) {
+            (Some(_), _) if self.spec.groups == 0 => "*>*".to_owned(),
+            (Some((_, c_out)), Axis::CIn) => format!("*>{c_out}"),
+            (Some((c_in, _)), Axis::COut) => format!("{c_in}>*"),
+            (None, _) if word == "g0" => "g*".to_owned(),
+            (None, _) => word.to_owned(),
+        });
+        f.write_str(&words.collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The latencies of one machine along one line, by channels.
+pub type Stair = BTreeMap<usize, Measurement>;
+
+/// All lines of a table, read in one scan, so that asking for many of them costs one.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    lines: HashMap<Line, BTreeMap<String, Stair>>,
+}
+
+impl Lines {
+    /// Reads the lines of what `wanted` lets through; entries whose spec cannot be read have no line.
+    pub fn read(store: &dyn Store, mut wanted: impl FnMut(&Key) -> bool) -> Result<Lines, StoreError> {
+        // A scan may come in any order; of each key the entry that answers counts.
+        let mut first: HashMap<Key, Entry> = HashMap::new();
+        store.scan(&mut |key, entry| {
+            if wanted(&key) {
+                match first.get_mut(&key) {
+                    Some(known) if rank(&entry) < rank(known) => *known = entry,
+                    Some(_) => {}
+                    None => _ = first.insert(key, entry),
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut lines: HashMap<Line, BTreeMap<String, Stair>> = HashMap::new();
+        for (key, entry) in first {
+            let Ok(spec) = key.conv_spec() else { continue };
+            for (line, channels) in [Axis::CIn, Axis::COut].into_iter().filter_map(|axis| Line::of(&spec, axis)) {
+                let machines = lines.entry(line).or_default();
+                let stair = match machines.get_mut(&key.machine) {
+                    Some(stair) => stair,
+                    None => machines.entry(key.machine.clone()).or_default(),
+                };
+                stair.insert(channels, entry.measurement.clone());
+            }
+        }
+        Ok(Lines { lines })
+    }
+
+    /// The stairs of a line, by the canonical text of their machine.
+    pub fn stairs(&self, line: &Line) -> impl Iterator<Item = (&str, &Stair)> {
+        self.lines.get(line).into_iter().flatten().map(|(machine, stair)| (machine.as_str(), stair))
+    }
+
+    /// All lines, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Line> {
+        let mut lines: Vec<&Line> = self.lines.keys().collect();
+        lines.sort_unstable();
+        lines.into_iter()
+    }
+
+    /// What other machines suggest about a line of mine, as far as the policy lets them; my own stairs are no
+    /// hypothesis. Those of the same device come first.
+    ///
+    /// ```
+    /// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+    /// use sharing::{Axis, Entry, Key, Line, Lines, MemoryStore, Policy, Relation, Store, TableKind};
+    /// let machine = |device: &str| Machine { engine: "tract".into(), device: device.into(), ..Machine::default() };
+    /// let mut table = MemoryStore::new(TableKind::Live);
+    /// for (channels, ns) in [(96, 266.0), (98, 367.0), (128, 331.0)] {
+    ///     let key = Key::new(&ConvSpec::new(64, channels, [14, 14], [3, 3]), &machine("a server"));
+    ///     table.put(&key, &Entry::now(Measurement::exact(ns, Provenance::Measured), "doc"))?;
+    /// }
+    ///
+    /// let (line, _) = Line::of(&ConvSpec::new(64, 1, [14, 14], [3, 3]), Axis::COut).expect("a dense convolution");
+    /// let lines = Lines::read(&table, |_| true)?;
+    /// let found = lines.hypotheses(&line, &machine("a laptop").to_string(), &Policy::default());
+    /// assert_eq!(found[0].points, [(96, 266.0), (98, 367.0), (128, 331.0)]);
+    /// assert_eq!(found[0].relation, Relation::OtherDevice);
+    /// assert!(lines.hypotheses(&line, &machine("a laptop").to_string(), &Policy::strict()).is_empty());
+    /// # Ok::<(), sharing::StoreError>(())
+    /// ```
+    pub fn hypotheses(&self, line: &Line, mine: &str, policy: &Policy) -> Vec<Hypothesis> {
+        let others = self.stairs(line).filter(|&(theirs, _)| policy.standing(mine, theirs) == Standing::Hypotheses);
+        let mut found: Vec<Hypothesis> = others
+            .map(|(theirs, stair)| Hypothesis {
+                machine: theirs.to_owned(),
+                relation: Relation::between(mine, theirs),
+                points: stair.iter().map(|(&channels, measurement)| (channels, measurement.median_ns)).collect(),
+            })
+            .collect();
+        found.sort_by(|a, b| (a.relation, &a.machine).cmp(&(b.relation, &b.machine)));
+        found
+    }
+}
+
+/// Another machine's latencies along a line: they say where steps may be, and never how long anything takes here.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Hypothesis {
+    /// The machine's canonical text.
+    pub machine: String,
+    /// How it relates to mine; whoever shows the hypothesis shows this too.
+    pub relation: Relation,
+    /// Channels and latencies in nanoseconds, by channels.
+    pub points: Vec<(usize, f64)>,
+}

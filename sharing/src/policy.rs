@@ -1,0 +1,121 @@
+//! Who may use whose latencies, and for what.
+
+use crate::TableKind;
+use crate::entry::machine_of;
+
+/// What another machine's latency is worth to mine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Nothing.
+    Nothing,
+    /// Where its steps are may be where mine are: to be confirmed or refuted by readings of my own.
+    Hypotheses,
+    /// It is my latency.
+    Numbers,
+}
+
+/// How another machine relates to mine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Relation {
+    /// The same canonical text: the same machine in every respect that latency depends on.
+    Same,
+    /// The same device and vector extension or compute capability; engine, library, driver, policy, threads or timing
+    /// method differ.
+    SameDevice,
+    /// Another device.
+    OtherDevice,
+    /// One of the two is a recording.
+    Recorded,
+    /// One of the two is simulated.
+    Simulated,
+    /// One of the two texts is no machine's.
+    Unknown,
+}
+
+impl Relation {
+    /// How the machine `theirs` relates to `mine`, both as canonical texts (the `machine` of a [`crate::Key`]).
+    ///
+    /// Two simulated machines of equal text are the same one; a simulated and a live one never are.
+    pub fn between(mine: &str, theirs: &str) -> Relation {
+        let kinds = [mine, theirs].map(TableKind::of_machine);
+        if mine == theirs {
+            Relation::Same
+        } else if kinds.contains(&TableKind::Simulated) {
+            Relation::Simulated
+        } else if kinds.contains(&TableKind::Recorded) {
+            Relation::Recorded
+        } else {
+            match (machine_of(mine), machine_of(theirs)) {
+                (Some(mine), Some(theirs)) => {
+                    // Two machines that do not say what device they are have nothing in common that is known.
+                    let is_same = !mine.device.is_empty() && mine.device == theirs.device;
+                    let is_same = is_same && mine.compute == theirs.compute;
+                    if is_same { Relation::SameDevice } else { Relation::OtherDevice }
+                }
+                _ => Relation::Unknown,
+            }
+        }
+    }
+}
+
+/// Whose latencies become hypotheses. Plain data: a choice for each relation but [`Relation::Same`].
+///
+/// Numbers are never shared between machines that differ, and no choice here can make it so.
+///
+/// | relation | by default |
+/// |---|---|
+/// | same machine | numbers |
+/// | same device, other library, driver, engine, threads or method | hypotheses |
+/// | other device | hypotheses |
+/// | recorded | hypotheses: somebody timed them |
+/// | simulated | nothing: a model's stairs are where its author put them, and readings are spent on refuting them |
+/// | unknown | nothing |
+///
+/// ```
+/// use sharing::{Policy, Standing};
+/// let mine = "tract|EPYC 9R14|avx512||tract 0.23.9||1|1";
+/// let policy = Policy::default();
+/// assert_eq!(policy.standing(mine, mine), Standing::Numbers);
+/// assert_eq!(policy.standing(mine, "tract|EPYC 9R14|avx512||tract 0.24.0||1|1"), Standing::Hypotheses);
+/// assert_eq!(policy.standing(mine, "simulated:h100|H100|9.0||model||1|1"), Standing::Nothing);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Take hypotheses from the same device with another library, driver, engine, policy, threads or method.
+    pub same_device: bool,
+    /// Take hypotheses from other devices.
+    pub other_device: bool,
+    /// Take hypotheses from recordings.
+    pub recorded: bool,
+    /// Take hypotheses from simulations; [`Relation::Simulated`] stays on them.
+    pub simulated: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { same_device: true, other_device: true, recorded: true, simulated: false }
+    }
+}
+
+impl Policy {
+    /// A policy that shares with nobody but the same machine.
+    pub fn strict() -> Policy {
+        Policy { same_device: false, other_device: false, recorded: false, simulated: false }
+    }
+
+    /// What the latencies of the machine `theirs` are worth to `mine`, both as canonical texts.
+    pub fn standing(&self, mine: &str, theirs: &str) -> Standing {
+        let takes = match Relation::between(mine, theirs) {
+            Relation::Same => return Standing::Numbers,
+            Relation::SameDevice => self.same_device,
+            Relation::OtherDevice => self.other_device,
+            Relation::Recorded => self.recorded,
+            Relation::Simulated => self.simulated,
+            Relation::Unknown => false,
+        };
+        if takes { Standing::Hypotheses } else { Standing::Nothing }
+    }
+}
