@@ -1,8 +1,10 @@
-//! A table of 10^5 entries: open, get, put.
-use criterion::{Criterion, criterion_group, criterion_main};
+//! A table of 10^5 entries in both of its forms: open, get, put.
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use netspec::{ConvSpec, Machine, Measurement, Provenance};
-use sharing::{Entry, FileStore, Key, Store, TableKind};
+use sharing::{DiskStore, Entry, FileStore, Key, Store, TableKind, diff, merge};
 use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 const ENTRIES: usize = 100_000;
 
@@ -24,40 +26,95 @@ fn entry(i: usize) -> Entry {
     Entry { measurement, unix_s: 1_790_000_000, tool: "locp 0.1.0".into() }
 }
 
-fn table(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("table");
-    let mut store = FileStore::open(&path, TableKind::Live).expect("a new table");
-    for i in 0..ENTRIES {
-        store.put(&key(i), &entry(i)).expect("a live entry");
-    }
-    store.sync().expect("a disk with room");
+type Group<'a> = BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-    let mut group = criterion.benchmark_group("table-100000");
-    group.sample_size(20);
-    group.bench_function("open", |bencher| {
-        bencher.iter(|| FileStore::open(&path, TableKind::Live).expect("a whole table").keys());
-    });
+fn gets(group: &mut Group<'_>, store: &dyn Store, remembered: &str) {
+    let keys: Vec<Key> = (0..1000).map(|i| key(i * 79)).collect();
     let mut i = 0;
-    group.bench_function("get", |bencher| {
+    group.bench_function(remembered, |bencher| {
         bencher.iter(|| {
-            i = (i + 7919) % ENTRIES;
-            store.get(black_box(&key(i))).expect("a whole table")
+            i = (i + 1) % keys.len();
+            store.get(black_box(&keys[i])).expect("a whole table")
         });
     });
+    let missing = key(ENTRIES * 2);
     group.bench_function("get-missing", |bencher| {
-        let missing = key(ENTRIES * 2);
         bencher.iter(|| store.get(black_box(&missing)).expect("a whole table"));
     });
-    // Not the table of above: its size shall not depend on how often this runs.
-    let mut fresh = FileStore::open(folder.path().join("fresh"), TableKind::Live).expect("a new table");
+}
+
+fn puts(group: &mut Group<'_>, store: &mut dyn Store) {
     let mut n = 0;
     group.bench_function("put", |bencher| {
         bencher.iter(|| {
             n += 1;
-            fresh.put(&key(n), &entry(n)).expect("a live entry")
+            store.put(&key(n), &entry(n)).expect("a live entry")
         });
     });
+    group.bench_function("put-24-at-once", |bencher| {
+        bencher.iter(|| {
+            let batch: Vec<_> = (0..24).map(|i| (key(n + i), entry(n + i))).collect();
+            n += 24;
+            store.put_all(&batch).expect("live entries")
+        });
+    });
+}
+
+fn store(criterion: &mut Criterion, folder: &Path, portable: &FileStore) {
+    let mut group = criterion.benchmark_group("store-100000");
+    group.sample_size(20);
+    let path = folder.join("table.redb");
+    let begin = Instant::now();
+    merge(&mut DiskStore::open(&path, TableKind::Live).expect("a new table"), portable).expect("live entries");
+    println!("merging 10^5 entries into an empty store took {:?}", begin.elapsed());
+    group.bench_function("open", |bencher| {
+        bencher.iter(|| DiskStore::open(&path, TableKind::Live).expect("a whole table"));
+    });
+    // Every question reaches the database: each is asked once of each store.
+    let keys: Vec<Key> = (0..20_000).map(|i| key((i * 7919) % ENTRIES)).collect();
+    group.bench_function("get", |bencher| {
+        bencher.iter_custom(|mut times| {
+            let mut spent = Duration::ZERO;
+            while times > 0 {
+                let store = DiskStore::open(&path, TableKind::Live).expect("a whole table");
+                let now = times.min(keys.len() as u64);
+                let begin = Instant::now();
+                for key in &keys[..now as usize] {
+                    black_box(store.get(black_box(key)).expect("a whole table"));
+                }
+                spent += begin.elapsed();
+                times -= now;
+            }
+            spent
+        });
+    });
+    gets(&mut group, &DiskStore::open(&path, TableKind::Live).expect("a whole table"), "get-remembered");
+    let open = DiskStore::open(&path, TableKind::Live).expect("a whole table");
+    let begin = Instant::now();
+    let lines = diff(&open, &open, &Default::default()).expect("a whole table").len();
+    println!("comparing 10^5 entries with themselves, {lines} lines, took {:?}", begin.elapsed());
+    puts(&mut group, &mut DiskStore::open(folder.join("fresh.redb"), TableKind::Live).expect("a new table"));
+    group.finish();
+}
+
+fn table(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("table.locp");
+    let mut portable = FileStore::open(&path, TableKind::Live).expect("a new table");
+    for i in 0..ENTRIES {
+        portable.put(&key(i), &entry(i)).expect("a live entry");
+    }
+    portable.sync().expect("a disk with room");
+    store(criterion, folder.path(), &portable);
+
+    let mut group = criterion.benchmark_group("portable-100000");
+    group.sample_size(20);
+    group.bench_function("open", |bencher| {
+        bencher.iter(|| FileStore::open(&path, TableKind::Live).expect("a whole table").keys());
+    });
+    gets(&mut group, &portable, "get");
+    // Not the table of above: its size shall not depend on how often this runs.
+    puts(&mut group, &mut FileStore::open(folder.path().join("fresh.locp"), TableKind::Live).expect("a new table"));
     group.finish();
 }
 

@@ -1,0 +1,49 @@
+//! Two devices of one kind share the work: each measures half, and the tables are united.
+//!
+//! `cargo run --release --locked --example sharing_merge`
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance};
+use sharing::{Axis, Cached, DiskStore, FileStore, Line, Lines, Policy, Store, TableKind, TextForm, export, merge};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("locp-merge-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let machine = Machine { engine: "toy".into(), device: "a board".into(), method: 1, ..Machine::default() };
+    let specs: Vec<ConvSpec> = (1..=8).map(|i| ConvSpec::new(64, 16 * i, [14, 14], [3, 3])).collect();
+
+    // Each board fills a portable file of its own: no lock is needed, and no network.
+    let shards = [folder.join("board-0.locp"), folder.join("board-1.locp")];
+    for (i, path) in shards.iter().enumerate() {
+        let engine = netspec::from_fn(|spec: &ConvSpec| {
+            // A step every 32 channels.
+            let treads = spec.c_out.div_ceil(32) as f64;
+            Ok(Measurement::exact(100.0 * treads, Provenance::Measured))
+        });
+        let mut source = Cached::new(engine, FileStore::open(path, TableKind::Live)?, &machine);
+        let shard: Vec<ConvSpec> = specs.iter().skip(i).step_by(2).cloned().collect();
+        source.latencies(&shard).into_iter().collect::<Result<Vec<_>, _>>()?;
+        println!("{}: {:?}", path.display(), source.stats());
+    }
+
+    // Whoever plans unites them; in which order, and how often, makes no difference.
+    let mut table = DiskStore::open(folder.join("table.redb"), TableKind::Live)?;
+    for path in shards.iter().chain(&shards) {
+        println!("{:?}", merge(&mut table, &FileStore::open_read_only(path)?)?);
+    }
+    assert_eq!(table.keys()?, specs.len());
+
+    // For a board of another kind, the steps are hypotheses; the numbers are not its own.
+    let other = Machine { device: "another board".into(), ..machine };
+    let (line, _) = Line::of(&specs[0], Axis::COut).ok_or("a dense convolution has this line")?;
+    for hypothesis in Lines::read(&table, |_| true)?.hypotheses(&line, &other.to_string(), &Policy::default()) {
+        println!("{line} on {} ({:?}): {:?}", hypothesis.machine, hypothesis.relation, hypothesis.points);
+    }
+
+    // And for a notebook: pandas.read_csv("table.csv").
+    let path = folder.join("table.csv");
+    export(&table as &dyn Store, TextForm::Csv, &mut std::fs::File::create(&path)?, &path)?;
+    println!("{}", std::fs::read_to_string(&path)?.lines().next().unwrap_or_default());
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
