@@ -58,5 +58,5 @@ pub use progress::{Cancel, Progress, Silent, Watch};
 pub use prune::{Labelled, report as prune_report};
 pub use steps::steps;
 pub use sweeps::{SearchKind, SweepOptions};
-pub use table::{default_path, open};
+pub use table::{default_path, layers_below, open};
 pub use verify::verify;

@@ -1,21 +1,46 @@
-//! Where the latency table lives.
+//! Where the latency table lives, and which tables lie below it.
 
 use crate::Error;
 use crate::engine::{Engine, Liveness};
-use sharing::{FileStore, MemoryStore, Store, TableKind};
+use sharing::{Layered, MemoryStore, Store, StoreError, TableKind};
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The user's own table: `locp/table.locp` in the cache folder (`XDG_CACHE_HOME`, or `.cache` at home),
+/// The environment variable that lists tables to read below the user's own, as `PATH` lists folders.
+const BELOW: &str = "LOCP_TABLES";
+
+/// The user's own table: `locp/table.redb` in the cache folder (`XDG_CACHE_HOME`, or `.cache` at home),
 /// or in the current folder where neither is set.
 pub fn default_path() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_CACHE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map_or_else(|| PathBuf::from("locp-table.locp"), |cache| cache.join("locp").join("table.locp"))
+        .map_or_else(|| PathBuf::from("locp-table.redb"), |cache| cache.join("locp").join("table.redb"))
 }
 
-/// Opens the table for an engine: a file for live figures, memory for those that must not be kept.
+/// The tables that are read below the one at `path`, nearest first, and never written.
+///
+/// - At the default place, the portable file that versions before the store kept there.
+/// - The team's: what `LOCP_TABLES` lists.
+/// - Those that were shipped: portable files in `share/locp` beside the folder that holds the program.
+pub fn layers_below(path: &Path) -> Vec<PathBuf> {
+    let older = Some(path.with_extension("locp")).filter(|older| path == default_path() && older.exists());
+    let team = env::var_os(BELOW).unwrap_or_default();
+    let team = env::split_paths(&team).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    let program = env::current_exe().ok();
+    let shipped = program.as_deref().and_then(Path::parent).and_then(Path::parent).map(|at| at.join("share/locp"));
+    let shipped = shipped.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+    let shipped = shipped.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut shipped: Vec<PathBuf> = shipped.filter(|path| path.extension().is_some_and(|e| e == "locp")).collect();
+    shipped.sort();
+    let is_other = |below: &PathBuf| below.canonicalize().ok() != path.canonicalize().ok() || !below.exists();
+    older.into_iter().chain(team).chain(shipped).filter(is_other).collect()
+}
+
+/// Opens the table for an engine: files for live figures, memory for those that must not be kept.
+///
+/// What stands at `path` decides its form. A new table is a store, or a portable file if the name ends in `.locp`.
+/// It lies over [`layers_below`] it.
 pub fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Store>, Error> {
     if engine.liveness() != Liveness::Live {
         return Ok(in_memory(engine));
@@ -23,7 +48,15 @@ pub fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Store>, Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
     }
-    Ok(Box::new(FileStore::open(path, TableKind::Live)?))
+    let mut tables = Layered::new(sharing::open_any(path, TableKind::Live)?);
+    for path in layers_below(path) {
+        let (below, found) = sharing::open_any_read_only(&path)?;
+        if found != TableKind::Live {
+            return Err(StoreError::Kind { path, found, wanted: TableKind::Live }.into());
+        }
+        tables = tables.below(below);
+    }
+    Ok(Box::new(tables))
 }
 
 /// A table that is gone with the process.

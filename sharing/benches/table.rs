@@ -64,9 +64,7 @@ fn store(criterion: &mut Criterion, folder: &Path, portable: &FileStore) {
     let mut group = criterion.benchmark_group("store-100000");
     group.sample_size(20);
     let path = folder.join("table.redb");
-    let begin = Instant::now();
     merge(&mut DiskStore::open(&path, TableKind::Live).expect("a new table"), portable).expect("live entries");
-    println!("merging 10^5 entries into an empty store took {:?}", begin.elapsed());
     group.bench_function("open", |bencher| {
         bencher.iter(|| DiskStore::open(&path, TableKind::Live).expect("a whole table"));
     });
@@ -89,11 +87,19 @@ fn store(criterion: &mut Criterion, folder: &Path, portable: &FileStore) {
         });
     });
     gets(&mut group, &DiskStore::open(&path, TableKind::Live).expect("a whole table"), "get-remembered");
-    let open = DiskStore::open(&path, TableKind::Live).expect("a whole table");
-    let begin = Instant::now();
-    let lines = diff(&open, &open, &Default::default()).expect("a whole table").len();
-    println!("comparing 10^5 entries with themselves, {lines} lines, took {:?}", begin.elapsed());
     puts(&mut group, &mut DiskStore::open(folder.join("fresh.redb"), TableKind::Live).expect("a new table"));
+    group.sample_size(10);
+    let into = folder.join("united.redb");
+    group.bench_function("merge-into-empty", |bencher| {
+        bencher.iter(|| {
+            _ = std::fs::remove_file(&into);
+            merge(&mut DiskStore::open(&into, TableKind::Live).expect("a new table"), portable).expect("live entries")
+        });
+    });
+    let whole = DiskStore::open(&path, TableKind::Live).expect("a whole table");
+    group.bench_function("diff-with-itself", |bencher| {
+        bencher.iter(|| diff(&whole, &whole, &Default::default()).expect("a whole table").len());
+    });
     group.finish();
 }
 

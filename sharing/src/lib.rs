@@ -28,8 +28,20 @@
 //! # Ok::<(), netspec::SpecError>(())
 //! ```
 //!
-//! [`FileStore`] keeps a table in a file that several processes may share and that survives a kill at any moment.
-//! [`merge`] unites tables of several devices of one kind.
+//! # Where tables live
+//!
+//! [`DiskStore`] is the table that a device works with: an embedded database, written by several processes at once,
+//! safe against a kill and a full disk. [`FileStore`] is the table that travels: one append-only file of our own
+//! format, readable for ever. [`open_any`] tells them apart. Neither ever writes over a file that it cannot read:
+//! damage is an error, and [`set_aside`] moves it away when somebody asks. A store of one's own needs three functions
+//! ([`Store`]).
+//!
+//! # Who shares what
+//!
+//! Equal keys share numbers: [`merge`] unites tables of devices of one kind, and [`Layered`] puts mine over my team's.
+//! Machines that differ share no number, but where one has its steps, another one may look first: [`Policy`] says whose
+//! stairs count, [`Lines::hypotheses`] gathers them, and [`diff`] shows where two devices do not agree.
+//! [`export`] writes a table for pandas and for people, and [`import`] reads that back.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,6 @@
 //! The working store: as good as memory, shared, and never wrong when its file is.
+#![expect(clippy::print_stdout, reason = "a child talks to its parent")]
+
 use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
 use proptest::prelude::*;
 use sharing::*;
