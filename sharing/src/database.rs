@@ -5,7 +5,7 @@
 //! carries a checksum and its key, and whoever loses this database but has its pages can still read it.
 //!
 //! redb trusts the pages that it reads: a byte that changed on the disk shows as a missing entry, as a wrong one, or
-//! as a panic, unless the file is checked on open, which takes 30 ms for 10^5 entries. It is therefore always
+//! as a panic, unless the file is checked on open, which takes 10 ms for 10^5 entries. It is therefore always
 //! checked, and calls are guarded against panics all the same.
 
 mod failure;
@@ -99,6 +99,11 @@ impl Database {
             return Err(database.damaged("not all of its entries can be reached"));
         }
         Ok((database, kind))
+    }
+
+    /// Tidies up behind a writer that was killed, which a reader cannot do.
+    pub(crate) fn tidy(path: &Path) -> Result<(), StoreError> {
+        writer(path).map(|_| ())
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,6 +1,6 @@
 //! Opening whatever form of table a path leads to.
 
-use crate::database::{MAGIC, beginning};
+use crate::database::{Database, MAGIC, beginning};
 use crate::file::io_error;
 use crate::{DiskStore, FileStore, Store, StoreError, TableKind, wire};
 use std::io;
@@ -64,10 +64,19 @@ pub fn open_any(path: &Path, kind: TableKind) -> Result<Box<dyn Store>, StoreErr
 }
 
 /// Opens a table of either form for reading; it must exist, and says itself of what kind it is.
+///
+/// A store whose last writer was killed is tidied up first, by opening it for writing once. Where that is not
+/// allowed, the error says what is needed.
 pub fn open_any_read_only(path: &Path) -> Result<(Box<dyn Store>, TableKind), StoreError> {
     Ok(match Form::of(path)? {
         Form::Store => {
-            let store = DiskStore::open_read_only(path)?;
+            let store = match DiskStore::open_read_only(path) {
+                Err(error @ StoreError::InUse { .. }) => {
+                    Database::tidy(path).map_err(|_| error)?;
+                    DiskStore::open_read_only(path)?
+                }
+                opened => opened?,
+            };
             let kind = store.kind();
             (Box::new(store), kind)
         }

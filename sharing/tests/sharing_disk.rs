@@ -255,6 +255,7 @@ fn a_damaged_table_is_set_aside_when_asked_for() {
 fn child_filler() {
     let Ok(path) = std::env::var("SHARING_FULL") else { return };
     let mut store = open_any(Path::new(&path), TableKind::Live).expect("a whole table");
+    store.put(&key(1), &entry(1.0, 7)).expect("there is room for the first");
     for batch in 0.. {
         let entries: Vec<_> = (0..50).map(|i| (key(1000 + 50 * batch + i), entry(2.0, 8))).collect();
         if let Err(error) = store.put_all(&entries) {
@@ -297,4 +298,33 @@ fn a_full_disk_leaves_the_table_as_it_was() {
         store.put(&key(2), &entry(3.0, 9)).expect("there is room again");
         assert_eq!(store.get(&key(2)).expect("whole"), Some(entry(3.0, 9)));
     }
+}
+
+/// Not a test: the process that ends without a word.
+#[test]
+#[ignore = "started by another test"]
+fn child_aborter() {
+    let Ok(path) = std::env::var("SHARING_ABORT") else { return };
+    let mut store = live(Path::new(&path));
+    store.put(&key(1), &entry(1.0, 7)).expect("live");
+    std::process::abort();
+}
+
+#[test]
+fn a_reader_tidies_up_behind_a_writer_that_was_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table.redb");
+    let ran = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "child_aborter", "--ignored"])
+        .env("SHARING_ABORT", &path)
+        .output()
+        .expect("this test can run itself");
+    assert!(!ran.status.success(), "it was to be killed");
+    let refused = DiskStore::open_read_only(&path).map(|_| ());
+    assert!(matches!(&refused, Err(StoreError::InUse { reason, .. }) if reason.contains("open it for writing once")));
+    let (store, kind) = open_any_read_only(&path).expect("it can be written, so it can be tidied");
+    assert_eq!((store.get(&key(1)).expect("whole"), kind), (Some(entry(1.0, 7)), TableKind::Live));
+    // Whoever writes meanwhile disturbs no reader, and is seen.
+    live(&path).put(&key(2), &entry(2.0, 7)).expect("live");
+    assert_eq!(store.get(&key(2)).expect("whole"), Some(entry(2.0, 7)));
 }
