@@ -15,6 +15,7 @@
 //! for every width and round, and the preparation of every width.
 //! The lattices are found once for each kind of line and then confirmed, as the pipeline does it; of each three layers
 //! the first one was looked at while the search was tuned, and is reported apart from the other two.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
 use serde_json::Value;
 use stairstep::{Ask, Config, Readings, Sample, Search, Strategy, risers, tread_ends};
 use std::collections::BTreeMap;

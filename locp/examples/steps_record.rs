@@ -14,6 +14,7 @@
 //! scatter and not as a step; each takes at least half of `--readings`, and more until the median is known to 1 %.
 //! A row is one width: the spec as it was timed, the axis, the
 //! readings of both passes in nanoseconds, and what preparing it took.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
 use gpu_bench::layers;
 use locp::netspec::ConvSpec;
 use locp::{Engine, netspec::Machine};

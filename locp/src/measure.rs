@@ -147,6 +147,20 @@ impl<'a> Measurer<'a> {
         Ok(answers)
     }
 
+    /// What the table has of a spec; nothing where a table plays the engine.
+    pub(crate) fn entry(&self, spec: &ConvSpec) -> Result<Option<Measurement>, Error> {
+        if self.reader.is_none() {
+            return Ok(None);
+        }
+        let entry = self.cached.store().get(&Key::new(spec, self.engine.machine()))?;
+        Ok(entry.map(|entry| entry.measurement))
+    }
+
+    /// What the table has of these specs, and nothing of the others.
+    pub(crate) fn recall<'s>(&mut self, specs: impl Iterator<Item = &'s ConvSpec>) -> Result<Vec<Told>, Error> {
+        specs.map(|spec| Ok(self.known(spec)?.unwrap_or(Told::Absent))).collect()
+    }
+
     /// So many further readings of each of the specs, or what the table has of it. Readings are taken in turns; they
     /// enter the table by [`Measurer::close`].
     pub(crate) fn read(&mut self, wanted: &[(ConvSpec, usize)]) -> Result<Vec<Told>, Error> {
@@ -193,9 +207,9 @@ impl<'a> Measurer<'a> {
                 Err(error) => Err(error.into()),
             };
         }
-        let entry = self.cached.store().get(&Key::new(spec, self.engine.machine()))?;
+        let entry = self.entry(spec)?;
         self.told += u64::from(entry.is_some());
-        Ok(entry.map(|entry| Told::Known(entry.measurement)))
+        Ok(entry.map(Told::Known))
     }
 
     /// Puts what was read into the table, with the intervals given, and lets go of what was kept ready.

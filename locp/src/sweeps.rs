@@ -3,13 +3,17 @@
 use crate::measure::{Measurer, Told};
 use crate::report::Axis;
 use crate::{Error, Progress};
-use netspec::{ConvSpec, Layer, Measurement, Network, Width};
+use netspec::{ConvSpec, Layer, Measurement, Network, StopReason, Width};
 use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Lines on which a lattice is searched at most.
 const WITNESSES: usize = 3;
+
+/// Widths of a line that the table holds at least where it was searched before, and one in so many of them.
+const FEW_WIDTHS: usize = 4;
+const SPARSE: usize = 24;
 
 /// Readings of each width where a search does not spend them by need.
 const READINGS: usize = 9;
@@ -288,13 +292,15 @@ fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
 
 /// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns.
 ///
-/// What the table knew comes back, by the line's steps.
+/// What the table knew comes back, by the line's steps. A line that was searched before is searched again from the
+/// table alone.
 fn drive(
     search: &mut dyn Search,
     line: &Line,
     measurer: &mut Measurer<'_>,
 ) -> Result<BTreeMap<usize, Measurement>, Error> {
     let mut known = BTreeMap::new();
+    let is_recalled = was_searched(line, measurer)?;
     loop {
         let mut probes = Vec::new();
         while let Ask::Probe(probe) = search.ask() {
@@ -304,7 +310,9 @@ fn drive(
             return Ok(known);
         }
         let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(p.channels), p.readings)).collect();
-        for (probe, told) in probes.into_iter().zip(measurer.read(&wanted)?) {
+        let told =
+            if is_recalled { measurer.recall(wanted.iter().map(|(spec, _)| spec))? } else { measurer.read(&wanted)? };
+        for (probe, told) in probes.into_iter().zip(told) {
             let readings = match told {
                 Told::Readings(ns) => Readings::Raw(ns),
                 Told::Known(measurement) => {
@@ -322,6 +330,27 @@ fn drive(
             search.tell(Sample { channels: probe.channels, readings });
         }
     }
+}
+
+/// Whether the table holds a finished search of this line: a precise figure of its full width, which every search that
+/// ends leaves behind, and a good part of the widths that one looks at.
+///
+/// By single readings a search would go on where figures leave it in doubt, and measure a little more each time.
+fn was_searched(line: &Line, measurer: &mut Measurer<'_>) -> Result<bool, Error> {
+    let steps = line.steps();
+    let full = measurer.entry(&line.at(steps))?;
+    if full.is_none_or(|measurement| measurement.stop == StopReason::Decided) {
+        return Ok(false);
+    }
+    let enough = FEW_WIDTHS.max(steps / SPARSE);
+    let mut known = 0;
+    for width in 1..=steps {
+        known += usize::from(measurer.entry(&line.at(width))?.is_some());
+        if known >= enough {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Swept {

@@ -1,6 +1,7 @@
 //! The entries of a table in memory: a set, whatever order they came in.
 
 use crate::{Entry, Key, Put};
+use netspec::StopReason;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -47,9 +48,20 @@ impl Index {
 }
 
 /// The canonical order: by time, then by every other field, so that merging is the union of two sets.
+///
+/// What was read only until some comparison was settled comes behind everything that was sampled to a precision.
 fn rank(entry: &Entry) -> impl Ord + '_ {
     let m = &entry.measurement;
     // Latencies are positive and finite: their bits are ordered as they are.
     let numbers = [m.median_ns, m.interval_ns[0], m.interval_ns[1]].map(f64::to_bits);
-    (entry.unix_s, numbers, m.samples, (m.provenance, m.cache, m.stop), entry.tool.as_str(), m.algorithm.as_deref())
+    let is_coarse = m.stop == StopReason::Decided;
+    (
+        is_coarse,
+        entry.unix_s,
+        numbers,
+        m.samples,
+        (m.provenance, m.cache, m.stop),
+        entry.tool.as_str(),
+        m.algorithm.as_deref(),
+    )
 }

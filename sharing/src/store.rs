@@ -18,7 +18,8 @@ pub enum Put {
 /// A latency table.
 ///
 /// # Contract
-/// - `get` gives the first entry of a key: the one with the earliest time, or nothing. It never guesses.
+/// - `get` gives the first entry of a key: the one with the earliest time among those that were sampled to a precision,
+///   else among those that were read until a comparison was settled; or nothing. It never guesses.
 /// - `put` keeps what [`crate::TableKind::admit`] lets in and never replaces anything.
 ///   Once it returned `Ok`, the entry outlives this process.
 /// - `scan` shows every entry, history included, until it is told to break.

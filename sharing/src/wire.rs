@@ -9,7 +9,8 @@
 //!
 //! The payload of format 1 is [`EntryV1`] in bincode 2's standard configuration, that of format 2 the same with the
 //! algorithm's name behind it, where there is one. bincode does not describe itself: what comes behind the struct tells
-//! the two apart, so a file of format 1 becomes one of format 2 by its header alone.
+//! the two apart, so a file of format 1 becomes one of format 2 by its header alone. Format 3 knows one more reason to stop,
+//! and is otherwise format 2: a version that cannot read it must not take such an entry for damage.
 //! The length has a checksum of its own, so that a damaged length is not taken for a record cut short by a kill.
 
 use crate::{Entry, Key, TableKind};
@@ -17,7 +18,7 @@ use bincode::{Decode, Encode};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
 
 /// The newest format, the one that is written.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// The oldest format that is read.
 const OLDEST: u32 = 1;
 pub(crate) const HEADER: usize = 20;
@@ -30,12 +31,13 @@ const KINDS: [(u8, TableKind); 3] = [(0, TableKind::Live), (1, TableKind::Record
 const PROVENANCES: [(u8, Provenance); 3] =
     [(0, Provenance::Measured), (1, Provenance::Recorded), (2, Provenance::Simulated)];
 const CACHES: [(u8, CacheState); 3] = [(0, CacheState::Warm), (1, CacheState::Cold), (2, CacheState::Network)];
-const STOPS: [(u8, StopReason); 5] = [
+const STOPS: [(u8, StopReason); 6] = [
     (0, StopReason::Precise),
     (1, StopReason::NoiseSettled),
     (2, StopReason::SampleLimit),
     (3, StopReason::TimeLimit),
     (4, StopReason::NotSampled),
+    (5, StopReason::Decided),
 ];
 
 /// An entry as format 1 has it. Never change it: see the module's docs.

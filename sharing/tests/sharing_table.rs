@@ -1,5 +1,5 @@
 //! Tables in files: kills, several processes, refusals; and what `Cached` does around them.
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, from_fn};
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, StopReason, from_fn};
 use sharing::*;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -169,10 +169,10 @@ fn bad_files_are_named_and_left_alone() {
     };
     check(b"A picture of a cat, 20 bytes and more.", "is not a latency table; choose another path");
     check(b"LOCPTBL\nbut not so", "is not a latency table");
-    let mut newer = b"LOCPTBL\n\x03\0\0\0\0\0\0\0".to_vec();
+    let mut newer = b"LOCPTBL\n\x04\0\0\0\0\0\0\0".to_vec();
     newer.extend(crc32fast::hash(&newer).to_le_bytes());
     newer.extend(b"whatever");
-    check(&newer, "has format 3 and this version reads up to 2; update");
+    check(&newer, "has format 4 and this version reads up to 3; update");
 
     std::fs::remove_file(&path).expect("it exists");
     live(&path).put(&key(8), &entry(5.0)).expect("live");
@@ -314,25 +314,46 @@ fn estimates_pass_and_simulated_numbers_stop() {
 }
 
 #[test]
-fn a_table_of_format_1_is_read_and_goes_on_as_format_2() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("table");
-    live(&path).put(&key(8), &entry(5.0)).expect("live");
-    // An entry without an algorithm is the same in both formats, so only the header differs.
-    let mut old = std::fs::read(&path).expect("it exists");
-    old[8] = 1;
-    let check = crc32fast::hash(&old[..16]).to_le_bytes();
-    old[16..20].copy_from_slice(&check);
-    std::fs::write(&path, &old).expect("a temporary file");
+fn a_table_of_an_older_format_is_read_and_goes_on_as_the_newest() {
+    for format in [1, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("table");
+        live(&path).put(&key(8), &entry(5.0)).expect("live");
+        // An entry without an algorithm is the same in all formats, so only the header differs.
+        let mut old = std::fs::read(&path).expect("it exists");
+        old[8] = format;
+        let check = crc32fast::hash(&old[..16]).to_le_bytes();
+        old[16..20].copy_from_slice(&check);
+        std::fs::write(&path, &old).expect("a temporary file");
 
-    let reader = FileStore::open_read_only(&path).expect("format 1 is read");
-    assert_eq!(reader.get(&key(8)).expect("a table"), Some(entry(5.0)));
-    assert_eq!(std::fs::read(&path).expect("it exists"), old, "reading changes nothing");
-    let mut named = entry(6.0);
-    named.measurement.algorithm = Some("eng28{k2=1}".to_owned());
-    live(&path).put(&key(16), &named).expect("live");
-    let store = live(&path);
-    assert_eq!(store.get(&key(8)).expect("a table"), Some(entry(5.0)));
-    assert_eq!(store.get(&key(16)).expect("a table"), Some(named));
-    assert_eq!(std::fs::read(&path).expect("it exists")[8], 2);
+        let reader = FileStore::open_read_only(&path).expect("older formats are read");
+        assert_eq!(reader.get(&key(8)).expect("a table"), Some(entry(5.0)));
+        assert_eq!(std::fs::read(&path).expect("it exists"), old, "reading changes nothing");
+        let mut named = entry(6.0);
+        named.measurement.algorithm = Some("eng28{k2=1}".to_owned());
+        named.measurement.stop = StopReason::Decided;
+        live(&path).put(&key(16), &named).expect("live");
+        let store = live(&path);
+        assert_eq!(store.get(&key(8)).expect("a table"), Some(entry(5.0)));
+        assert_eq!(store.get(&key(16)).expect("a table"), Some(named));
+        assert_eq!(std::fs::read(&path).expect("it exists")[8], 3);
+    }
+}
+
+#[test]
+fn what_was_read_for_a_comparison_only_answers_until_something_better_is_there() {
+    let mut store = MemoryStore::new(TableKind::Live);
+    let mut coarse = entry(5.0);
+    coarse.measurement.stop = StopReason::Decided;
+    let mut precise = entry(6.0);
+    precise.unix_s = coarse.unix_s + 10;
+    store.put(&key(8), &coarse).expect("live");
+    assert_eq!(store.get(&key(8)).expect("a table"), Some(coarse.clone()));
+    store.put(&key(8), &precise).expect("live");
+    assert_eq!(store.get(&key(8)).expect("a table"), Some(precise.clone()));
+    // Whatever order they come in.
+    let mut other = MemoryStore::new(TableKind::Live);
+    other.put(&key(8), &precise).expect("live");
+    other.put(&key(8), &coarse).expect("live");
+    assert_eq!(other.get(&key(8)).expect("a table"), Some(precise));
 }

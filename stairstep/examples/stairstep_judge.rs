@@ -8,6 +8,7 @@
 //! some larger width costs less than 1.5 % more (*false*); between, either answer is right. Cost is readings, against
 //! those of a sweep that reads every width nine times. The lattice is known, as it is to all layers of an engine but
 //! the first; the row `lattice unknown` finds it anew each time.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
 use stairstep::{Ask, Config, Readings, Sample, Search, Strategy, risers};
 use stats::Rng;
 

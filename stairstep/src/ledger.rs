@@ -74,6 +74,8 @@ pub(crate) struct Ledger {
     config: Config,
 }
 
+/// The share of the tolerance that the standard error of a median may be for a look at the whole.
+const LOOK: f64 = 0.4;
 /// Pairs of readings that the scatter of all widths counts for, beside a width's own.
 const PRIOR_PAIRS: f64 = 6.0;
 /// Pairs of its own from which on a width's scatter says something.
@@ -151,6 +153,20 @@ impl Ledger {
     /// All widths with a latency, ascending.
     pub(crate) fn known(&self) -> impl DoubleEndedIterator<Item = (usize, Estimate)> {
         self.records.keys().filter_map(|&channels| Some((channels, self.estimate(channels)?)))
+    }
+
+    /// Readings of a width that its median takes to be known as well as a look at the whole needs it: its standard error
+    /// at most [`LOOK`] of the tolerance.
+    pub(crate) fn needed(&self, channels: usize) -> usize {
+        let scale = self.records.get(&channels).map_or(0.0, |record| self.scale(record));
+        let needed = median_variance(scale / (LOOK * self.config.tolerance), 100) * 100.0;
+        // More than are allowed is as good as any number.
+        if needed.is_finite() { needed.min(1e6) as usize } else { 0 }
+    }
+
+    /// Readings of a width so far; a finished figure counts as any number of them.
+    pub(crate) fn taken(&self, channels: usize) -> usize {
+        self.records.get(&channels).map_or(0, |r| if r.finished { usize::MAX } else { r.readings() })
     }
 
     /// How many further readings of a width may be asked for, at most `wanted`.

@@ -52,6 +52,19 @@ impl Wants<'_> {
         known
     }
 
+    /// Whether a width's latency is known well enough to be looked at beside others, without being compared.
+    pub(crate) fn has_enough(&mut self, channels: usize) -> bool {
+        if !self.has(channels) {
+            return false;
+        }
+        let (needed, taken) = (self.ledger.needed(channels), self.ledger.taken(channels));
+        let more = self.ledger.left(channels, needed.saturating_sub(taken));
+        if more > 0 {
+            self.want(channels, more);
+        }
+        more == 0
+    }
+
     /// Whether a width's latency is known, or can never be.
     pub(crate) fn is_known(&self, channels: usize) -> bool {
         self.ledger.has(channels) || self.ledger.is_hopeless(channels)

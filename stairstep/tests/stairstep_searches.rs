@@ -186,7 +186,6 @@ fn noise_hides_few_edges_and_invents_fewer() {
         found += stairs.edges().len();
         hit += edges(&stairs).iter().filter(|c| expected.contains(c)).count();
     }
-    eprintln!("{hit} {truth} {found} {readings}");
     assert!(hit * 1000 >= truth * 990, "recall: {hit} of {truth}");
     assert!(hit * 1000 >= found * 990, "precision: {hit} of {found}");
     assert!(readings < 100 * 32 * 10, "{readings} readings");

@@ -145,7 +145,7 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         BackendSource { samples_hook: Some(Box::new(hook)), ..self }
     }
 
-    /// Takes so many further samples of each spec, all in turns, one run each time, by no rule but these counts.
+    /// Takes so many further samples of each spec, all in turns, by no rule but these counts.
     ///
     /// What was prepared stays ready for later calls, because a search asks again for what is close, until
     /// [`BackendSource::forget`]: whoever asks for many or large specs bounds what is held at once by calling that.
@@ -155,8 +155,8 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         let mut ready: Ready =
             wanted.iter().map(|(spec, _)| self.kept.take(&self.backend, spec, &self.policy)).collect();
         let rules: Vec<Count> = wanted.iter().map(|&(_, samples)| Count::new(samples)).collect();
-        // Turns of one run: two in a row would share what happens to be in the way just then.
-        let mut policy = self.policy.clone().burst(1).warm_up(self.policy.rewarm);
+        // What is kept was warmed up when it was prepared.
+        let mut policy = self.policy.clone().warm_up(self.policy.rewarm);
         let BackendSource { backend, rule, anchors, repetitions, report, .. } = self;
         let mut bench = Bench { backend, rule, policy: &mut policy, anchors, report, repetitions: *repetitions };
         let samples = bench.anchored(&mut ready, &mut |turns, policy| interleave_each(turns, rules.clone(), policy));

@@ -104,7 +104,7 @@ fn nothing_is_measured_twice() {
     let second = json(&place, line);
     assert!(first["measured"].as_u64().unwrap() > 0, "{first:#}");
     assert_eq!(second["measured"], 0, "the second run measured again");
-    assert_eq!(second["shared"].as_u64(), first["measured"].as_u64().zip(first["shared"].as_u64()).map(|(m, s)| m + s));
+    assert!(second["shared"].as_u64().unwrap() > 0, "{second:#}");
     assert!(first.get("simulated").is_none() && first["engine"] == "tract", "{first:#}");
 }
 

@@ -41,6 +41,11 @@ pub(crate) fn open(points: &[usize], apart: usize, is_inside: &dyn Fn(usize) -> 
     if first.filter(|&i| !wants.has(points[i])).count() > 0 {
         return;
     }
+    // How far readings scatter shows only now; whoever looks at noise sees cliffs everywhere.
+    let known: Vec<usize> = points.iter().copied().filter(|&c| wants.ledger.has(c)).collect();
+    if known.into_iter().filter(|&c| !wants.has_enough(c)).count() > 0 {
+        return;
+    }
     let all = intervals(points, wants);
     for (k, interval) in all.iter().enumerate() {
         let Interval { left, right, rise, error } = *interval;

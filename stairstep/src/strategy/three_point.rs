@@ -184,6 +184,8 @@ fn is_confirmed(edges: &[usize], wants: &mut Wants<'_>) -> Option<bool> {
 impl ThreePoint {
     fn points(&self, step: usize, config: &Config) -> Vec<usize> {
         let mut points = config.points(step);
+        // What lies below the first multiple of a lattice that may be too coarse must be held against something.
+        points.extend(config.lattice.is_none().then_some(config.min_channels));
         points.extend(&self.extra);
         points.sort_unstable();
         points.dedup();
