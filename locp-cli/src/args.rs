@@ -22,7 +22,7 @@ pub(crate) struct Global {
     /// Form of the result on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
-    /// auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
+    /// auto, tract, onnxruntime[:cuda|:tensorrt], cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
     #[arg(long, global = true, default_value = "auto")]
     pub(crate) engine: String,
     /// Data type that the network will be run in; by default that of the file.

@@ -99,6 +99,10 @@ pub(crate) fn doctor(report: &DoctorReport) -> String {
         if let Some(remedy) = &engine.remedy {
             let _ = writeln!(out, "{:16}   {remedy}", "");
         }
+        // Where CUDA's libraries were looked for follows by library.
+        for place in engine.looked_for.iter().filter(|_| engine.engine != "cuda") {
+            let _ = writeln!(out, "{:16}   looked at {place}", "");
+        }
     }
     for library in &report.libraries {
         let _ = match (&library.path, &library.version) {

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::model::Model;
 use crate::report::{Covers, DoctorReport, EngineReport, Header, LibraryReport, MachineReport, Schema};
-use cpu_bench::Tract;
+use cpu_bench::{OnnxRuntime, Provider, Tract};
 use gpu_bench::{Cuda, Selection};
 use netspec::{CacheState, ConvSpec, Machine};
 use replay::{Recorded, Simulated};
@@ -34,7 +34,7 @@ pub struct Engine {
 }
 
 /// The engines that `doctor` looks at and that have no file in their name.
-const NAMES: [&str; 4] = ["tract", "simulated:h100", "simulated:t4", "simulated:orin"];
+const NAMES: [&str; 5] = ["tract", "onnxruntime", "simulated:h100", "simulated:t4", "simulated:orin"];
 
 impl Engine {
     /// An engine of one's own that measures on a device; `models` where it can run whole models.
@@ -50,8 +50,9 @@ impl Engine {
         Ok(Engine { machine: backend.check()?, liveness, backend, models, anchors: Vec::new(), recorded: None })
     }
 
-    /// The engine of this name, as `--engine` takes it; `auto` is the best one that can run whole models here, and
-    /// `cuda` takes a device and a policy behind it (`cuda:1`, `cuda:autotune`, `cuda:1:autotune`).
+    /// The engine of this name, as `--engine` takes it; `auto` is the one that is there everywhere, tract,
+    /// `onnxruntime` takes an execution provider behind it (`onnxruntime:cuda`, `onnxruntime:tensorrt`), and `cuda` a
+    /// device and a policy (`cuda:1`, `cuda:autotune`, `cuda:1:autotune`).
     ///
     /// `seed` drives its random fill and, where it is simulated, its noise.
     pub fn named(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
@@ -69,6 +70,13 @@ impl Engine {
             "auto" | "tract" => {
                 let tract = Tract::new().threads(threads);
                 Engine::with(Box::new(tract.clone()), Some(Box::new(tract)), Liveness::Live)
+            }
+            _ if name.split(':').next() == Some("onnxruntime") => {
+                let provider = name.strip_prefix("onnxruntime").map(|rest| rest.strip_prefix(':').unwrap_or("cpu"));
+                let unknown = || Error::UnknownEngine { name: name.to_owned() };
+                let provider = provider.and_then(Provider::named).ok_or_else(unknown)?;
+                let runtime = OnnxRuntime::find(provider, threads)?;
+                Engine::with(Box::new(runtime.clone()), Some(Box::new(runtime)), Liveness::Live)
             }
             _ => match cuda_name(name) {
                 Some((index, selection)) => {

@@ -87,7 +87,7 @@ pub enum Error {
     },
     /// There is no such engine.
     #[error(
-        "there is no engine `{name}`; use auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
+        "there is no engine `{name}`; use auto, tract, onnxruntime[:cuda|:tensorrt], cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
     )]
     UnknownEngine {
         /// The name as given.
