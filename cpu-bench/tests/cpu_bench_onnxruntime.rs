@@ -1,7 +1,7 @@
 //! ONNX Runtime, where its library is on this machine: its convolutions, whole models, and what is wrong with a library.
 //!
 //! Without the library these tests say `skipped` and pass; `LOCP_REQUIRE_ORT=1` makes that a failure.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
 
 mod common;
 

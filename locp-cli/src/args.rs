@@ -1,6 +1,7 @@
 //! Flags and subcommands: help, man page and completions come from here.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use locp::Shard;
 use locp::netspec::{CacheState, ConvSpec, DType};
 use std::path::PathBuf;
 
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     Measure {
         /// The ONNX model.
         model: PathBuf,
+        /// Only the i-th of n parts, so that n devices of a kind share the work; each to a table of its own.
+        #[arg(long, value_name = "I/N")]
+        shard: Option<Shard>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -184,10 +188,49 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         labels: PathBuf,
     },
+    /// Look into the latency table, and take it from machine to machine.
+    Table {
+        #[command(subcommand)]
+        what: Table,
+    },
     /// Write the manual page or shell completions to stdout.
     Generate {
         #[command(subcommand)]
         what: Generate,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Table {
+    /// Count what the table holds, by machine.
+    Info,
+    /// Write the table as .jsonl, .csv or a portable table.
+    Export {
+        /// Where to write it; the ending says the form.
+        output: PathBuf,
+    },
+    /// Add what is in an exported table.
+    Import {
+        /// The .jsonl file or portable table.
+        file: PathBuf,
+    },
+    /// Unite tables of several devices of a kind into one.
+    Merge {
+        /// The table to add to; made where there is none.
+        into: PathBuf,
+        /// The tables to add.
+        #[arg(required = true)]
+        from: Vec<PathBuf>,
+    },
+    /// Show where the stairs of two tables differ.
+    Diff {
+        /// The first table.
+        first: PathBuf,
+        /// The second table.
+        second: PathBuf,
+        /// Only the machines of both whose text contains this, for example an engine; give it twice for one each.
+        #[arg(long, value_name = "TEXT")]
+        machine: Vec<String>,
     },
 }
 

@@ -1,8 +1,10 @@
 //! Results for people: short tables, one figure with its interval at a time.
 
 mod apply;
+mod table;
 
 pub(crate) use apply::apply;
+pub(crate) use table::{table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};
 use locp::report::*;

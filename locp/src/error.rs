@@ -93,6 +93,12 @@ pub enum Error {
         /// The name as given.
         name: String,
     },
+    /// A CSV file does not come back.
+    #[error("{} is CSV, which says less than a table; export JSON Lines (.jsonl) or the portable file, and import that", path.display())]
+    NoImport {
+        /// The file.
+        path: PathBuf,
+    },
     /// The engine cannot do what the command needs.
     #[error("the engine {engine} has no device to run whole models on, which {what} needs; use --engine tract")]
     NoModels {
@@ -238,6 +244,7 @@ impl Error {
             Error::ImageShape { .. } => "image-shape",
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
+            Error::NoImport { .. } => "no-import",
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",
             Error::Untimed { .. } | Error::NothingTimed { .. } => "untimed",

@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 mod apply;
 mod bench;
 mod doctor;
+mod table;
 
 pub use apply::{ApplyReport, ChangeReport};
 pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};
+pub use table::{DiffReport, DiffRow, MachineCount, RiserReport, TableReport, TransferReport};
 
 /// The schema's name and version, for example `locp.plan/1`.
 pub type Schema = &'static str;

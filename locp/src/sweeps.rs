@@ -2,7 +2,7 @@
 
 use crate::measure::{Measurer, Told};
 use crate::report::Axis;
-use crate::{Error, Progress};
+use crate::{Error, Progress, Shard};
 use netspec::{ConvSpec, Layer, Measurement, Network, StopReason, Width};
 use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
@@ -47,6 +47,8 @@ pub struct SweepOptions {
     pub tolerance: f64,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
+    /// The part of the staircases that is searched, where several devices share the work; all of them by default.
+    pub shard: Option<Shard>,
     /// Seed of the order of probes.
     pub seed: u64,
 }
@@ -60,6 +62,7 @@ impl Default for SweepOptions {
             audits: 2,
             tolerance: 0.03,
             residual: false,
+            shard: None,
             seed: 0,
         }
     }
@@ -143,7 +146,7 @@ impl Line {
         self.unit
     }
 
-    fn steps(&self) -> usize {
+    pub(crate) fn steps(&self) -> usize {
         (self.full() - self.fixed) / self.unit.max(1)
     }
 
@@ -190,6 +193,12 @@ impl Sweeps {
         // The lattice comes from the whole network also where one layer is asked for: it is the engine's.
         let (all, _) = lines(&|_| true);
         let (wanted, with_repeats) = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
+        let mut wanted = match options.shard {
+            Some(shard) => shard.of_lines(wanted),
+            None => wanted,
+        };
+        // The widest first: they show best what lattice their kind has.
+        wanted.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();

@@ -75,6 +75,14 @@ pub enum StoreError {
         /// The table.
         path: PathBuf,
     },
+    /// A line of an exported table is not one.
+    #[error("line {line}: {reason}; nothing behind it was read, what stands before it was")]
+    Text {
+        /// Its number, from 1.
+        line: usize,
+        /// What does not fit.
+        reason: String,
+    },
     /// A store of another crate failed.
     #[error("{reason}")]
     Other {

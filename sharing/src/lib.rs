@@ -29,26 +29,40 @@
 //! ```
 //!
 //! [`FileStore`] keeps a table in a file that several processes may share and that survives a kill at any moment.
-//! [`merge`] unites tables of several devices of one kind.
+//! [`merge`] unites tables of several devices of one kind, [`Layered`] reads one's own before a team's, and [`diff`] says
+//! where the stairs of two devices differ. [`SharingPolicy`] is what one machine may use of another's figures.
+//! [`write_csv`] is for people and for pandas; with the feature `json`, JSON Lines go out and come back.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
 mod cached;
+mod csv;
+mod diff;
 mod entry;
 mod error;
 mod file;
 mod index;
+#[cfg(feature = "json")]
+mod json_lines;
 mod kind;
+mod layered;
 mod memory;
 mod merge;
+mod policy;
 mod store;
 mod wire;
 
 pub use cached::{Cached, CachedStats};
+pub use csv::write_csv;
+pub use diff::{Axis, LineDiff, MovedRiser, StairLine, StairLines, WidthLatency, diff, stair_lines};
 pub use entry::{Entry, Key};
 pub use error::StoreError;
 pub use file::{FileStore, Salvaged, salvage};
+#[cfg(feature = "json")]
+pub use json_lines::{read_json_lines, write_json_lines};
 pub use kind::TableKind;
+pub use layered::Layered;
 pub use memory::MemoryStore;
 pub use merge::{Merged, merge};
+pub use policy::{SharingPolicy, Use};
 pub use store::{Put, Store};

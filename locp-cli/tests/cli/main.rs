@@ -8,3 +8,4 @@ mod gpu;
 mod place;
 mod plans;
 mod snapshots;
+mod tables;
