@@ -115,6 +115,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Say where every group's width stands: what pruning it saves, what growing it is free.
+    Explain {
+        /// The ONNX model.
+        model: PathBuf,
+        /// Only the groups of this layer.
+        #[arg(long, value_name = "NAME")]
+        layer: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Look for widths that cost as much as wider ones, from a table alone, while a network is being designed.
+    Lint {
+        /// The ONNX model.
+        model: PathBuf,
+        /// The device: a latency table, recorded:FILE or simulated:h100, simulated:t4, simulated:orin.
+        #[arg(long = "for", value_name = "TABLE")]
+        device: String,
+        /// Of a table's machines the one whose text contains this.
+        #[arg(long, value_name = "TEXT")]
+        machine: Option<String>,
+        /// Exit with 1 where such a width is found.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Decide what every group keeps under a latency budget.
     Plan {
         /// The ONNX model.

@@ -8,6 +8,7 @@ use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
 use locp::netspec::{CacheState, Constraint, ConvSpec, DType};
+use locp::report::LintReport;
 use locp::{
     Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, Shard,
     SweepOptions, TableForm, Watch,
@@ -34,6 +35,10 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
         Command::Measure { model, shard, reach } => run.measure(model, *shard, reach),
         Command::Steps { model, layer, search, plot, reach } => {
             run.steps(model, layer.as_deref(), *search, plot.as_deref(), reach)
+        }
+        Command::Explain { model, layer, reach } => run.explain(model, layer.as_deref(), reach),
+        Command::Lint { model, device, machine, strict, reach } => {
+            run.lint(model, device, machine.as_deref(), *strict, reach)
         }
         Command::Plan { model, planning, output } => run.plan(model, planning, output),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
@@ -153,6 +158,23 @@ impl Run<'_> {
             locp::write_bytes(plot, svg.as_bytes())?;
         }
         self.show(&report, human::steps)
+    }
+
+    fn explain(&self, model: &Path, layer: Option<&str>, reach: &Reach) -> Result<ExitCode> {
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let mut measurer = self.measurer(&engine)?;
+        let report = locp::explain(&model, layer, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        self.show(&report, human::explain)
+    }
+
+    fn lint(&self, model: &Path, device: &str, machine: Option<&str>, strict: bool, reach: &Reach) -> Result<ExitCode> {
+        let engine = Engine::without_device(device, machine, self.global.seed)?;
+        let model = self.open(model)?;
+        let mut measurer = self.measurer(&engine)?;
+        let explained = locp::explain(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        let report = LintReport::from(explained);
+        self.show(&report, human::lint)?;
+        Ok(if strict && report.has_dominated() { ExitCode::from(1) } else { ExitCode::SUCCESS })
     }
 
     fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {

@@ -1,9 +1,11 @@
 //! Results for people: short tables, one figure with its interval at a time.
 
 mod apply;
+mod explain;
 mod table;
 
 pub(crate) use apply::apply;
+pub(crate) use explain::{explain, lint};
 pub(crate) use table::{table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};

@@ -5,8 +5,11 @@ use crate::model::Model;
 use crate::report::{Covers, DoctorReport, EngineReport, Header, LibraryReport, MachineReport, Schema};
 use cpu_bench::{OnnxRuntime, Provider, Tract};
 use gpu_bench::{Cuda, Selection};
-use netspec::{CacheState, ConvSpec, Machine};
+use netspec::{CacheState, ConvSpec, Machine, Measurement};
 use replay::{Recorded, Simulated};
+use sharing::{FileStore, Store, TableKind};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use timing::{Backend, ModelBackend};
 
@@ -87,6 +90,35 @@ impl Engine {
                 None => Err(Error::UnknownEngine { name: name.to_owned() }),
             },
         }
+    }
+
+    /// What needs no device: a simulated device, a recorded table, or a latency table by its path, from which the
+    /// machine whose text contains `machine` answers, or the only one.
+    pub fn without_device(name: &str, machine: Option<&str>, seed: u64) -> Result<Engine, Error> {
+        if ["simulated:", "recorded:"].iter().any(|kind| name.starts_with(kind)) {
+            return Engine::named(name, 1, seed);
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            return Err(Error::NoTable { name: name.to_owned() });
+        }
+        let store = FileStore::open_read_only(path)?;
+        let mut machines: BTreeMap<String, BTreeMap<ConvSpec, Measurement>> = BTreeMap::new();
+        store.scan(&mut |key, entry| {
+            if let (true, Ok(spec)) = (machine.is_none_or(|part| key.machine.contains(part)), key.conv_spec()) {
+                machines.entry(key.machine).or_default().entry(spec).or_insert(entry.measurement);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let known: Vec<String> = machines.keys().cloned().collect();
+        let (Some((of, entries)), true) = (machines.pop_first(), known.len() == 1) else {
+            return Err(Error::WhichMachine { path: path.to_owned(), machines: known });
+        };
+        let origin = of.parse().map_err(|_| Error::WhichMachine { path: path.to_owned(), machines: known })?;
+        let recorded = Recorded::of(path, origin, entries);
+        let liveness = if store.kind() == TableKind::Simulated { Liveness::Simulated } else { Liveness::Recorded };
+        let engine = Engine::with(Box::new(recorded.clone()), None, liveness)?;
+        Ok(Engine { recorded: Some(recorded), ..engine })
     }
 
     /// What its figures are true for.

@@ -93,6 +93,22 @@ pub enum Error {
         /// The name as given.
         name: String,
     },
+    /// Neither a table nor a device that is simulated.
+    #[error(
+        "there is no table {name}; give a latency table, recorded:FILE, or simulated:h100, simulated:t4 or simulated:orin"
+    )]
+    NoTable {
+        /// The name as given.
+        name: String,
+    },
+    /// A table holds no machine that was asked for, or several.
+    #[error("{} holds {} machines that fit ({}); say which with --machine", path.display(), machines.len(), machines.join(", "))]
+    WhichMachine {
+        /// The table.
+        path: PathBuf,
+        /// Those that fit.
+        machines: Vec<String>,
+    },
     /// A CSV file does not come back.
     #[error("{} is CSV, which says less than a table; export JSON Lines (.jsonl) or the portable file, and import that", path.display())]
     NoImport {
@@ -244,6 +260,8 @@ impl Error {
             Error::ImageShape { .. } => "image-shape",
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
+            Error::NoTable { .. } => "no-table",
+            Error::WhichMachine { .. } => "which-machine",
             Error::NoImport { .. } => "no-import",
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",

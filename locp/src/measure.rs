@@ -147,6 +147,11 @@ impl<'a> Measurer<'a> {
         Ok(answers)
     }
 
+    /// Whether a table plays the engine, so that what is not in it is not known.
+    pub(crate) fn is_table(&self) -> bool {
+        self.reader.is_none()
+    }
+
     /// What the table has of a spec; nothing where a table plays the engine.
     pub(crate) fn entry(&self, spec: &ConvSpec) -> Result<Option<Measurement>, Error> {
         if self.reader.is_none() {

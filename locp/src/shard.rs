@@ -60,6 +60,7 @@ impl Shard {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::Shard;
     use proptest::prelude::*;

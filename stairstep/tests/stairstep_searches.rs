@@ -268,3 +268,19 @@ fn the_rivals_do_what_they_are_known_for() {
     let sweep: Vec<f64> = (1..=256).map(ns).collect();
     assert_eq!(tread_ends(&sweep, 0.03), [98, 106, 127, 255]);
 }
+
+#[test]
+fn a_table_that_holds_nothing_ends_every_search() {
+    for strategy in [Strategy::ThreePoint, Strategy::Grid(8), Strategy::Bisection(1), Strategy::Segmentation] {
+        for config in
+            [Config::new(512), Config::new(9), Config::new(300).lattices(&[16, 1]), Config::new(64).expect(&[16])]
+        {
+            let mut search = strategy.into_search(&config.audits(3));
+            while let Ask::Probe(probe) = search.ask() {
+                let nothing = Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 };
+                search.tell(Sample { channels: probe.channels, readings: nothing });
+            }
+            assert!(search.stairs().edges().is_empty() && search.stairs().probed().is_empty());
+        }
+    }
+}

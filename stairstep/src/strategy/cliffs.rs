@@ -76,7 +76,7 @@ pub(crate) fn fine_lattice(points: &[usize], apart: usize, wants: &mut Wants<'_>
     let tolerance = wants.config.tolerance.ln_1p();
     let rising: Vec<usize> =
         grid.windows(2).filter(|pair| wants.difference(pair[1], pair[0]).0 > tolerance).map(|pair| pair[0]).collect();
-    if apart < 2 || 5 * rising.len() < 3 * grid.len() {
+    if apart < 2 || rising.is_empty() || 5 * rising.len() < 3 * grid.len() {
         return Some(1);
     }
     let every = rising.len().div_ceil(WITNESSES);
