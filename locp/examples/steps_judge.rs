@@ -239,8 +239,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut recordings = [read(first)?, read(second)?];
     let mut layers: Vec<String> = recordings[0].iter().map(|(name, _)| name.layer.clone()).collect();
     layers.dedup();
+    let names = recordings.each_ref().map(|r| r.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
     // The widest lines first, as the pipeline has it: they show a lattice best.
     for recording in &mut recordings {
+        recording.retain(|(name, _)| names.iter().all(|names| names.contains(name)));
         recording.sort_by_key(|(_, widths)| std::cmp::Reverse(widths.len().min(128)));
     }
     let both = [recordings[0].as_slice(), recordings[1].as_slice()];

@@ -115,11 +115,10 @@ impl Wants<'_> {
         if comparison.difference > -(self.config.tolerance / 2.0).ln_1p() {
             return Some(false);
         }
+        let is_cheaper = comparison.decided && comparison.order == Ordering::Less;
         let is_seen_twice = comparison.decided && comparison.looks >= 2;
-        if is_seen_twice || !self.read_together(a, b, FEW) {
-            return if is_seen_twice { Some(comparison.order == Ordering::Less) } else { None };
-        }
-        Some(comparison.order == Ordering::Less)
+        // What so many readings do not tell is no reason to give a lattice up: its edges try it once more.
+        (is_seen_twice || self.read_together(a, b, FEW)).then_some(is_cheaper)
     }
 
     /// Whether two widths have so many common readings, or cannot get them; otherwise they are wanted.
