@@ -5,8 +5,8 @@ use crate::{Cancel, Error};
 use netspec::{CacheState, ConvSpec, LatencySource, Measurement, SourceError, StopReason};
 use sharing::{Cached, Key, Store};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use timing::{Backend, BackendSource, Policy, Samples, stop};
@@ -99,6 +99,8 @@ pub struct Measurer<'a> {
     afresh: u64,
     /// Takes single readings; nothing where a table plays the engine.
     reader: Option<BackendSource<&'a dyn Backend>>,
+    /// What the reader keeps ready.
+    held: BTreeSet<ConvSpec>,
     /// What was read and is not in the table yet.
     open: BTreeMap<ConvSpec, Samples>,
     told: u64,
@@ -123,7 +125,7 @@ impl<'a> Measurer<'a> {
         };
         let open = BTreeMap::new();
         let cancel = cancel.clone();
-        Ok(Measurer { engine, cached, afresh: 0, reader, open, told: 0, spent, cancel, seed })
+        Ok(Measurer { engine, cached, afresh: 0, reader, held: BTreeSet::new(), open, told: 0, spent, cancel, seed })
     }
 
     /// The latencies of `specs`, in their order; the first failure ends it, what was measured before is kept.
@@ -184,13 +186,17 @@ impl<'a> Measurer<'a> {
             rest = later;
             let counts: Vec<(ConvSpec, u32)> = now.iter().map(|(_, count)| count.clone()).collect();
             let Some(reader) = &mut self.reader else { break };
+            let new: usize = together.iter().filter(|spec| !self.held.contains(*spec)).map(bytes).sum();
+            let held: usize = self.held.iter().map(bytes).sum();
+            if held + new > TOGETHER {
+                // What is asked for again has to be prepared again; the memory is not there for more.
+                reader.forget();
+                self.held.clear();
+            }
+            self.held.extend(together.iter().cloned());
             let start = Instant::now();
             let samples = reader.further_samples(&counts);
             self.spent.set(self.spent.get() + start.elapsed());
-            if !later.is_empty() {
-                // The next ones need the memory.
-                reader.forget();
-            }
             for ((i, (spec, _)), samples) in now.iter().zip(samples) {
                 let samples = samples.map_err(|error| error.for_source(spec))?;
                 answers[*i] = Some(Told::Readings(samples.ns.clone()));
@@ -263,6 +269,7 @@ impl<'a> Measurer<'a> {
         if let Some(reader) = &mut self.reader {
             reader.forget();
         }
+        self.held.clear();
         read.map(|()| entered)
     }
 
@@ -306,9 +313,13 @@ impl<'a> Measurer<'a> {
     }
 }
 
+/// Weights and activations of a convolution.
+fn bytes(spec: &ConvSpec) -> usize {
+    spec.elements().iter().sum::<usize>() * spec.dtype.bytes()
+}
+
 /// Runs of specs that fit into memory together: what takes turns is prepared at the same time.
 fn fitting(specs: &[ConvSpec]) -> impl Iterator<Item = &[ConvSpec]> {
-    let bytes = |spec: &ConvSpec| spec.elements().iter().sum::<usize>() * spec.dtype.bytes();
     let mut rest = specs;
     std::iter::from_fn(move || {
         let mut sum = 0;

@@ -154,7 +154,9 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
     pub fn further_samples(&mut self, wanted: &[(ConvSpec, u32)]) -> Vec<Result<Samples, TimingError>> {
         let mut ready: Ready =
             wanted.iter().map(|(spec, _)| self.kept.take(&self.backend, spec, &self.policy)).collect();
-        let rules: Vec<Count> = wanted.iter().map(|&(_, samples)| Count::new(samples)).collect();
+        // What could not be prepared takes no turn.
+        let turns = wanted.iter().zip(&ready).filter(|(_, ready)| ready.is_ok());
+        let rules: Vec<Count> = turns.map(|(&(_, samples), _)| Count::new(samples)).collect();
         // What is kept was warmed up when it was prepared.
         let mut policy = self.policy.clone().warm_up(self.policy.rewarm);
         let BackendSource { backend, rule, anchors, repetitions, report, .. } = self;
