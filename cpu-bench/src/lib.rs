@@ -1,4 +1,5 @@
-//! The embedded engine: times convolutions and whole models with tract, in process.
+//! Engines on this CPU: convolutions and whole models timed with tract, compiled in, and with ONNX Runtime, found at
+//! run time.
 //!
 //! tract is compiled in, so pruning works on any machine that Rust compiles for, with nothing to install.
 //! The price is minutes of build time and one thread: tract runs a convolution on several threads only when it is
@@ -18,6 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`OnnxRuntime`] is the library that the user has installed; where there is none, [`OnnxRuntime::find`] says where it
+//! looked. Its convolutions are timed without the changes of layout that an isolated one pays and a network does not.
+//!
 //! # Cache states
 //!
 //! | state | what happens before each run, untimed |
@@ -36,9 +40,11 @@ mod conv;
 mod fill;
 mod machine;
 mod model;
+mod onnxruntime;
 mod plan;
 mod tensors;
 mod tract;
 
 pub use conv::TractConv;
+pub use onnxruntime::{OnnxRuntime, OrtConv, Provider};
 pub use tract::{METHOD, Tract};

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use locp::netspec::{CacheState, ConvSpec, DType};
+use locp::{Shard, TableForm};
 use std::path::PathBuf;
 
 /// Make a convolutional network faster on the device it will run on.
@@ -22,7 +23,7 @@ pub(crate) struct Global {
     /// Form of the result on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
-    /// auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
+    /// auto, tract, onnxruntime[:cuda|:tensorrt], cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE.
     #[arg(long, global = true, default_value = "auto")]
     pub(crate) engine: String,
     /// Data type that the network will be run in; by default that of the file.
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     Measure {
         /// The ONNX model.
         model: PathBuf,
+        /// Only the i-th of n parts, so that n devices of a kind share the work; each to a table of its own.
+        #[arg(long, value_name = "I/N")]
+        shard: Option<Shard>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -108,6 +112,32 @@ pub(crate) enum Command {
         /// Draw the staircases into this SVG file.
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Say where every group's width stands: what pruning it saves, what growing it is free.
+    Explain {
+        /// The ONNX model.
+        model: PathBuf,
+        /// Only the groups of this layer.
+        #[arg(long, value_name = "NAME")]
+        layer: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Look for widths that cost as much as wider ones, from a table alone, while a network is being designed.
+    Lint {
+        /// The ONNX model.
+        model: PathBuf,
+        /// The device: a latency table, recorded:FILE or simulated:h100, simulated:t4, simulated:orin.
+        #[arg(long = "for", value_name = "TABLE")]
+        device: String,
+        /// Of a table's machines the one whose text contains this.
+        #[arg(long, value_name = "TEXT")]
+        machine: Option<String>,
+        /// Exit with 1 where such a width is found.
+        #[arg(long)]
+        strict: bool,
         #[command(flatten)]
         reach: Reach,
     },
@@ -184,10 +214,74 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         labels: PathBuf,
     },
+    /// Look into the latency table, and take it from machine to machine.
+    Table {
+        #[command(subcommand)]
+        what: Table,
+    },
     /// Write the manual page or shell completions to stdout.
     Generate {
         #[command(subcommand)]
         what: Generate,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    /// One JSON object per line.
+    JsonLines,
+    /// For pandas and for people.
+    Csv,
+    /// A portable table.
+    Portable,
+}
+
+impl From<ExportForm> for TableForm {
+    fn from(form: ExportForm) -> TableForm {
+        match form {
+            ExportForm::JsonLines => TableForm::JsonLines,
+            ExportForm::Csv => TableForm::Csv,
+            ExportForm::Portable => TableForm::Portable,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Table {
+    /// Count what the table holds, by machine.
+    Info,
+    /// Write the table as .jsonl, .csv or a portable table.
+    Export {
+        /// Where to write it.
+        output: PathBuf,
+        /// The form, where the ending does not say it.
+        #[arg(long = "as", value_enum, value_name = "FORM")]
+        form: Option<ExportForm>,
+    },
+    /// Add what is in an exported table, or in another table.
+    Import {
+        /// A .jsonl or .csv file, or a table.
+        file: PathBuf,
+    },
+    /// Move a damaged table away, so that a new one can take its place.
+    SetAside,
+    /// Unite tables of several devices of a kind into one.
+    Merge {
+        /// The table to add to; made where there is none.
+        into: PathBuf,
+        /// The tables to add.
+        #[arg(required = true)]
+        from: Vec<PathBuf>,
+    },
+    /// Show where the stairs of two tables differ.
+    Diff {
+        /// The first table.
+        first: PathBuf,
+        /// The second table.
+        second: PathBuf,
+        /// Only the machines of both whose text contains this, for example an engine; give it twice for one each.
+        #[arg(long, value_name = "TEXT")]
+        machine: Vec<String>,
     },
 }
 

@@ -1,14 +1,17 @@
 //! One function per subcommand: flags in, report out.
 
-use crate::args::{Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search};
+use crate::args::{
+    Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search, Table,
+};
 use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
 use locp::netspec::{CacheState, Constraint, ConvSpec, DType};
+use locp::report::LintReport;
 use locp::{
-    Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, SweepOptions,
-    Watch,
+    Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, Shard,
+    SweepOptions, TableForm, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -29,9 +32,13 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
     match &cli.command {
         Command::Doctor => run.doctor(),
         Command::Inspect { model } => run.inspect(model),
-        Command::Measure { model, reach } => run.measure(model, reach),
+        Command::Measure { model, shard, reach } => run.measure(model, *shard, reach),
         Command::Steps { model, layer, search, plot, reach } => {
             run.steps(model, layer.as_deref(), *search, plot.as_deref(), reach)
+        }
+        Command::Explain { model, layer, reach } => run.explain(model, layer.as_deref(), reach),
+        Command::Lint { model, device, machine, strict, reach } => {
+            run.lint(model, device, machine.as_deref(), *strict, reach)
         }
         Command::Plan { model, planning, output } => run.plan(model, planning, output),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
@@ -44,6 +51,7 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
         Command::Verify { dense, pruned, at_most } => run.verify(dense, pruned, *at_most),
         Command::Bench { specs, cache } => run.bench(specs, (*cache).into()),
         Command::Accuracy { model, images, labels } => run.accuracy(model, images, labels),
+        Command::Table { what } => run.table_command(what),
         Command::Generate { what } => generate(what),
     }
 }
@@ -116,11 +124,15 @@ impl Run<'_> {
         options
     }
 
-    fn measure(&self, model: &Path, reach: &Reach) -> Result<ExitCode> {
+    fn measure(&self, model: &Path, shard: Option<Shard>, reach: &Reach) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
         let mut measurer = self.measurer(&engine)?;
-        measurer.latencies(&model.network().specs())?;
-        let report = locp::steps(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        let specs = model.network().specs();
+        let specs = shard.map_or(specs.clone(), |shard| shard.of(specs, ConvSpec::macs));
+        measurer.latencies(&specs)?;
+        let mut options = self.sweeps(reach);
+        options.shard = shard;
+        let report = locp::steps(&model, None, &engine, &mut measurer, &options, &self.bars)?;
         self.show(&report, human::measure)
     }
 
@@ -146,6 +158,23 @@ impl Run<'_> {
             locp::write_bytes(plot, svg.as_bytes())?;
         }
         self.show(&report, human::steps)
+    }
+
+    fn explain(&self, model: &Path, layer: Option<&str>, reach: &Reach) -> Result<ExitCode> {
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let mut measurer = self.measurer(&engine)?;
+        let report = locp::explain(&model, layer, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        self.show(&report, human::explain)
+    }
+
+    fn lint(&self, model: &Path, device: &str, machine: Option<&str>, strict: bool, reach: &Reach) -> Result<ExitCode> {
+        let engine = Engine::without_device(device, machine, self.global.seed)?;
+        let model = self.open(model)?;
+        let mut measurer = self.measurer(&engine)?;
+        let explained = locp::explain(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        let report = LintReport::from(explained);
+        self.show(&report, human::lint)?;
+        Ok(if strict && report.has_dominated() { ExitCode::from(1) } else { ExitCode::SUCCESS })
     }
 
     fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
@@ -232,6 +261,31 @@ impl Run<'_> {
         let accuracy = labelled.accuracy(&engine, model.path(), model.batch(), &self.watch())?;
         let header = engine.header("locp.accuracy/1");
         self.show(&locp::report::AccuracyReport { header, model: model.report(), accuracy }, human::accuracy)
+    }
+
+    fn table_command(&self, what: &Table) -> Result<ExitCode> {
+        let table = self.table();
+        match what {
+            Table::Info => self.show(&locp::table_info(&table)?, human::table_info),
+            Table::Export { output, form } => {
+                self.check_outputs(&[output], &[])?;
+                let form = form.map_or_else(|| TableForm::of(output), TableForm::from);
+                self.show(&locp::table_export(&table, output, form)?, human::transfer)
+            }
+            Table::SetAside => self.show(&locp::table_set_aside(&table)?, human::set_aside),
+            Table::Import { file } => self.show(&locp::table_import(&table, file)?, human::transfer),
+            Table::Merge { into, from } => {
+                let from: Vec<&Path> = from.iter().map(PathBuf::as_path).collect();
+                self.show(&locp::table_merge(into, &from)?, human::transfer)
+            }
+            Table::Diff { first, second, machine } => {
+                let of_first = machine.first().map(String::as_str);
+                let of_second = machine.get(1).map(String::as_str).or(of_first);
+                let report =
+                    locp::table_diff([first, second], [of_first, of_second], SweepOptions::default().tolerance)?;
+                self.show(&report, human::table_diff)
+            }
+        }
     }
 
     fn pipeline<'e>(&'e self, engine: &'e Engine, planning: &Planning) -> Result<Pipeline<'e>, Error> {

@@ -1,8 +1,12 @@
 //! Results for people: short tables, one figure with its interval at a time.
 
 mod apply;
+mod explain;
+mod table;
 
 pub(crate) use apply::apply;
+pub(crate) use explain::{explain, lint};
+pub(crate) use table::{set_aside, table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};
 use locp::report::*;
@@ -98,6 +102,10 @@ pub(crate) fn doctor(report: &DoctorReport) -> String {
         };
         if let Some(remedy) = &engine.remedy {
             let _ = writeln!(out, "{:16}   {remedy}", "");
+        }
+        // Where CUDA's libraries were looked for follows by library.
+        for place in engine.looked_for.iter().filter(|_| engine.engine != "cuda") {
+            let _ = writeln!(out, "{:16}   looked at {place}", "");
         }
     }
     for library in &report.libraries {

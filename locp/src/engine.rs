@@ -3,10 +3,13 @@
 use crate::Error;
 use crate::model::Model;
 use crate::report::{Covers, DoctorReport, EngineReport, Header, LibraryReport, MachineReport, Schema};
-use cpu_bench::Tract;
+use cpu_bench::{OnnxRuntime, Provider, Tract};
 use gpu_bench::{Cuda, Selection};
-use netspec::{CacheState, ConvSpec, Machine};
+use netspec::{CacheState, ConvSpec, Machine, Measurement};
 use replay::{Recorded, Simulated};
+use sharing::{TableKind, open_any_read_only};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use timing::{Backend, ModelBackend};
 
@@ -34,7 +37,7 @@ pub struct Engine {
 }
 
 /// The engines that `doctor` looks at and that have no file in their name.
-const NAMES: [&str; 4] = ["tract", "simulated:h100", "simulated:t4", "simulated:orin"];
+const NAMES: [&str; 5] = ["tract", "onnxruntime", "simulated:h100", "simulated:t4", "simulated:orin"];
 
 impl Engine {
     /// An engine of one's own that measures on a device; `models` where it can run whole models.
@@ -50,8 +53,9 @@ impl Engine {
         Ok(Engine { machine: backend.check()?, liveness, backend, models, anchors: Vec::new(), recorded: None })
     }
 
-    /// The engine of this name, as `--engine` takes it; `auto` is the best one that can run whole models here, and
-    /// `cuda` takes a device and a policy behind it (`cuda:1`, `cuda:autotune`, `cuda:1:autotune`).
+    /// The engine of this name, as `--engine` takes it; `auto` is the one that is there everywhere, tract,
+    /// `onnxruntime` takes an execution provider behind it (`onnxruntime:cuda`, `onnxruntime:tensorrt`), and `cuda` a
+    /// device and a policy (`cuda:1`, `cuda:autotune`, `cuda:1:autotune`).
     ///
     /// `seed` drives its random fill and, where it is simulated, its noise.
     pub fn named(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
@@ -70,6 +74,13 @@ impl Engine {
                 let tract = Tract::new().threads(threads);
                 Engine::with(Box::new(tract.clone()), Some(Box::new(tract)), Liveness::Live)
             }
+            _ if name.split(':').next() == Some("onnxruntime") => {
+                let provider = name.strip_prefix("onnxruntime").map(|rest| rest.strip_prefix(':').unwrap_or("cpu"));
+                let unknown = || Error::UnknownEngine { name: name.to_owned() };
+                let provider = provider.and_then(Provider::named).ok_or_else(unknown)?;
+                let runtime = OnnxRuntime::find(provider, threads)?;
+                Engine::with(Box::new(runtime.clone()), Some(Box::new(runtime)), Liveness::Live)
+            }
             _ => match cuda_name(name) {
                 Some((index, selection)) => {
                     let cuda = Cuda::device(index)?.selection(selection).seed(seed);
@@ -79,6 +90,35 @@ impl Engine {
                 None => Err(Error::UnknownEngine { name: name.to_owned() }),
             },
         }
+    }
+
+    /// What needs no device: a simulated device, a recorded table, or a latency table by its path, from which the
+    /// machine whose text contains `machine` answers, or the only one.
+    pub fn without_device(name: &str, machine: Option<&str>, seed: u64) -> Result<Engine, Error> {
+        if ["simulated:", "recorded:"].iter().any(|kind| name.starts_with(kind)) {
+            return Engine::named(name, 1, seed);
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            return Err(Error::NoTable { name: name.to_owned() });
+        }
+        let (store, kind) = open_any_read_only(path)?;
+        let mut machines: BTreeMap<String, BTreeMap<ConvSpec, Measurement>> = BTreeMap::new();
+        store.scan(&mut |key, entry| {
+            if let (true, Ok(spec)) = (machine.is_none_or(|part| key.machine.contains(part)), key.conv_spec()) {
+                machines.entry(key.machine).or_default().entry(spec).or_insert(entry.measurement);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let known: Vec<String> = machines.keys().cloned().collect();
+        let (Some((of, entries)), true) = (machines.pop_first(), known.len() == 1) else {
+            return Err(Error::WhichMachine { path: path.to_owned(), machines: known });
+        };
+        let origin = of.parse().map_err(|_| Error::WhichMachine { path: path.to_owned(), machines: known })?;
+        let recorded = Recorded::of(path, origin, entries);
+        let liveness = if kind == TableKind::Simulated { Liveness::Simulated } else { Liveness::Recorded };
+        let engine = Engine::with(Box::new(recorded.clone()), None, liveness)?;
+        Ok(Engine { recorded: Some(recorded), ..engine })
     }
 
     /// What its figures are true for.

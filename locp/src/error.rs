@@ -87,11 +87,33 @@ pub enum Error {
     },
     /// There is no such engine.
     #[error(
-        "there is no engine `{name}`; use auto, tract, cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
+        "there is no engine `{name}`; use auto, tract, onnxruntime[:cuda|:tensorrt], cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
     )]
     UnknownEngine {
         /// The name as given.
         name: String,
+    },
+    /// Neither a table nor a device that is simulated.
+    #[error(
+        "there is no table {name}; give a latency table, recorded:FILE, or simulated:h100, simulated:t4 or simulated:orin"
+    )]
+    NoTable {
+        /// The name as given.
+        name: String,
+    },
+    /// A table holds no machine that was asked for, or several.
+    #[error("{} holds {} machines that fit ({}); say which with --machine", path.display(), machines.len(), machines.join(", "))]
+    WhichMachine {
+        /// The table.
+        path: PathBuf,
+        /// Those that fit.
+        machines: Vec<String>,
+    },
+    /// A table that is whole was to be set aside.
+    #[error("the table {} is not damaged and stays where it is; to start a new one all the same, move it by hand or name another with --table", path.display())]
+    Whole {
+        /// The table.
+        path: PathBuf,
     },
     /// The engine cannot do what the command needs.
     #[error("the engine {engine} has no device to run whole models on, which {what} needs; use --engine tract")]
@@ -238,6 +260,9 @@ impl Error {
             Error::ImageShape { .. } => "image-shape",
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
+            Error::NoTable { .. } => "no-table",
+            Error::WhichMachine { .. } => "which-machine",
+            Error::Whole { .. } => "whole",
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",
             Error::Untimed { .. } | Error::NothingTimed { .. } => "untimed",

@@ -1,4 +1,4 @@
-//! Staircases as SVG: points with their treads, edges marked, dominated widths shaded.
+//! Staircases as SVG: points with their intervals, treads, edges marked, dominated widths shaded.
 
 use crate::report::{Axis, StairReport};
 use std::fmt::Write;
@@ -72,6 +72,12 @@ fn panel(out: &mut String, stair: &StairReport, top: f64) {
         );
     }
     axes(out, &frame, axis);
+    treads(out, &frame, stair);
+    for point in &stair.points {
+        let x = frame.x(point.channels as f64);
+        let [low, high] = point.interval_ms.map(|ms| frame.y(ms.min(frame.ms)));
+        let _ = writeln!(out, "<path d=\"M{x:.1} {low:.1} V{high:.1}\" stroke=\"#9db4d6\"/>");
+    }
     for point in &stair.points {
         let (x, y) = (frame.x(point.channels as f64), frame.y(point.latency_ms));
         let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.8\" fill=\"#4a6fa5\"/>");
@@ -85,6 +91,16 @@ fn panel(out: &mut String, stair: &StairReport, top: f64) {
             y - 8.0,
             edge.channels
         );
+    }
+}
+
+/// A line for every tread, from the width after the edge before it to the edge that ends it.
+fn treads(out: &mut String, frame: &Frame, stair: &StairReport) {
+    let mut from = frame.channels[0];
+    for edge in &stair.edges {
+        let (left, right, y) = (frame.x(from), frame.x(edge.channels as f64), frame.y(edge.latency_ms));
+        let _ = writeln!(out, "<path d=\"M{left:.1} {y:.1} H{right:.1}\" stroke=\"#c0392b\" stroke-opacity=\"0.45\"/>");
+        from = edge.channels as f64 + 1.0;
     }
 }
 

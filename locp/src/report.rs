@@ -10,10 +10,14 @@ use std::collections::BTreeMap;
 mod apply;
 mod bench;
 mod doctor;
+mod explain;
+mod table;
 
 pub use apply::{ApplyReport, ChangeReport};
 pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};
+pub use explain::{ExplainReport, Finding, GroupExplained, LintReport, MemberReport, StepTo};
+pub use table::{DiffReport, DiffRow, MachineCount, RiserReport, SetAsideReport, TableReport, TransferReport};
 
 /// The schema's name and version, for example `locp.plan/1`.
 pub type Schema = &'static str;
@@ -190,6 +194,11 @@ pub struct EdgeReport {
     pub latency_ms: f64,
     /// What the next edge costs more; nothing at the full width.
     pub jump_ms: Option<f64>,
+    /// The probability that the jump is more than half of what counts as one, by its readings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// The neighbors that it was held against, one lattice step below and above, where these were measured.
+    pub neighbors: [Option<usize>; 2],
     /// Where the engine runs another algorithm past this edge: the one here, and the one there. Such a riser is the
     /// library's choice rather than the hardware's, and may move with its version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,6 +223,8 @@ pub struct PointReport {
     pub channels: usize,
     /// Latency there.
     pub latency_ms: f64,
+    /// Its interval.
+    pub interval_ms: Interval,
     /// Where it comes from.
     pub provenance: Provenance,
     /// What the engine ran, where it has a choice and says.

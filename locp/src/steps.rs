@@ -51,6 +51,8 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         channels: line.channels(edge.channels),
         latency_ms: ms(edge.latency_ns),
         jump_ms: edge.jump_ns.map(ms),
+        confidence: edge.confidence,
+        neighbors: [edge.below, edge.above].map(|point| point.map(|point| line.channels(point.channels))),
         algorithm_change: algorithm_change(&swept.points, line.channels(edge.channels)),
     });
     let dominated = swept.stairs.dominated().iter().map(|&(from, to)| {
@@ -61,6 +63,7 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
     let points = swept.points.iter().map(|(channels, m)| PointReport {
         channels: *channels,
         latency_ms: ms(m.median_ns),
+        interval_ms: m.interval_ns.map(ms),
         provenance: m.provenance,
         algorithm: m.algorithm.clone(),
     });

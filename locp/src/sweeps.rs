@@ -1,15 +1,22 @@
 //! The staircases that a plan needs: each distinct convolution along each axis that can change, once.
 
-use crate::measure::Measurer;
+use crate::measure::{Measurer, Told};
 use crate::report::Axis;
-use crate::{Error, Progress};
-use netspec::{ConvSpec, Layer, Measurement, Network, Width};
+use crate::{Error, Progress, Shard};
+use netspec::{ConvSpec, Layer, Measurement, Network, StopReason, Width};
 use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Lines on which a lattice is searched at most.
 const WITNESSES: usize = 3;
+
+/// Widths of a line that the table holds at least where it was searched before, and one in so many of them.
+const FEW_WIDTHS: usize = 4;
+const SPARSE: usize = 24;
+
+/// Readings of each width where a search does not spend them by need.
+const READINGS: usize = 9;
 
 /// How widths are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -32,12 +39,16 @@ pub struct SweepOptions {
     pub search: SearchKind,
     /// The narrowest width, as a share of the full one.
     pub min_share: f64,
-    /// The most lattice points of one axis; a finer lattice is doubled until it has no more.
+    /// The most lattice points of one axis that a grid may have; a finer lattice is doubled until it has no more.
     pub max_points: usize,
+    /// Widths of each line that are checked at random against what its staircase claims.
+    pub audits: usize,
     /// Relative difference from which on two latencies are two prices.
     pub tolerance: f64,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
+    /// The part of the staircases that is searched, where several devices share the work; all of them by default.
+    pub shard: Option<Shard>,
     /// Seed of the order of probes.
     pub seed: u64,
 }
@@ -48,8 +59,10 @@ impl Default for SweepOptions {
             search: SearchKind::ThreePoint,
             min_share: 0.25,
             max_points: 32,
+            audits: 2,
             tolerance: 0.03,
             residual: false,
+            shard: None,
             seed: 0,
         }
     }
@@ -110,9 +123,10 @@ impl Line {
         lines
     }
 
-    /// Lines of one kind share a lattice: the axis, whether the convolution is grouped, channels per step.
+    /// Lines of one kind share lattices: the axis, whether the convolution is grouped, whether it is pointwise, which
+    /// engines compute by other kernels, channels per step.
     fn kind(&self) -> Kind {
-        (self.axis, self.spec.groups > 1, self.unit)
+        (self.axis, self.spec.groups > 1, self.spec.kernel == [1, 1], self.unit)
     }
 
     pub(crate) fn full(&self) -> usize {
@@ -132,7 +146,7 @@ impl Line {
         self.unit
     }
 
-    fn steps(&self) -> usize {
+    pub(crate) fn steps(&self) -> usize {
         (self.full() - self.fixed) / self.unit.max(1)
     }
 
@@ -149,7 +163,7 @@ impl Line {
     }
 }
 
-type Kind = (Axis, bool, usize);
+type Kind = (Axis, bool, bool, usize);
 
 /// All sweeps of a network.
 #[derive(Clone, Debug, Default)]
@@ -179,18 +193,27 @@ impl Sweeps {
         // The lattice comes from the whole network also where one layer is asked for: it is the engine's.
         let (all, _) = lines(&|_| true);
         let (wanted, with_repeats) = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
+        let mut wanted = match options.shard {
+            Some(shard) => shard.of_lines(wanted),
+            None => wanted,
+        };
+        // The widest first: they show best what lattice their kind has.
+        wanted.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
-        let mut lattices = BTreeMap::new();
+        let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         for line in wanted {
-            let kind = line.kind();
-            let lattice = match lattices.get(&kind) {
-                Some(&lattice) => lattice,
-                // Steps of many channels each are coarse already, and the layers that have them are the largest.
-                None if options.search == SearchKind::Exhaustive || line.unit > 1 => 1,
-                None => *lattices.entry(kind).or_insert(find_lattice(&all, kind, measurer, options)?),
-            };
-            let swept = sweep(&line, lattice, measurer, options)?;
+            // Steps of many channels each are coarse already, and the layers that have them are the largest.
+            let is_coarse = line.unit > 1;
+            let known = lattices.entry(line.kind()).or_default();
+            if options.search == SearchKind::Grid && !is_coarse && known.is_empty() {
+                known.push(find_lattice(&all, line.kind(), measurer, options)?);
+            }
+            let known = if is_coarse { &vec![1] } else { &*known };
+            let swept = sweep(&line, known, measurer, options)?;
+            if !is_coarse && !known.contains(&swept.lattice) {
+                lattices.entry(line.kind()).or_default().push(swept.lattice);
+            }
             sweeps.insert(line, swept);
             progress.advance(1);
         }
@@ -221,6 +244,7 @@ fn find_lattice(
     for line in widest.into_iter().take(WITNESSES) {
         let mut search = LatticeSearch::new(&config(line, options));
         drive(&mut search, line, measurer)?;
+        measurer.close(&[], &intervals(line, &search.stairs()))?;
         found.push(search.lattice().unwrap_or(1));
     }
     found.sort_unstable();
@@ -234,52 +258,108 @@ fn config(line: &Line, options: &SweepOptions) -> Config {
     Config::new(steps).min_channels(narrowest.max(1)).tolerance(options.tolerance).seed(options.seed)
 }
 
-fn sweep(line: &Line, lattice: usize, measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
+/// `lattices` are those that lines of this kind were found to have.
+fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
+    let known = lattices.first().copied().unwrap_or(1);
     // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
-    let mut coarse = lattice;
-    while options.search != SearchKind::Exhaustive && line.steps().div_ceil(coarse) > options.max_points.max(2) {
+    let mut coarse = known;
+    while line.steps().div_ceil(coarse) > options.max_points.max(2) {
         coarse *= 2;
     }
-    let strategy = match options.search {
-        SearchKind::ThreePoint => Strategy::ThreePoint,
-        SearchKind::Grid => Strategy::Grid(coarse),
-        SearchKind::Exhaustive => Strategy::Exhaustive,
+    let config = config(line, options);
+    let mut search = match options.search {
+        SearchKind::ThreePoint if line.unit > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
+        SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.lattices(lattices).audits(options.audits)),
+        SearchKind::Grid => Strategy::Grid(coarse).into_search(&config.readings(READINGS)),
+        SearchKind::Exhaustive => Strategy::Exhaustive.into_search(&config.readings(READINGS)),
     };
-    let mut search = strategy.into_search(&config(line, options).lattice(coarse));
-    let points = drive(&mut *search, line, measurer)?;
-    Ok(Swept { stairs: search.stairs(), lattice, step: coarse, points: points.into_iter().collect() })
+    let outcome = drive(&mut *search, line, measurer);
+    let stairs = search.stairs();
+    // Whatever ended the search, what was read is kept.
+    let edges: Vec<ConvSpec> = stairs.edges().iter().map(|edge| line.at(edge.channels)).collect();
+    let precise = if outcome.is_ok() { edges.as_slice() } else { &[] };
+    let entered = measurer.close(precise, &intervals(line, &stairs));
+    let mut points = outcome?;
+    points.extend(
+        stairs.probed().iter().filter_map(|probed| {
+            Some((probed.channels, entered.as_ref().ok()?.get(&line.at(probed.channels))?.clone()))
+        }),
+    );
+    entered?;
+    let points = points.into_iter().map(|(steps, measurement)| (line.channels(steps), measurement)).collect();
+    let (lattice, step) = match options.search {
+        SearchKind::Grid => (known, coarse),
+        _ => (stairs.lattice(), stairs.lattice()),
+    };
+    Ok(Swept { stairs, lattice, step, points })
 }
 
-/// Measures what the search asks for, everything outstanding in one call, so that the engine can interleave it.
+/// The intervals of what a search probed, which rest on the scatter of all its widths where one has few readings.
+fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
+    stairs.probed().iter().map(|probed| (line.at(probed.channels), probed.interval_ns)).collect()
+}
+
+/// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns.
+///
+/// What the table knew comes back, by the line's steps. A line that was searched before is searched again from the
+/// table alone.
 fn drive(
     search: &mut dyn Search,
     line: &Line,
     measurer: &mut Measurer<'_>,
 ) -> Result<BTreeMap<usize, Measurement>, Error> {
     let mut known = BTreeMap::new();
+    let is_recalled = was_searched(line, measurer)?;
     loop {
-        let mut widths = Vec::new();
-        let is_done = loop {
-            match search.ask() {
-                Ask::Probe(probe) => widths.push(probe.channels),
-                Ask::Waiting => break false,
-                Ask::Done(_) => break true,
-            }
-        };
-        if widths.is_empty() && is_done {
+        let mut probes = Vec::new();
+        while let Ask::Probe(probe) = search.ask() {
+            probes.push(probe);
+        }
+        if probes.is_empty() {
             return Ok(known);
         }
-        let specs: Vec<ConvSpec> = widths.iter().map(|&steps| line.at(steps)).collect();
-        for (steps, measurement) in widths.into_iter().zip(measurer.latencies(&specs)?) {
-            let readings = Readings::Summary {
-                median_ns: measurement.median_ns,
-                interval_ns: measurement.interval_ns,
-                samples: measurement.samples,
+        let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(p.channels), p.readings)).collect();
+        let told =
+            if is_recalled { measurer.recall(wanted.iter().map(|(spec, _)| spec))? } else { measurer.read(&wanted)? };
+        for (probe, told) in probes.into_iter().zip(told) {
+            let readings = match told {
+                Told::Readings(ns) => Readings::Raw(ns),
+                Told::Known(measurement) => {
+                    let readings = Readings::Summary {
+                        median_ns: measurement.median_ns,
+                        interval_ns: measurement.interval_ns,
+                        samples: measurement.samples,
+                    };
+                    known.insert(probe.channels, measurement);
+                    readings
+                }
+                // No figure, and none to come.
+                Told::Absent => Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 },
             };
-            search.tell(Sample { channels: steps, readings });
-            known.insert(line.channels(steps), measurement);
+            search.tell(Sample { channels: probe.channels, readings });
         }
     }
+}
+
+/// Whether the table holds a finished search of this line: a precise figure of its full width, which every search that
+/// ends leaves behind, and a good part of the widths that one looks at.
+///
+/// By single readings a search would go on where figures leave it in doubt, and measure a little more each time.
+fn was_searched(line: &Line, measurer: &mut Measurer<'_>) -> Result<bool, Error> {
+    let steps = line.steps();
+    let full = measurer.entry(&line.at(steps))?;
+    if full.is_none_or(|measurement| measurement.stop == StopReason::Decided) {
+        return Ok(false);
+    }
+    let enough = FEW_WIDTHS.max(steps / SPARSE);
+    let mut known = 0;
+    for width in 1..=steps {
+        known += usize::from(measurer.entry(&line.at(width))?.is_some());
+        if known >= enough {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Swept {

@@ -54,7 +54,7 @@ pub fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Store>, Error> {
         if found != TableKind::Live {
             return Err(StoreError::Kind { path, found, wanted: TableKind::Live }.into());
         }
-        tables = tables.below(below);
+        tables = tables.over(below);
     }
     Ok(Box::new(tables))
 }

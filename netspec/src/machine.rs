@@ -37,6 +37,27 @@ impl Machine {
     }
 }
 
+/// Reads the canonical form back; nothing where it is none.
+impl std::str::FromStr for Machine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Machine, String> {
+        let wrong = || format!("`{text}` is no machine: eight fields between bars are expected");
+        let fields: [&str; 8] = text.split('|').collect::<Vec<_>>().try_into().map_err(|_| wrong())?;
+        let [engine, device, compute, driver, library, policy, threads, method] = fields;
+        Ok(Machine {
+            engine: engine.to_owned(),
+            device: device.to_owned(),
+            compute: compute.to_owned(),
+            driver: driver.to_owned(),
+            library: library.to_owned(),
+            policy: policy.to_owned(),
+            threads: threads.parse().map_err(|_| wrong())?,
+            method: method.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
 /// All fields in order, separated by `|`: the canonical form that keys use.
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

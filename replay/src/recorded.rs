@@ -46,6 +46,21 @@ impl Recorded {
         Ok(Recorded { path: path.to_owned(), machine, origin, table, seed: 0, only: None })
     }
 
+    /// A table that is in memory already: what `origin` measured, from the place at `path`.
+    ///
+    /// What was measured there comes back as [`Provenance::Recorded`], as from a file.
+    pub fn of(path: &Path, origin: Machine, entries: impl IntoIterator<Item = (ConvSpec, Measurement)>) -> Recorded {
+        let recorded = |mut measurement: Measurement| {
+            if measurement.provenance == Provenance::Measured {
+                measurement.provenance = Provenance::Recorded;
+            }
+            measurement
+        };
+        let table = entries.into_iter().map(|(spec, measurement)| (spec, recorded(measurement))).collect();
+        let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
+        Recorded { path: path.to_owned(), machine, origin, table, seed: 0, only: None }
+    }
+
     /// Sets the seed of the noise with which it plays as a backend.
     pub fn seed(self, seed: u64) -> Recorded {
         Recorded { seed, ..self }

@@ -1,6 +1,6 @@
 //! The embedded database. Nothing else in this crate knows redb.
 //!
-//! Two tables: `locp` holds the format and the kind, `entries` maps (spec, machine) to the records of that key, one
+//! Two tables: `locp` holds the format, the kind and a checksum of the two, `entries` maps (spec, machine) to the records of that key, one
 //! after the other in canonical order, each as in a portable file. So a value answers by its first record, a record
 //! carries a checksum and its key, and whoever loses this database but has its pages can still read it.
 //!
@@ -185,20 +185,25 @@ impl Database {
     }
 
     fn about(&self) -> Result<(TableKind, u32), StoreError> {
-        let (format, kind) = self.read(|read| {
+        let (format, kind, check) = self.read(|read| {
             let table = match read.open_table(ABOUT) {
                 Ok(table) => table,
                 Err(TableError::TableDoesNotExist(_)) => return Ok(Err(self.foreign())),
                 Err(error) => return Err(error.into()),
             };
             let number = |name| table.get(name).map(|value| value.map(|value| value.value()));
-            Ok(Ok((number("format")?, number("kind")?)))
+            Ok(Ok((number("format")?, number("kind")?, number("check")?)))
         })?;
-        let format = format.and_then(|format| u32::try_from(format).ok()).ok_or_else(|| self.foreign())?;
+        let (Some(format), Some(kind)) = (format, kind) else { return Err(self.foreign()) };
+        // A reader does not check pages, and a damaged format shall not be taken for a newer one.
+        if check != Some(check_of(format, kind)) {
+            return Err(self.damaged("its format or its kind"));
+        }
+        let format = u32::try_from(format).map_err(|_| self.foreign())?;
         if format > wire::FORMAT {
             return Err(StoreError::Newer { path: self.path.clone(), found: format, supported: wire::FORMAT });
         }
-        let kind = kind.and_then(|code| u8::try_from(code).ok()).and_then(wire::kind_of);
+        let kind = u8::try_from(kind).ok().and_then(wire::kind_of);
         let kind = kind.filter(|_| format >= wire::OLDEST).ok_or_else(|| self.foreign())?;
         Ok((kind, format))
     }
@@ -281,6 +286,11 @@ fn begin(handle: &Handle) -> Result<ReadTransaction, redb::Error> {
         Handle::Writer(database) => database.begin_read()?,
         Handle::Reader(database) => database.begin_read()?,
     })
+}
+
+/// What stands beside the format and the kind, in every format.
+fn check_of(format: u64, kind: u64) -> u64 {
+    crc32fast::hash(&[format.to_le_bytes(), kind.to_le_bytes()].concat()).into()
 }
 
 fn builder() -> Builder {

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DiffOptions {
-    /// The machine of the first table, as canonical text; all of them by default.
+    /// Machines of the first table: those whose canonical text contains this, all of them by default.
     pub machine_a: Option<String>,
-    /// The machine of the second table, as canonical text; all of them by default.
+    /// Machines of the second table: those whose canonical text contains this, all of them by default.
     pub machine_b: Option<String>,
     /// The smallest relative change between neighbors that counts as a jump, 0.03 by default.
     pub jump: f64,
@@ -93,7 +93,7 @@ pub struct JumpDiff {
 }
 
 /// Compares the lines that two tables have in common, line by line, and every pair of their machines that the options
-/// let through. Lines of fewer than two common widths are left out: a single ratio says nothing about a stair.
+/// let through. Lines of fewer than three common widths are left out: two ratios have no middle to be held against.
 ///
 /// With `r(w) = b(w) / a(w)` at the common widths `w`, a point's `relative` is `r(w) / median(r)`: a device that is
 /// merely faster has 1 everywhere. Between neighbors `v < w` the change of a machine is `c = t(w) / t(v) - 1`; it is a
@@ -124,7 +124,7 @@ pub struct JumpDiff {
 /// ```
 pub fn diff(a: &dyn Store, b: &dyn Store, options: &DiffOptions) -> Result<Vec<LineDiff>, StoreError> {
     let read = |store, machine: &Option<String>| {
-        Lines::read(store, |key| machine.as_ref().is_none_or(|machine| *machine == key.machine))
+        Lines::read(store, |key| machine.as_ref().is_none_or(|part| key.machine.contains(part)))
     };
     let (a, b) = (read(a, &options.machine_a)?, read(b, &options.machine_b)?);
     let mut found = Vec::new();
@@ -150,14 +150,17 @@ pub fn diff(a: &dyn Store, b: &dyn Store, options: &DiffOptions) -> Result<Vec<L
     Ok(found)
 }
 
-/// The common widths and the median of their ratios; nothing if there are fewer than two.
+/// Common widths from which on a line is compared.
+const FEWEST: usize = 3;
+
+/// The common widths and the median of their ratios; nothing if there are fewer than three.
 fn points(a: &Stair, b: &Stair) -> Option<(Vec<PointDiff>, f64)> {
     let common = a.iter().filter_map(|(&channels, a)| {
         let (a_ns, b_ns) = (a.median_ns, b.get(&channels)?.median_ns);
         Some(PointDiff { channels, a_ns, b_ns, relative: b_ns / a_ns })
     });
     let mut points: Vec<PointDiff> = common.collect();
-    if points.len() < 2 {
+    if points.len() < FEWEST {
         return None;
     }
     // The median of the logarithms, so that swapping the tables inverts it also where it lies between two ratios.

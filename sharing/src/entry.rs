@@ -50,18 +50,7 @@ impl Key {
 
 /// A machine from its canonical text.
 pub(crate) fn machine_of(text: &str) -> Option<Machine> {
-    let fields: [&str; 8] = text.split('|').collect::<Vec<_>>().try_into().ok()?;
-    let [engine, device, compute, driver, library, policy, threads, method] = fields;
-    let machine = Machine {
-        engine: engine.to_owned(),
-        device: device.to_owned(),
-        compute: compute.to_owned(),
-        driver: driver.to_owned(),
-        library: library.to_owned(),
-        policy: policy.to_owned(),
-        threads: threads.parse().ok()?,
-        method: method.parse().ok()?,
-    };
+    let machine: Machine = text.parse().ok()?;
     // Only the canonical form counts: `+1` and `01` are read as numbers too.
     (machine.to_string() == text).then_some(machine)
 }

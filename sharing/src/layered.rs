@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 /// let mut team = MemoryStore::new(TableKind::Live);
 /// team.put(&key(1), &entry(10.0))?;
 /// team.put(&key(2), &entry(20.0))?;
-/// let mut tables = Layered::new(Box::new(MemoryStore::new(TableKind::Live))).below(Box::new(team));
+/// let mut tables = Layered::new(MemoryStore::new(TableKind::Live)).over(team);
 /// tables.put(&key(1), &entry(11.0))?;
 ///
 /// let ns = |channels| tables.get(&key(channels)).map(|found| found.map(|entry| entry.measurement.median_ns));
@@ -34,13 +34,13 @@ pub struct Layered {
 
 impl Layered {
     /// A single layer, the one that is written.
-    pub fn new(top: Box<dyn Store>) -> Layered {
-        Layered { top, below: Vec::new() }
+    pub fn new(top: impl Store + 'static) -> Layered {
+        Layered { top: Box::new(top), below: Vec::new() }
     }
 
-    /// Adds a layer under all others.
-    pub fn below(mut self, store: Box<dyn Store>) -> Layered {
-        self.below.push(store);
+    /// The same over another table, which lies below all that are there.
+    pub fn over(mut self, below: impl Store + 'static) -> Layered {
+        self.below.push(Box::new(below));
         self
     }
 

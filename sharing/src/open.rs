@@ -71,10 +71,12 @@ pub fn open_any_read_only(path: &Path) -> Result<(Box<dyn Store>, TableKind), St
     Ok(match Form::of(path)? {
         Form::Store => {
             let store = match DiskStore::open_read_only(path) {
-                Err(error @ StoreError::InUse { .. }) => {
-                    Database::tidy(path).map_err(|_| error)?;
-                    DiskStore::open_read_only(path)?
-                }
+                // Only a writer checks pages: what a reader does not understand may be damage.
+                Err(error @ (StoreError::InUse { .. } | StoreError::NotATable { .. })) => match Database::tidy(path) {
+                    Ok(()) => DiskStore::open_read_only(path)?,
+                    Err(damage @ StoreError::Damaged { .. }) => return Err(damage),
+                    Err(_) => return Err(error),
+                },
                 opened => opened?,
             };
             let kind = store.kind();

@@ -21,11 +21,13 @@ pub enum Standing {
 pub enum Relation {
     /// The same canonical text: the same machine in every respect that latency depends on.
     Same,
-    /// The same device and vector extension or compute capability; engine, library, driver, policy, threads or timing
-    /// method differ.
+    /// The same engine on the same device and vector extension or compute capability; library, driver, policy, threads
+    /// or timing method differ.
     SameDevice,
-    /// Another device.
+    /// The same engine on another device.
     OtherDevice,
+    /// Another engine: its kernels are others.
+    OtherEngine,
     /// One of the two is a recording.
     Recorded,
     /// One of the two is simulated.
@@ -48,6 +50,10 @@ impl Relation {
             Relation::Recorded
         } else {
             match (machine_of(mine), machine_of(theirs)) {
+                // What stands behind the colon is which device, or how: no other engine.
+                (Some(mine), Some(theirs)) if mine.engine.split(':').next() != theirs.engine.split(':').next() => {
+                    Relation::OtherEngine
+                }
                 (Some(mine), Some(theirs)) => {
                     // Two machines that do not say what device they are have nothing in common that is known.
                     let is_same = !mine.device.is_empty() && mine.device == theirs.device;
@@ -67,8 +73,9 @@ impl Relation {
 /// | relation | by default |
 /// |---|---|
 /// | same machine | numbers |
-/// | same device, other library, driver, engine, threads or method | hypotheses |
-/// | other device | hypotheses |
+/// | same engine and device, other library, driver, policy, threads or method | hypotheses |
+/// | same engine, other device | hypotheses |
+/// | other engine | nothing: its kernels are others, and so are their steps |
 /// | recorded | hypotheses: somebody timed them |
 /// | simulated | nothing: a model's stairs are where its author put them, and readings are spent on refuting them |
 /// | unknown | nothing |
@@ -84,10 +91,12 @@ impl Relation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Take hypotheses from the same device with another library, driver, engine, policy, threads or method.
+    /// Take hypotheses from the same device with another library, driver, policy, threads or method.
     pub same_device: bool,
-    /// Take hypotheses from other devices.
+    /// Take hypotheses from the same engine on other devices.
     pub other_device: bool,
+    /// Take hypotheses from other engines.
+    pub other_engine: bool,
     /// Take hypotheses from recordings.
     pub recorded: bool,
     /// Take hypotheses from simulations; [`Relation::Simulated`] stays on them.
@@ -96,14 +105,14 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { same_device: true, other_device: true, recorded: true, simulated: false }
+        Policy { same_device: true, other_device: true, other_engine: false, recorded: true, simulated: false }
     }
 }
 
 impl Policy {
     /// A policy that shares with nobody but the same machine.
     pub fn strict() -> Policy {
-        Policy { same_device: false, other_device: false, recorded: false, simulated: false }
+        Policy { same_device: false, other_device: false, other_engine: false, recorded: false, simulated: false }
     }
 
     /// What the latencies of the machine `theirs` are worth to `mine`, both as canonical texts.
@@ -112,6 +121,7 @@ impl Policy {
             Relation::Same => return Standing::Numbers,
             Relation::SameDevice => self.same_device,
             Relation::OtherDevice => self.other_device,
+            Relation::OtherEngine => self.other_engine,
             Relation::Recorded => self.recorded,
             Relation::Simulated => self.simulated,
             Relation::Unknown => false,

@@ -18,8 +18,8 @@ pub enum Put {
 /// A latency table.
 ///
 /// # Contract
-/// - `get` gives the entry of a key that answers, or nothing. It never guesses. The earliest answers, those last that
-///   were read only until a comparison was settled ([`netspec::StopReason::Decided`]): they are coarse.
+/// - `get` gives the first entry of a key: the one with the earliest time among those that were sampled to a precision,
+///   else among those that were read until a comparison was settled; or nothing. It never guesses.
 /// - `put` keeps what [`crate::TableKind::admit`] lets in and never replaces anything.
 ///   Once it returned `Ok`, the entry outlives this process.
 /// - `scan` shows every entry, history included, until it is told to break.

@@ -116,7 +116,12 @@ fn bad_files_are_named_and_left_alone() {
     assert!(matches!(refused, Err(StoreError::Refused { .. })));
 }
 
-/// A database of redb's that says `format` and `kind` of itself.
+/// What a store keeps beside its format and kind.
+fn check_of(format: u64, kind: u64) -> u64 {
+    crc32fast::hash(&[format.to_le_bytes(), kind.to_le_bytes()].concat()).into()
+}
+
+/// A database of redb's that says these numbers of itself.
 fn database(path: &Path, numbers: &[(&str, u64)]) {
     let database = redb::Database::create(path).expect("a new file");
     let transaction = database.begin_write().expect("nobody else writes");
@@ -147,14 +152,16 @@ fn newer_and_foreign_databases_are_named_and_left_alone() {
             assert_eq!(table.get(name).expect("whole").map(|value| value.value()), Some(*number));
         }
     };
-    check(&[("format", 4), ("kind", 0)], "has format 4 and this version reads up to 3; update");
-    check(&[("format", 3), ("kind", 9)], "is not a latency table");
-    check(&[("format", 0), ("kind", 0)], "is not a latency table");
+    let about = |format, kind| [("format", format), ("kind", kind), ("check", check_of(format, kind))];
+    check(&about(4, 0), "has format 4 and this version reads up to 3; update");
+    check(&about(3, 9), "is not a latency table");
+    check(&about(0, 0), "is not a latency table");
+    check(&[("format", 4), ("kind", 0), ("check", check_of(3, 0))], "is damaged (its format or its kind)");
     check(&[("kind", 0)], "is not a latency table");
 
     // An older one is read, and says from then on that newer records may follow.
     std::fs::remove_file(&path).expect("it exists");
-    database(&path, &[("format", 2), ("kind", 0)]);
+    database(&path, &about(2, 0));
     live(&path).put(&key(1), &entry(5.0, 1)).expect("live");
     assert_eq!(live(&path).get(&key(1)).expect("whole"), Some(entry(5.0, 1)));
 }

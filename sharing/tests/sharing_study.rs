@@ -28,7 +28,7 @@ fn content(path: &Path, is_checked: bool) -> Result<Content, redb::Error> {
 }
 
 #[test]
-#[ignore = "a study of some minutes, for docs/adr/0012"]
+#[ignore = "a study of some minutes, for docs/adr/0013"]
 fn what_the_database_alone_would_believe() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("table");

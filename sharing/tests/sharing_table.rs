@@ -1,5 +1,5 @@
 //! Tables in files: kills, several processes, refusals; and what `Cached` does around them.
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, from_fn};
+use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, StopReason, from_fn};
 use sharing::*;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -311,4 +311,49 @@ fn estimates_pass_and_simulated_numbers_stop() {
         from_fn(|s: &ConvSpec| Err(SourceError::Missing { spec: Box::new(s.clone()), place: "the recording".into() }));
     let answer = Cached::new(missing, &mut store, &Machine::default()).latency(&spec(8));
     assert!(matches!(answer, Err(SourceError::Missing { .. })));
+}
+
+#[test]
+fn a_table_of_an_older_format_is_read_and_goes_on_as_the_newest() {
+    for format in [1, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("table");
+        live(&path).put(&key(8), &entry(5.0)).expect("live");
+        // An entry without an algorithm is the same in all formats, so only the header differs.
+        let mut old = std::fs::read(&path).expect("it exists");
+        old[8] = format;
+        let check = crc32fast::hash(&old[..16]).to_le_bytes();
+        old[16..20].copy_from_slice(&check);
+        std::fs::write(&path, &old).expect("a temporary file");
+
+        let reader = FileStore::open_read_only(&path).expect("older formats are read");
+        assert_eq!(reader.get(&key(8)).expect("a table"), Some(entry(5.0)));
+        assert_eq!(std::fs::read(&path).expect("it exists"), old, "reading changes nothing");
+        let mut named = entry(6.0);
+        named.measurement.algorithm = Some("eng28{k2=1}".to_owned());
+        named.measurement.stop = StopReason::Decided;
+        live(&path).put(&key(16), &named).expect("live");
+        let store = live(&path);
+        assert_eq!(store.get(&key(8)).expect("a table"), Some(entry(5.0)));
+        assert_eq!(store.get(&key(16)).expect("a table"), Some(named));
+        assert_eq!(std::fs::read(&path).expect("it exists")[8], 3);
+    }
+}
+
+#[test]
+fn what_was_read_for_a_comparison_only_answers_until_something_better_is_there() {
+    let mut store = MemoryStore::new(TableKind::Live);
+    let mut coarse = entry(5.0);
+    coarse.measurement.stop = StopReason::Decided;
+    let mut precise = entry(6.0);
+    precise.unix_s = coarse.unix_s + 10;
+    store.put(&key(8), &coarse).expect("live");
+    assert_eq!(store.get(&key(8)).expect("a table"), Some(coarse.clone()));
+    store.put(&key(8), &precise).expect("live");
+    assert_eq!(store.get(&key(8)).expect("a table"), Some(precise.clone()));
+    // Whatever order they come in.
+    let mut other = MemoryStore::new(TableKind::Live);
+    other.put(&key(8), &precise).expect("live");
+    other.put(&key(8), &coarse).expect("live");
+    assert_eq!(other.get(&key(8)).expect("a table"), Some(precise));
 }

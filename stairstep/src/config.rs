@@ -20,16 +20,20 @@ pub struct Config {
     pub lattice: Option<usize>,
     /// The relative difference from which on two latencies are two prices, 0.03 (3 %) by default.
     pub tolerance: f64,
-    /// Readings asked for at once, 9 by default.
+    /// Readings of a width at first, 3 by default; where a decision is close, as many again, and again.
     pub readings: usize,
-    /// Readings of one width at most, 45 by default: what may be spent where a decision is close.
+    /// Readings of one width at most, 24 by default: what may be spent where a decision is close.
     pub max_readings: usize,
-    /// Confidence of the intervals by which two latencies are compared, 0.95 by default.
+    /// Confidence by which two latencies are compared, over all looks at one comparison, 0.9 by default.
     pub confidence: f64,
-    /// The narrowest tread, bump or dip, in lattice steps, that must be seen between equal neighbors; 1 by default.
+    /// Lattices that other layers of the same engine and data type have, empty by default; see [`Config::lattices`].
+    pub lattices: Vec<usize>,
+    /// The narrowest tread, bump or dip, in channels, that must be seen between equal neighbors; 4 by default.
     pub narrowest: usize,
     /// Unprobed widths that are checked at random in the end, 0 by default.
     pub audits: usize,
+    /// Edges that are expected from elsewhere, empty by default.
+    pub expected: Vec<usize>,
     /// Seed of the order of probes and of the choice of audits.
     pub seed: u64,
 }
@@ -42,11 +46,13 @@ impl Config {
             min_channels: 1,
             lattice: None,
             tolerance: 0.03,
-            readings: 9,
-            max_readings: 45,
-            confidence: 0.95,
-            narrowest: 1,
+            readings: 3,
+            max_readings: 24,
+            confidence: 0.9,
+            lattices: Vec::new(),
+            narrowest: 4,
             audits: 0,
+            expected: Vec::new(),
             seed: 0,
         }
     }
@@ -57,11 +63,18 @@ impl Config {
         self
     }
 
-    /// Sets a lattice that is known already, from another layer of the same engine and data type.
-    ///
-    /// It is believed: [`Config::audits`] are what could refute it.
+    /// Sets the lattice; it is believed, and [`Config::audits`] are what could refute it.
     pub fn lattice(mut self, step: usize) -> Config {
         self.lattice = Some(step);
+        self
+    }
+
+    /// Sets lattices that were found on other layers of the same engine and data type.
+    ///
+    /// The largest that holds on this layer is taken, by a quarter of the cells that finding one takes; where none does,
+    /// the lattice is searched as if nothing were known.
+    pub fn lattices(mut self, steps: &[usize]) -> Config {
+        self.lattices = steps.to_vec();
         self
     }
 
@@ -71,7 +84,7 @@ impl Config {
         self
     }
 
-    /// Sets how many readings are asked for at once.
+    /// Sets how many readings a width gets at first.
     pub fn readings(mut self, readings: usize) -> Config {
         self.readings = readings;
         self
@@ -83,24 +96,26 @@ impl Config {
         self
     }
 
-    /// Sets the confidence of the intervals by which latencies are compared.
+    /// Sets the confidence by which latencies are compared.
     pub fn confidence(mut self, confidence: f64) -> Config {
         self.confidence = confidence;
         self
     }
 
-    /// Sets the narrowest tread, bump or dip, in lattice steps, that must be seen between equal neighbors.
+    /// Sets the narrowest tread, bump or dip, in channels, that must be seen between equal neighbors.
     ///
-    /// With 1, every lattice point is probed. With 2, a point between two equal neighbors is not.
-    pub fn narrowest(mut self, steps: usize) -> Config {
-        self.narrowest = steps;
+    /// Up to a lattice step, every lattice point is probed. With twice that, a point between two equal neighbors is not.
+    /// Where there is no lattice, nothing says where a tread would end: points are looked at that are twice as far apart,
+    /// and between them where they differ by more than a slope explains. What may be missed so is for audits to tell.
+    pub fn narrowest(mut self, channels: usize) -> Config {
+        self.narrowest = channels;
         self
     }
 
     /// Believes a tread whose left, middle and right are equal, however wide it is, and checks `audits` of the
     /// widths that were never probed at random.
     ///
-    /// The fewest measurements; [`crate::Staircase::missed`] bounds what the belief may have cost.
+    /// The fewest widths; [`crate::Staircase::missed`] bounds what the belief may have cost.
     pub fn trust_flat_treads(self, audits: usize) -> Config {
         self.narrowest(usize::MAX).audits(audits)
     }
@@ -108,6 +123,17 @@ impl Config {
     /// Sets how many unprobed widths are checked at random in the end.
     pub fn audits(mut self, widths: usize) -> Config {
         self.audits = widths;
+        self
+    }
+
+    /// Sets edges that are expected from another device, layer or width, in channels.
+    ///
+    /// [`crate::Strategy::ThreePoint`] looks at each of them first: the edge itself and its neighbors one lattice
+    /// step to both sides, together with the far end of its tread. Between edges that hold nothing else is probed;
+    /// where one does not, the range between its neighbors is searched. What may hide inside of a tread that was
+    /// believed so is for [`Config::audits`] to tell. [`crate::Staircase::hypotheses`] says what became of each.
+    pub fn expect(mut self, edges: &[usize]) -> Config {
+        self.expected = edges.to_vec();
         self
     }
 
@@ -135,8 +161,25 @@ impl Config {
             max_readings: self.max_readings.max(readings),
             confidence: if self.confidence > 0.0 { self.confidence.min(1.0 - 1e-9) } else { 0.0 },
             narrowest: self.narrowest.max(1),
+            lattices: self.sane_lattices(max_channels),
+            expected: self.sane_edges(max_channels),
             ..self.clone()
         }
+    }
+
+    fn sane_lattices(&self, max_channels: usize) -> Vec<usize> {
+        let mut steps: Vec<usize> = self.lattices.iter().map(|&step| step.clamp(1, max_channels)).collect();
+        steps.sort_unstable_by_key(|&step| std::cmp::Reverse(step));
+        steps.dedup();
+        steps
+    }
+
+    fn sane_edges(&self, max_channels: usize) -> Vec<usize> {
+        let range = self.min_channels.max(1)..=max_channels;
+        let mut edges: Vec<usize> = self.expected.iter().copied().filter(|edge| range.contains(edge)).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        edges
     }
 
     /// The multiples of `step` in range, and the largest width, ascending.

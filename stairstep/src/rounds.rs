@@ -3,10 +3,10 @@
 //! A round is planned when the one before is told completely. Within it, probes may be outstanding together and
 //! come back in any order without changing what is asked next.
 
-use crate::ledger::Ledger;
-use crate::{Ask, Config, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
+use crate::ledger::{Comparison, Ledger};
+use crate::{Ask, Config, Hypothesis, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a strategy decides.
 pub(crate) trait Plan {
@@ -18,13 +18,22 @@ pub(crate) trait Plan {
     fn missed(&self) -> Option<MissBound> {
         None
     }
+    /// Whether the staircase is that of the optimal segmentation, rather than of the medians themselves.
+    fn is_segmented(&self) -> bool {
+        false
+    }
+    /// What became of the edges that were expected.
+    fn hypotheses(&self) -> Vec<Hypothesis> {
+        Vec::new()
+    }
 }
 
 /// What is known, and what shall be measured next.
 pub(crate) struct Wants<'a> {
     pub(crate) config: &'a Config,
     pub(crate) ledger: &'a Ledger,
-    widths: BTreeSet<usize>,
+    /// Widths and how many readings of each.
+    widths: BTreeMap<usize, usize>,
     undecided: usize,
 }
 
@@ -36,33 +45,123 @@ impl Wants<'_> {
 
     /// Whether a width's latency is known (or can never be); otherwise it is wanted now.
     pub(crate) fn has(&mut self, channels: usize) -> bool {
-        let known = self.ledger.estimate(channels).is_some() || self.ledger.is_hopeless(channels);
+        let known = self.is_known(channels);
         if !known {
-            self.widths.insert(channels);
+            self.want(channels, self.config.readings);
         }
         known
     }
 
+    /// Whether a width's latency is known well enough to be looked at beside others, without being compared.
+    pub(crate) fn has_enough(&mut self, channels: usize) -> bool {
+        if !self.has(channels) {
+            return false;
+        }
+        let (needed, taken) = (self.ledger.needed(channels), self.ledger.taken(channels));
+        let more = self.ledger.left(channels, needed.saturating_sub(taken));
+        if more > 0 {
+            self.want(channels, more);
+        }
+        more == 0
+    }
+
+    /// Whether a width's latency is known, or can never be.
+    pub(crate) fn is_known(&self, channels: usize) -> bool {
+        self.ledger.has(channels) || self.ledger.is_hopeless(channels)
+    }
+
+    /// Whether two widths differ as they stand, without asking for more.
+    pub(crate) fn differ_by_medians(&self, a: usize, b: usize) -> bool {
+        self.ledger.compare(a, b).order != Ordering::Equal
+    }
+
+    /// Whether `a` is cheaper than `b` as it stands, and decided to be so.
+    pub(crate) fn is_cheaper(&self, a: usize, b: usize) -> bool {
+        let comparison = self.ledger.compare(a, b);
+        comparison.order == Ordering::Less && comparison.decided
+    }
+
+    /// ln(a / b) as it stands, and its standard error.
+    pub(crate) fn difference(&self, a: usize, b: usize) -> (f64, f64) {
+        let comparison = self.ledger.compare(a, b);
+        (comparison.difference, comparison.error)
+    }
+
+    fn want(&mut self, channels: usize, readings: usize) {
+        let wanted = self.widths.entry(channels).or_default();
+        *wanted = readings.max(*wanted);
+    }
+
     /// How two widths compare, or nothing while measurements are wanted for it.
     pub(crate) fn compare(&mut self, a: usize, b: usize) -> Option<Ordering> {
+        let comparison = self.comparison(a, b, 1)?;
+        self.undecided += usize::from(!comparison.decided);
+        Some(comparison.order)
+    }
+
+    /// The same, seen in at least two rounds: three readings that were preempted are no riser.
+    pub(crate) fn confirm(&mut self, a: usize, b: usize) -> Option<Ordering> {
+        Some(self.comparison(a, b, 2)?.order)
+    }
+
+    /// Whether `a` is cheaper than `b` by more than the tolerance; nothing while measurements are wanted for it.
+    /// Readings are spent only where it looks so, and not many: a lattice stands and falls with many such questions.
+    pub(crate) fn is_surely_cheaper(&mut self, a: usize, b: usize) -> Option<bool> {
+        let (has_a, has_b) = (self.has(a), self.has(b));
+        if !(has_a && has_b) {
+            return None;
+        }
+        let comparison = self.ledger.compare(a, b);
+        if comparison.difference > -(self.config.tolerance / 2.0).ln_1p() {
+            return Some(false);
+        }
+        let is_cheaper = comparison.decided && comparison.order == Ordering::Less;
+        let is_seen_twice = comparison.decided && comparison.looks >= 2;
+        // What so many readings do not tell is no reason to give a lattice up: its edges try it once more.
+        (is_seen_twice || self.read_together(a, b, FEW)).then_some(is_cheaper)
+    }
+
+    /// Whether two widths have so many common readings, or cannot get them; otherwise they are wanted.
+    pub(crate) fn read_together(&mut self, a: usize, b: usize, readings: usize) -> bool {
+        let common = self.ledger.compare(a, b).common;
+        let open: Vec<usize> = [a, b].into_iter().filter(|&c| !self.ledger.is_finished(c)).collect();
+        let wanted = common.max(self.config.readings);
+        let left = open.iter().map(|&c| self.ledger.left(c, wanted)).min().unwrap_or(0);
+        if common >= readings || left == 0 {
+            return true;
+        }
+        open.into_iter().for_each(|c| self.want(c, left));
+        false
+    }
+
+    /// A comparison, once it is decided or nothing more can be read for it.
+    fn comparison(&mut self, a: usize, b: usize, looks: u32) -> Option<Comparison> {
         // Both are asked for before the answer is given up.
         let (has_a, has_b) = (self.has(a), self.has(b));
         if !(has_a && has_b) {
             return None;
         }
         let comparison = self.ledger.compare(a, b);
-        if comparison.decided {
-            return Some(comparison.order);
+        let open: Vec<usize> = [a, b].into_iter().filter(|&c| !self.ledger.is_finished(c)).collect();
+        if comparison.decided && (comparison.looks >= looks || open.len() < 2) {
+            return Some(comparison);
         }
-        let open: Vec<usize> = [a, b].into_iter().filter(|&c| self.ledger.left(c, 1) > 0).collect();
-        if open.is_empty() {
-            self.undecided += 1;
-            return Some(comparison.order);
+        // As many again as they have in common, in the same round: what is compared is read together.
+        let more = comparison.common.max(self.config.readings);
+        let readings = open.iter().map(|&c| self.ledger.left(c, more)).min().unwrap_or(0);
+        // Two widths that look equal are worth half the readings: a riser that is worth finding does not look so for long.
+        let is_enough = comparison.order == Ordering::Equal && comparison.common >= self.config.max_readings / 2;
+        // What all readings that are left would hardly decide is not worth any of them.
+        if readings == 0 || is_enough || comparison.is_futile(self.config.max_readings) {
+            return Some(comparison);
         }
-        self.widths.extend(open);
+        open.into_iter().for_each(|c| self.want(c, readings));
         None
     }
 }
+
+/// Common readings after which a lattice's question is answered as it stands.
+const FEW: usize = 6;
 
 /// A strategy as a search.
 #[derive(Clone, Debug)]
@@ -70,7 +169,8 @@ pub(crate) struct Rounds<P> {
     config: Config,
     ledger: Ledger,
     plan: P,
-    queue: Vec<usize>,
+    /// Widths and how many readings of each.
+    queue: Vec<(usize, usize)>,
     outstanding: BTreeSet<usize>,
     rng: stats::Rng,
     done: Option<StopReason>,
@@ -95,10 +195,11 @@ impl<P: Plan> Rounds<P> {
     }
 
     fn start_round(&mut self) {
-        let mut wants = Wants { config: &self.config, ledger: &self.ledger, widths: BTreeSet::new(), undecided: 0 };
+        let mut wants = Wants { config: &self.config, ledger: &self.ledger, widths: BTreeMap::new(), undecided: 0 };
         self.plan.plan(&mut wants);
         let Wants { widths, undecided, .. } = wants;
-        self.queue.extend(widths.into_iter().filter(|&c| self.ledger.left(c, 1) > 0));
+        self.queue.extend(widths.into_iter().filter(|&(c, _)| self.ledger.left(c, 1) > 0));
+        self.ledger.next_round();
         // Slow drift of the machine must not look like a slope.
         self.rng.shuffle(&mut self.queue);
         if self.queue.is_empty() {
@@ -117,8 +218,8 @@ impl<P: Plan> Search for Rounds<P> {
         if let Some(why) = self.done {
             return Ask::Done(why);
         }
-        let Some(channels) = self.queue.pop() else { return Ask::Waiting };
-        let readings = self.ledger.left(channels, self.config.readings);
+        let Some((channels, wanted)) = self.queue.pop() else { return Ask::Waiting };
+        let readings = self.ledger.left(channels, wanted);
         self.ledger.asked(channels, readings);
         self.outstanding.insert(channels);
         Ask::Probe(Probe { channels, readings })
@@ -132,10 +233,13 @@ impl<P: Plan> Search for Rounds<P> {
         self.ledger.tell(sample);
         self.outstanding.remove(&channels);
         // Told before it was asked: whether that is enough shows when the next round is planned.
-        self.queue.retain(|&queued| queued != channels);
+        self.queue.retain(|&(queued, _)| queued != channels);
     }
 
     fn stairs(&self) -> Staircase {
-        assemble::staircase(&self.ledger, &self.config, self.plan.lattice(), self.plan.missed())
+        let levels = self.plan.is_segmented().then(|| assemble::levels(&self.ledger, self.config.tolerance));
+        let (lattice, missed) = (self.plan.lattice(), self.plan.missed());
+        let stairs = assemble::staircase(&self.ledger, &self.config, lattice, missed, levels.as_ref());
+        Staircase { hypotheses: self.plan.hypotheses(), ..stairs }
     }
 }

@@ -1,6 +1,6 @@
 //! The seam: ask/tell.
 
-use crate::strategy::{exhaustive, grid, three_point};
+use crate::strategy::{bisection, exhaustive, grid, segmentation, three_point};
 use crate::{Config, Probe, Sample, Staircase};
 
 /// What a search says when it is asked.
@@ -100,6 +100,12 @@ pub enum Strategy {
     Exhaustive,
     /// Every multiple of a step, and the largest width, once, with equally many readings: the rival.
     Grid(usize),
+    /// The multiples of a step, by halving every interval whose ends differ, with equally many readings: what most
+    /// people would write. It misses whatever stands between equal ends.
+    Bisection(usize),
+    /// Every width once, with equally many readings, and of them the treads that explain the sweep best
+    /// ([`crate::tread_ends`]): the reference where readings are noisy.
+    Segmentation,
     /// Three-point discrimination on the lattice, with further readings where a decision is close.
     ///
     /// 1. Without a known lattice, it is found first ([`crate::LatticeSearch`]).
@@ -121,6 +127,8 @@ impl Strategy {
         match self {
             Strategy::Exhaustive => Box::new(exhaustive::search(config)),
             Strategy::Grid(step) => Box::new(grid::search(config, step)),
+            Strategy::Bisection(step) => Box::new(bisection::search(config, step)),
+            Strategy::Segmentation => Box::new(segmentation::search(config)),
             Strategy::ThreePoint => Box::new(three_point::search(config)),
         }
     }

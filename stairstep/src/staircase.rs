@@ -14,6 +14,7 @@ pub struct Staircase {
     pub(crate) lattice: usize,
     pub(crate) missed: MissBound,
     pub(crate) tolerance: f64,
+    pub(crate) hypotheses: Vec<Hypothesis>,
 }
 
 /// The most channels for a price: no larger width costs as little, within the tolerance.
@@ -28,9 +29,35 @@ pub struct Edge {
     pub interval_ns: [f64; 2],
     /// What the next edge costs more, in nanoseconds; nothing at the largest width.
     pub jump_ns: Option<f64>,
+    /// The probability that the jump is more than half the tolerance, by its readings; nothing at the largest width.
+    pub confidence: Option<f64>,
+    /// Its neighbor one lattice step below, where that was probed.
+    pub below: Option<Point>,
+    /// Its neighbor one lattice step above, where that was probed.
+    pub above: Option<Point>,
     /// How it looks with its neighbors one lattice step to both sides, where both were probed: a clean edge is
     /// [`Shape::RiserRight`], a single fast width is a [`Shape::Dip`].
     pub shape: Option<Shape>,
+}
+
+/// A neighbor of an edge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Point {
+    /// The width, in channels.
+    pub channels: usize,
+    /// Median in nanoseconds.
+    pub latency_ns: f64,
+}
+
+/// An edge that was expected from elsewhere, and what this device says; see [`crate::Config::expect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hypothesis {
+    /// The edge that was expected, in channels.
+    pub channels: usize,
+    /// Whether its three points confirm it: a jump above it, and no jump on the tread that it ends.
+    pub held: bool,
 }
 
 /// A run of widths with one latency.
@@ -113,6 +140,11 @@ impl Staircase {
     /// What may have been missed.
     pub fn missed(&self) -> &MissBound {
         &self.missed
+    }
+
+    /// What became of the edges that were expected, ascending; empty where none was.
+    pub fn hypotheses(&self) -> &[Hypothesis] {
+        &self.hypotheses
     }
 
     /// The smallest edge that is not below `channels`: the most channels for at most its price.

@@ -39,8 +39,8 @@ fn probes_are_counted() {
     check(Strategy::Exhaustive, config.clone(), 512);
     check(Strategy::Grid(8), config.clone(), 64);
     check(Strategy::ThreePoint, config.clone().lattice(8), 64);
-    check(Strategy::ThreePoint, config.clone().lattice(8).narrowest(2), 48);
-    check(Strategy::ThreePoint, config.clone().lattice(8).trust_flat_treads(0), 38);
+    check(Strategy::ThreePoint, config.clone().lattice(8).narrowest(16), 40);
+    check(Strategy::ThreePoint, config.clone().lattice(8).trust_flat_treads(0), 30);
     // The lattice of 64 is found from 3 widths beside each of its 8 points, and nothing else is left to do.
     check(Strategy::ThreePoint, config, 8 * 4);
 }
@@ -53,10 +53,10 @@ fn wide_treads_are_cheap_to_trust() {
     let (trusting, few) = run(Strategy::ThreePoint, &config.trust_flat_treads(30), ns);
     assert_eq!((edges(&plain), all.len()), (vec![512, 1024, 1536, 2048], 256));
     assert_eq!(edges(&trusting), edges(&plain));
-    assert_eq!(few.len(), 27 + 30);
+    assert_eq!(few.len(), 23 + 30);
     assert_eq!((trusting.missed().audits, trusting.missed().exceptions), (30, 0));
-    // Hypergeometric: of 2021 unseen widths, 30 clean audits leave 190 possible.
-    assert_eq!((trusting.missed().unseen, trusting.missed().at_most), (2021, 190));
+    // Hypergeometric: of 2025 unseen widths, 30 clean audits leave 191 possible.
+    assert_eq!((trusting.missed().unseen, trusting.missed().at_most), (2025, 191));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn fewer_channels_that_are_slower_are_dominated() {
     assert!(stairs.dominated().contains(&(97, 127)));
     assert!(taken.len() < 384 / 6, "{} widths", taken.len());
     let off_lattice = stairs.latency_at(100);
-    assert!(matches!(off_lattice, Some(Known::Between { below: Some((97, _)), above: (112, _) })), "{off_lattice:?}");
+    assert!(matches!(off_lattice, Some(Known::Between { below: Some((97, _)), above: (127, _) })), "{off_lattice:?}");
     assert_eq!(stairs.latency_at(385), None);
 }
 
@@ -97,9 +97,9 @@ fn input_channels_with_cliffs_off_multiples_of_four_have_a_lattice_of_four() {
     let ns = |c: usize| (40.0 + 1.6 * c as f64) * if c.is_multiple_of(4) { 1.0 } else { 1.3 };
     assert_eq!(find_lattice(&Config::new(256).exact(), ns), 4);
     let stairs = find_steps(&Config::new(256).exact(), ns);
-    assert!(stairs.edges().iter().all(|edge| edge.channels.is_multiple_of(4)));
+    assert!(stairs.edges().iter().all(|edge| edge.channels.is_multiple_of(4)), "{:?}", edges(&stairs));
     let prices: Vec<f64> = stairs.edges().iter().map(|edge| edge.latency_ns).collect();
-    assert!(prices.windows(2).all(|p| p[1] > 1.03 * p[0] && p[1] < 1.3 * p[0]), "a slope is cut at the tolerance");
+    assert!(prices.windows(2).all(|p| p[1] > 1.015 * p[0] && p[1] < 1.3 * p[0]), "a slope is cut at the tolerance");
 }
 
 #[test]
@@ -118,15 +118,15 @@ fn a_wrong_lattice_is_caught_by_audits() {
 #[test]
 fn readings_are_spent_where_the_decision_is_close() {
     let mut rng = stats::Rng::new(5);
-    // A riser of 50 % after 32, one of 3.5 % after 96, none elsewhere; 0.5 % noise.
+    // A riser of 50 % after 32, one of 3.5 % after 96, none elsewhere; 1.2 % noise.
     let mut ns = |c: usize| {
         let price = if c <= 32 { 1.0 } else { 1.5 } * if c <= 96 { 1.0 } else { 1.035 };
-        1000.0 * price * (1.0 + 0.005 * rng.normal())
+        1000.0 * price * (1.0 + 0.012 * rng.normal())
     };
     let (stairs, taken) = run(Strategy::ThreePoint, &Config::new(128).lattice(8), &mut ns);
     assert_eq!(edges(&stairs), [32, 96, 128]);
-    assert_eq!(taken[&8], 9, "far from every decision");
-    assert!(taken[&96] >= 18, "beside a riser of 3.5 %: {} readings", taken[&96]);
+    assert_eq!(taken[&8], 3, "far from every decision");
+    assert!(taken[&96] >= 6, "beside a riser of 3.5 %: {} readings", taken[&96]);
     let probed = stairs.probed().iter().find(|p| p.channels == 96).expect("it is an edge");
     assert_eq!(probed.readings, taken[&96]);
 }
@@ -188,5 +188,99 @@ fn noise_hides_few_edges_and_invents_fewer() {
     }
     assert!(hit * 1000 >= truth * 990, "recall: {hit} of {truth}");
     assert!(hit * 1000 >= found * 990, "precision: {hit} of {found}");
-    assert!(readings < 100 * 32 * 18, "{readings} readings");
+    assert!(readings < 100 * 32 * 10, "{readings} readings");
+}
+
+#[test]
+fn expected_edges_that_hold_need_nothing_between_them() {
+    let ns = |c: usize| 100.0 * c.div_ceil(64) as f64;
+    let config = Config::new(512).lattice(8).expect(&[64, 128, 192, 256, 320, 384, 448]);
+    let (stairs, taken) = run(Strategy::ThreePoint, &config.exact(), ns);
+    assert_eq!(edges(&stairs), (1..=8).map(|k| 64 * k).collect::<Vec<_>>());
+    assert!(stairs.hypotheses().iter().all(|h| h.held) && stairs.hypotheses().len() == 7);
+    // Each of the eight treads by its first and its last two lattice points.
+    assert_eq!(taken.len(), 8 * 3);
+}
+
+#[test]
+fn an_expected_edge_that_fails_is_searched_for_between_its_neighbors() {
+    // Another device had its second edge at 128; here it is at 160.
+    let ns = |c: usize| 100.0 + 50.0 * (c > 64) as u8 as f64 + 50.0 * (c > 160) as u8 as f64;
+    let (stairs, taken) = run(Strategy::ThreePoint, &Config::new(512).lattice(8).expect(&[64, 128, 256]).exact(), ns);
+    assert_eq!(edges(&stairs), [64, 160, 512]);
+    let held: Vec<(usize, bool)> = stairs.hypotheses().iter().map(|h| (h.channels, h.held)).collect();
+    assert_eq!(held, [(64, true), (128, false), (256, false)]);
+    let (below, above): (Vec<_>, Vec<_>) = taken.keys().filter(|c| !(128..=256).contains(*c)).partition(|c| **c < 128);
+    assert_eq!((below, above), (vec![&8, &56, &64, &72, &120], vec![&264, &504, &512]), "flat treads were believed");
+}
+
+#[test]
+fn a_lattice_of_other_layers_is_confirmed_or_dropped() {
+    let config = Config::new(256).lattices(&[64, 16, 6]).exact();
+    let of = |step: usize| move |c: usize| 100.0 * c.div_ceil(step) as f64;
+    let (stairs, few) = run(Strategy::ThreePoint, &config, of(16));
+    assert_eq!(stairs.lattice(), 16);
+    let (alone, many) = run(Strategy::ThreePoint, &Config::new(256).exact(), of(16));
+    assert_eq!(alone.lattice(), 16);
+    assert!(few.len() < many.len(), "{} of {} widths", few.len(), many.len());
+    // None of them holds here.
+    assert_eq!(run(Strategy::ThreePoint, &config, of(8)).0.lattice(), 8);
+}
+
+#[test]
+fn a_cliff_off_the_multiples_is_found_on_a_slope() {
+    // As input channels have it on one engine: latency grows with every channel, and jumps just below multiples of 64.
+    let ns = |c: usize| 200.0 + c as f64 + 40.0 * ((c + 33) / 64) as f64;
+    let (stairs, taken) = run(Strategy::ThreePoint, &Config::new(512).min_channels(128).exact(), ns);
+    assert_eq!(stairs.lattice(), 1);
+    for edge in [158, 222, 286, 350, 414, 478] {
+        assert!(edges(&stairs).contains(&edge), "{edge} is missing from {:?}", edges(&stairs));
+    }
+    assert!(taken.len() < 385 * 55 / 100, "{} widths", taken.len());
+}
+
+#[test]
+fn an_edge_carries_its_three_points_and_its_confidence() {
+    let mut rng = stats::Rng::new(1);
+    let ns = |c: usize| 100.0 * c.div_ceil(32) as f64 * (1.0 + 0.01 * rng.normal());
+    let (stairs, _) = run(Strategy::ThreePoint, &Config::new(128).lattice(16), ns);
+    let edge = &stairs.edges()[1];
+    assert_eq!(
+        (edge.channels, edge.below.map(|p| p.channels), edge.above.map(|p| p.channels)),
+        (64, Some(48), Some(80))
+    );
+    assert_eq!(edge.shape, Some(Shape::RiserRight));
+    assert!(edge.confidence.is_some_and(|confidence| confidence > 0.999), "{edge:?}");
+    assert_eq!(stairs.edges().last().and_then(|edge| edge.confidence), None);
+}
+
+#[test]
+fn the_rivals_do_what_they_are_known_for() {
+    // A bump inside of a tread: bisection does not see it, the segmentation does.
+    let ns = |c: usize| if (100..108).contains(&c) { 150.0 } else { 100.0 * c.div_ceil(128) as f64 };
+    let (stairs, taken) = run(Strategy::Bisection(1), &Config::new(256).exact(), ns);
+    assert_eq!(edges(&stairs), [128, 256]);
+    assert!(taken.len() < 20 && stairs.treads().len() == 2, "{:?}", stairs.treads());
+    let mut rng = stats::Rng::new(2);
+    let noisy = |c: usize| ns(c) * (1.0 + 0.01 * rng.normal());
+    let (stairs, taken) = run(Strategy::Segmentation, &Config::new(256).readings(9), noisy);
+    assert_eq!((edges(&stairs), taken.len()), (vec![128, 256], 256));
+    let sweep: Vec<f64> = (1..=256).map(ns).collect();
+    assert_eq!(tread_ends(&sweep, 0.03), [98, 106, 127, 255]);
+}
+
+#[test]
+fn a_table_that_holds_nothing_ends_every_search() {
+    for strategy in [Strategy::ThreePoint, Strategy::Grid(8), Strategy::Bisection(1), Strategy::Segmentation] {
+        for config in
+            [Config::new(512), Config::new(9), Config::new(300).lattices(&[16, 1]), Config::new(64).expect(&[16])]
+        {
+            let mut search = strategy.into_search(&config.audits(3));
+            while let Ask::Probe(probe) = search.ask() {
+                let nothing = Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 };
+                search.tell(Sample { channels: probe.channels, readings: nothing });
+            }
+            assert!(search.stairs().edges().is_empty() && search.stairs().probed().is_empty());
+        }
+    }
 }

@@ -22,6 +22,7 @@
 
 mod bootstrap;
 mod decide;
+mod normal;
 mod order;
 mod ratio;
 mod rng;
@@ -29,6 +30,7 @@ mod sorted;
 
 pub use bootstrap::bootstrap_interval;
 pub use decide::{Decision, Sequential, Tolerance, decide, decide_intervals};
+pub use normal::{normal_cdf, normal_quantile};
 pub use order::{attained_confidence, median, median_interval, median_ranks, min_samples, quantile};
 pub use ratio::{Ratio, ratio_interval};
 pub use rng::Rng;

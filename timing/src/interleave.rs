@@ -20,8 +20,19 @@ pub fn interleave<R: StopRule + Clone>(
     rule: &R,
     policy: &Policy,
 ) -> Vec<Result<Samples, TimingError>> {
+    let rules = prepared.iter().map(|_| rule.clone()).collect();
+    interleave_each(prepared, rules, policy)
+}
+
+/// As [`interleave`], each by a rule of its own.
+pub(crate) fn interleave_each<R: StopRule>(
+    prepared: &mut [Box<dyn Prepared + Send + '_>],
+    rules: Vec<R>,
+    policy: &Policy,
+) -> Vec<Result<Samples, TimingError>> {
     let mut rng = Rng::new(policy.seed);
-    let mut turns: Vec<Turn<'_, R>> = prepared.iter_mut().map(|p| Turn::new(&mut **p, rule.clone(), policy)).collect();
+    let turns = prepared.iter_mut().zip(rules);
+    let mut turns: Vec<Turn<'_, R>> = turns.map(|(p, rule)| Turn::new(&mut **p, rule, policy)).collect();
     let mut order: Vec<usize> = (0..turns.len()).collect();
     while !order.is_empty() {
         rng.shuffle(&mut order);

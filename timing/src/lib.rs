@@ -40,6 +40,7 @@ mod chain;
 mod compare;
 mod error;
 mod interleave;
+mod kept;
 mod model;
 mod policy;
 mod sample;

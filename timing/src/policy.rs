@@ -59,8 +59,12 @@ impl Policy {
     }
 
     /// Each run finds its input in the caches, and its weights not, as inside of a network.
+    ///
+    /// One run after each change is thrown away here too: what others did meanwhile decides how far away the weights
+    /// are, and a first reading that finds them in memory among others that find them in the last cache is no noise
+    /// that a median would settle.
     pub fn network() -> Policy {
-        Policy::new(CacheState::Network, 0)
+        Policy::new(CacheState::Network, 1)
     }
 
     /// Sets [`Policy::warm_up`].

@@ -3,10 +3,11 @@
 use crate::anchors::{Anchors, DriftReport};
 use crate::backend::{Backend, Prepared};
 use crate::error::{TimingError, Unavailable};
-use crate::interleave::interleave;
+use crate::interleave::{interleave, interleave_each};
+use crate::kept::Kept;
 use crate::policy::Policy;
 use crate::sample::Samples;
-use crate::stop::{Relative, StopRule};
+use crate::stop::{Count, Relative, StopRule};
 use netspec::{ConvSpec, LatencySource, Machine, Measurement, SourceError};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,9 @@ const AHEAD: usize = 4;
 
 type Hook = Box<dyn FnMut(&ConvSpec, &Result<Measurement, SourceError>) + Send>;
 type SamplesHook = Box<dyn FnMut(&ConvSpec, &Samples) + Send>;
+/// What takes turns, and how its samples are taken.
+type Turns<'a> = [Box<dyn Prepared + Send + 'a>];
+type Take<'t> = &'t mut dyn FnMut(&mut Turns<'_>, &Policy) -> Vec<Result<Samples, TimingError>>;
 type Ready = Vec<Result<Box<dyn Prepared + Send>, TimingError>>;
 
 /// Measures on an engine what it is asked for, many specs in turns.
@@ -64,6 +68,7 @@ pub struct BackendSource<B, R = Relative> {
     hook: Option<Hook>,
     samples_hook: Option<SamplesHook>,
     report: DriftReport,
+    kept: Kept,
 }
 
 impl<B: Backend> BackendSource<B> {
@@ -81,6 +86,7 @@ impl<B: Backend> BackendSource<B> {
             hook: None,
             samples_hook: None,
             report: DriftReport::default(),
+            kept: Kept::default(),
         })
     }
 }
@@ -88,9 +94,20 @@ impl<B: Backend> BackendSource<B> {
 impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
     /// Sets the rule; each spec gets its own copy.
     pub fn rule<S: StopRule + Clone>(self, rule: S) -> BackendSource<B, S> {
-        let BackendSource { backend, machine, policy, chunk, anchors, repetitions, hook, samples_hook, report, .. } =
-            self;
-        BackendSource { backend, machine, rule, policy, chunk, anchors, repetitions, hook, samples_hook, report }
+        let BackendSource {
+            backend,
+            machine,
+            policy,
+            chunk,
+            anchors,
+            repetitions,
+            hook,
+            samples_hook,
+            report,
+            kept,
+            ..
+        } = self;
+        BackendSource { backend, machine, rule, policy, chunk, anchors, repetitions, hook, samples_hook, report, kept }
     }
 
     /// Sets how samples are taken, the flag that stops everything included.
@@ -128,6 +145,37 @@ impl<B: Backend, R: StopRule + Clone> BackendSource<B, R> {
         BackendSource { samples_hook: Some(Box::new(hook)), ..self }
     }
 
+    /// Takes so many further samples of each spec, all in turns, by no rule but these counts.
+    ///
+    /// What was prepared stays ready for later calls, because a search asks again for what is close, until
+    /// [`BackendSource::forget`]: whoever asks for many or large specs bounds what is held at once by calling that.
+    /// As in [`LatencySource::latencies`], samples during which an anchor moved are taken again.
+    /// Each spec should be wanted once, at least one sample; no hook is called.
+    pub fn further_samples(&mut self, wanted: &[(ConvSpec, u32)]) -> Vec<Result<Samples, TimingError>> {
+        let mut ready: Ready =
+            wanted.iter().map(|(spec, _)| self.kept.take(&self.backend, spec, &self.policy)).collect();
+        // What could not be prepared takes no turn.
+        let turns = wanted.iter().zip(&ready).filter(|(_, ready)| ready.is_ok());
+        let rules: Vec<Count> = turns.map(|(&(_, samples), _)| Count::new(samples)).collect();
+        // What is kept was warmed up when it was prepared.
+        let mut policy = self.policy.clone().warm_up(self.policy.rewarm);
+        let BackendSource { backend, rule, anchors, repetitions, report, .. } = self;
+        let mut bench = Bench { backend, rule, policy: &mut policy, anchors, report, repetitions: *repetitions };
+        let samples = bench.anchored(&mut ready, &mut |turns, policy| interleave_each(turns, rules.clone(), policy));
+        self.policy.seed = policy.seed;
+        for ((spec, _), prepared) in wanted.iter().zip(ready) {
+            if let Ok(prepared) = prepared {
+                self.kept.keep(spec, prepared);
+            }
+        }
+        samples
+    }
+
+    /// Drops what [`BackendSource::further_samples`] keeps ready.
+    pub fn forget(&mut self) {
+        self.kept.clear();
+    }
+
     /// What the latencies are true for.
     pub fn machine(&self) -> &Machine {
         &self.machine
@@ -157,26 +205,28 @@ struct Bench<'a, B, R> {
 impl<B: Backend, R: StopRule + Clone> Bench<'_, B, R> {
     /// Measures what is ready while the next chunk is made ready, on other threads where the engine allows it.
     fn step(&mut self, ready: &mut Ready, next: &[ConvSpec]) -> (Vec<Result<Samples, TimingError>>, Option<Ready>) {
+        let rule = self.rule;
+        let mut by_rule = |turns: &mut Turns<'_>, policy: &Policy| interleave(turns, rule, policy);
         let Some(ahead) = self.backend.look_ahead().filter(|_| !next.is_empty()) else {
-            return (self.anchored(ready), None);
+            return (self.anchored(ready, &mut by_rule), None);
         };
         let policy = self.policy.clone();
         std::thread::scope(|scope| {
             let preparing = scope.spawn(|| prepare_ahead(ahead, next, &policy));
-            let measured = self.anchored(ready);
+            let measured = self.anchored(ready, &mut by_rule);
             let panicked = || next.iter().map(|_| Err(TimingError::run("preparing ahead", "it panicked"))).collect();
             (measured, Some(preparing.join().unwrap_or_else(|_| panicked())))
         })
     }
 
     /// Measures a chunk between two looks at the anchors, again if need be; what could not be prepared stays so.
-    fn anchored(&mut self, ready: &mut Ready) -> Vec<Result<Samples, TimingError>> {
+    fn anchored(&mut self, ready: &mut Ready, take: Take<'_>) -> Vec<Result<Samples, TimingError>> {
         if !self.policy.is_cancelled() {
             self.report.chunks += 1;
         }
         self.anchors.begin(self.backend, self.policy, self.report);
         for repetition in 0.. {
-            let measured = self.measure(ready);
+            let measured = self.measure(ready, take);
             if self.anchors.are_steady(self.backend, self.policy, self.report) {
                 return measured;
             }
@@ -192,7 +242,7 @@ impl<B: Backend, R: StopRule + Clone> Bench<'_, B, R> {
         Vec::new()
     }
 
-    fn measure(&mut self, ready: &mut Ready) -> Vec<Result<Samples, TimingError>> {
+    fn measure(&mut self, ready: &mut Ready, take: Take<'_>) -> Vec<Result<Samples, TimingError>> {
         let mut turns: Vec<Box<dyn Prepared + Send + '_>> = Vec::with_capacity(ready.len());
         let mut failures = Vec::with_capacity(ready.len());
         for prepared in ready.iter_mut() {
@@ -204,7 +254,7 @@ impl<B: Backend, R: StopRule + Clone> Bench<'_, B, R> {
                 Err(error) => Some(error.clone()),
             });
         }
-        let mut samples = interleave(&mut turns, self.rule, self.policy).into_iter();
+        let mut samples = take(&mut turns, self.policy).into_iter();
         // The next chunk's order should not repeat this one's.
         self.policy.seed = self.policy.seed.wrapping_add(1);
         let answer = |failure: Option<TimingError>| match failure {

@@ -261,3 +261,38 @@ fn a_chain_sums_its_layers_and_prepares_equal_ones_once() {
     assert_eq!(*engine.0.runs.lock().unwrap(), [8, 16, 8]);
     assert!(matches!(engine.chain(&specs(&[8, 13])).err(), Some(TimingError::Unsupported { .. })));
 }
+
+#[test]
+fn further_samples_are_counted_and_what_was_prepared_stays_ready() {
+    /// Counts what it prepares.
+    struct Counting(Paced, Arc<Mutex<Vec<usize>>>);
+    impl Backend for Counting {
+        fn check(&self) -> Result<Machine, Unavailable> {
+            self.0.check()
+        }
+        fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
+            self.1.lock().unwrap().push(spec.c_out);
+            self.0.prepare(spec)
+        }
+    }
+    let (engine, prepared) = (Paced::new(|| 1.0), Arc::default());
+    let policy = Policy::warm().warm_up(3).rewarm(1).burst(2);
+    let mut source = BackendSource::new(Counting(engine.clone(), Arc::clone(&prepared))).unwrap().policy(policy);
+    let wanted = |counts: &[(usize, u32)]| -> Vec<(ConvSpec, u32)> {
+        counts.iter().map(|&(c_out, n)| (specs(&[c_out]).remove(0), n)).collect()
+    };
+    let first = source.further_samples(&wanted(&[(8, 3), (13, 3), (16, 2)]));
+    let taken = |samples: &[Result<timing::Samples, TimingError>]| -> Vec<Option<Vec<f64>>> {
+        samples.iter().map(|s| s.as_ref().ok().map(|s| s.ns.clone())).collect()
+    };
+    assert_eq!(taken(&first), [Some(vec![8.0; 3]), None, Some(vec![16.0; 2])]);
+    assert!(matches!(&first[1], Err(TimingError::Unsupported { .. })));
+    // Three runs to warm each up, then bursts of two with one thrown away before each: 3 + 1 + 2 + 1 + 1, and 3 + 1 + 2.
+    let runs = |c_out: usize| engine.runs.lock().unwrap().iter().filter(|&&run| run == c_out).count();
+    assert_eq!((runs(8), runs(16)), (8, 6));
+    assert_eq!(taken(&source.further_samples(&wanted(&[(16, 4)]))), [Some(vec![16.0; 4])]);
+    assert_eq!(*prepared.lock().unwrap(), [8, 13, 16], "prepared once each");
+    source.forget();
+    source.further_samples(&wanted(&[(8, 1)]));
+    assert_eq!(*prepared.lock().unwrap(), [8, 13, 16, 8], "forgotten");
+}

@@ -54,7 +54,7 @@ fn prune_goes_all_the_way_and_verify_confirms_it() {
     let steps = locp(&place, &format!("steps {MODEL} --layer /block3/conv1/conv/Conv {flags}"), &[]).unwrap().json();
     let edges: Vec<u64> =
         steps["layers"][0]["edges"].as_array().unwrap().iter().map(|edge| edge["channels"].as_u64().unwrap()).collect();
-    assert_eq!(edges, [32, 64, 96, 128]);
+    assert_eq!(edges, [32, 64, 96, 128], "{:#}", steps["layers"][0]);
     assert_eq!(steps["measured"], 0, "the table has them all");
     let algorithm = steps["layers"][0]["points"][0]["algorithm"].as_str().unwrap();
     assert!(algorithm.starts_with("eng"), "{algorithm}");

@@ -3,8 +3,10 @@
 
 mod bad_input;
 mod contract;
+mod explain;
 mod fake_gpu;
 mod gpu;
 mod place;
 mod plans;
 mod snapshots;
+mod tables;

@@ -1,7 +1,7 @@
 //! How a database comes to its place, and what else may stand there.
 
 use super::failure::{failed, guarded};
-use super::{ABOUT, ENTRIES, MAGIC, builder};
+use super::{ABOUT, ENTRIES, MAGIC, builder, check_of};
 use crate::file::io_error;
 use crate::{StoreError, TableKind, wire};
 use redb::WriteTransaction;
@@ -12,8 +12,10 @@ use std::path::Path;
 /// Writes the format and the kind; says that there is something to keep.
 pub(super) fn about(transaction: &WriteTransaction, kind: TableKind) -> Result<Result<bool, StoreError>, redb::Error> {
     let mut table = transaction.open_table(ABOUT)?;
-    table.insert("format", u64::from(wire::FORMAT))?;
-    table.insert("kind", u64::from(wire::kind_code(kind)))?;
+    let (format, kind) = (u64::from(wire::FORMAT), u64::from(wire::kind_code(kind)));
+    for (name, number) in [("format", format), ("kind", kind), ("check", check_of(format, kind))] {
+        table.insert(name, number)?;
+    }
     transaction.open_table(ENTRIES)?;
     Ok(Ok(true))
 }

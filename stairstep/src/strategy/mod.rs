@@ -1,8 +1,12 @@
 //! One private module per strategy.
 
+pub(crate) mod bisection;
+mod cliffs;
 pub(crate) mod exhaustive;
+mod expected;
 pub(crate) mod grid;
 pub(crate) mod lattice;
+pub(crate) mod segmentation;
 pub(crate) mod three_point;
 
 pub use lattice::LatticeSearch;

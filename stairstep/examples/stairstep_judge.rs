@@ -1,0 +1,168 @@
+//! Judges every strategy on random stairs with noise, drift, outliers, bumps and dips: what it finds and what it costs.
+//!
+//! ```text
+//! stairstep_judge [STAIRS]     # 1000 unless told otherwise
+//! ```
+//!
+//! An edge must be found where every larger width costs at least 4.5 % more (*recall*), and must not be reported where
+//! some larger width costs less than 1.5 % more (*false*); between, either answer is right. Cost is readings, against
+//! those of a sweep that reads every width nine times. The lattice is known, as it is to all layers of an engine but
+//! the first; the row `lattice unknown` finds it anew each time.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
+use stairstep::{Ask, Config, Readings, Sample, Search, Strategy, risers};
+use stats::Rng;
+
+/// A random staircase without noise: the price of every width from 1 on.
+struct Stairs {
+    ns: Vec<f64>,
+    lattice: usize,
+}
+
+fn stairs(rng: &mut Rng) -> Stairs {
+    let lattice = [4, 8, 16, 32][rng.below(4)];
+    let cells = 16 + rng.below(17);
+    let uniform = |rng: &mut Rng, from: f64, to: f64| from + (to - from) * rng.uniform();
+    let mut prices = Vec::new();
+    let mut price = 1e5;
+    while prices.len() < cells {
+        let width = if rng.below(3) == 0 { 1 + rng.below(12) } else { 1 + rng.below(3) };
+        prices.extend(vec![price; width]);
+        price *= 1.0 + uniform(rng, 0.01, 0.3);
+    }
+    prices.truncate(cells);
+    // Bumps and dips, one to three lattice steps wide.
+    for _ in 0..rng.below(4) {
+        let (from, width) = (rng.below(cells), 1 + rng.below(3));
+        let factor = if rng.below(2) == 0 { 1.0 + uniform(rng, 0.05, 0.3) } else { 1.0 - uniform(rng, 0.05, 0.25) };
+        prices.iter_mut().skip(from).take(width).for_each(|price| *price *= factor);
+    }
+    let slow = if rng.below(2) == 0 { 1.0 } else { uniform(rng, 1.05, 1.37) };
+    let ns = (1..=cells * lattice).map(|c| prices[c.div_ceil(lattice) - 1] * if c % lattice == 0 { 1.0 } else { slow });
+    Stairs { ns: ns.collect(), lattice }
+}
+
+/// A machine that reads a staircase: noise, a slow drift of 3 % up and down, and one reading in fifty preempted.
+struct Machine<'a> {
+    stairs: &'a Stairs,
+    noise: f64,
+    rng: Rng,
+    phase: f64,
+    period: f64,
+    readings: usize,
+}
+
+impl Machine<'_> {
+    fn read(&mut self, channels: usize) -> f64 {
+        self.readings += 1;
+        let turn = self.phase + self.readings as f64 / self.period;
+        let drift = 1.0 + 0.03 * (std::f64::consts::TAU * turn).sin();
+        let outlier = if self.rng.below(50) == 0 { 1.0 + 2.0 * self.rng.uniform() } else { 1.0 };
+        self.stairs.ns[channels - 1] * drift * outlier * (1.0 + self.noise * self.rng.normal())
+    }
+
+    /// Everything outstanding takes turns, as a pipeline does it.
+    fn drive(&mut self, search: &mut dyn Search) {
+        loop {
+            let mut probes = Vec::new();
+            while let Ask::Probe(probe) = search.ask() {
+                probes.push((probe, Vec::new()));
+            }
+            if probes.is_empty() {
+                return;
+            }
+            for turn in 0.. {
+                let mut open: Vec<_> = probes.iter_mut().filter(|(probe, _)| turn < probe.readings).collect();
+                if open.is_empty() {
+                    break;
+                }
+                self.rng.shuffle(&mut open);
+                open.into_iter().for_each(|(probe, ns)| ns.push(self.read(probe.channels)));
+            }
+            for (probe, ns) in probes {
+                search.tell(Sample { channels: probe.channels, readings: Readings::Raw(ns) });
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Score {
+    must: usize,
+    hit: usize,
+    found: usize,
+    wrong: usize,
+    between: usize,
+    readings: usize,
+    widths: usize,
+    of: usize,
+}
+
+impl Score {
+    fn row(&self, noise: f64, name: &str) {
+        let percent = |a: usize, b: usize| 100.0 * a as f64 / b.max(1) as f64;
+        println!(
+            "| {:.1} % | {name} | {:.4} of {} | {:.2} % of {} | {} | {:.1} % | {:.1} % |",
+            100.0 * noise,
+            self.hit as f64 / self.must.max(1) as f64,
+            self.must,
+            percent(self.wrong, self.found),
+            self.found,
+            self.between,
+            percent(self.widths, self.of),
+            percent(self.readings, 9 * self.of),
+        );
+    }
+}
+
+fn judge(noise: f64, n: usize, strategy: impl Fn(&Stairs) -> (Strategy, Config)) -> Score {
+    let mut score = Score::default();
+    for seed in 0..n as u64 {
+        let mut rng = Rng::new(seed);
+        let stairs = stairs(&mut rng);
+        let (strategy, config) = strategy(&stairs);
+        let mut search = strategy.into_search(&config.seed(seed));
+        let (phase, period) = (rng.uniform(), 100.0 + 2000.0 * rng.uniform());
+        let mut machine = Machine { stairs: &stairs, noise, rng, phase, period, readings: 0 };
+        machine.drive(&mut *search);
+        let found = search.stairs();
+        let edges: Vec<usize> = found.edges().iter().map(|edge| edge.channels).collect();
+        let risers = risers(&stairs.ns);
+        // The largest width is an edge to everybody.
+        for c in 1..stairs.ns.len() {
+            let reported = edges.binary_search(&c).is_ok();
+            let riser = risers[c - 1];
+            score.must += usize::from(riser >= 0.045);
+            score.hit += usize::from(riser >= 0.045 && reported);
+            score.found += usize::from(reported);
+            score.wrong += usize::from(reported && riser < 0.015);
+            score.between += usize::from(reported && (0.015..0.045).contains(&riser));
+        }
+        score.readings += machine.readings;
+        score.widths += found.probed().len();
+        score.of += stairs.ns.len();
+    }
+    score
+}
+
+fn main() {
+    let n = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1000);
+    println!("{n} random stairs\n");
+    println!("| noise | search | recall of risers >= 4.5 % | false (< 1.5 %) | between | widths | readings |");
+    println!("|---|---|---|---|---|---|---|");
+    for noise in [0.005, 0.015, 0.03] {
+        let nine = |stairs: &Stairs| Config::new(stairs.ns.len()).readings(9).max_readings(9);
+        let config = |stairs: &Stairs| Config::new(stairs.ns.len()).lattice(stairs.lattice);
+        let row = |name: &str, strategy: &dyn Fn(&Stairs) -> (Strategy, Config)| {
+            judge(noise, n, strategy).row(noise, name);
+        };
+        row("three points", &|s| (Strategy::ThreePoint, config(s)));
+        row("three points, treads trusted", &|s| (Strategy::ThreePoint, config(s).trust_flat_treads(0)));
+        row("three points, lattice unknown", &|s| (Strategy::ThreePoint, Config::new(s.ns.len())));
+        row("grid of the lattice", &|s| (Strategy::Grid(s.lattice), nine(s)));
+        row("grid of 8", &|s| (Strategy::Grid(8), nine(s)));
+        row("bisection on the lattice", &|s| (Strategy::Bisection(s.lattice), nine(s)));
+        row("bisection, step 1", &|s| (Strategy::Bisection(1), nine(s)));
+        row("every width", &|s| (Strategy::Exhaustive, nine(s)));
+        row("every width, segmented", &|s| (Strategy::Segmentation, nine(s)));
+    }
+}
