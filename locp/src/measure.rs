@@ -262,10 +262,11 @@ impl<'a> Measurer<'a> {
                 }
                 StopReason::Decided
             };
-            self.cached.record(&spec, &measurement)?;
-            self.afresh += 1;
             entered.insert(spec, measurement);
         }
+        // At once: the table waits for its disk once for the whole line.
+        self.cached.record_all(&entered)?;
+        self.afresh += entered.len() as u64;
         if let Some(reader) = &mut self.reader {
             reader.forget();
         }
@@ -286,10 +287,12 @@ impl<'a> Measurer<'a> {
         distinct.dedup();
         let mut answers = Vec::with_capacity(distinct.len());
         for together in fitting(&distinct) {
-            for (spec, answer) in together.iter().zip(source.latencies(together)) {
-                let measurement = answer?;
-                self.cached.record(spec, &measurement)?;
-                answers.push(measurement);
+            let read = source.latencies(together);
+            // What was read stays, also where another one failed.
+            let kept = together.iter().zip(&read).filter_map(|(spec, answer)| Some((spec, answer.as_ref().ok()?)));
+            self.cached.record_all(kept)?;
+            for answer in read {
+                answers.push(answer?);
             }
         }
         self.afresh += distinct.len() as u64;

@@ -76,10 +76,21 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
     /// # Errors
     /// What the store answers, as [`SourceError::Table`].
     pub fn record(&mut self, spec: &ConvSpec, measurement: &Measurement) -> Result<(), SourceError> {
-        let mut answer = [Ok(measurement.clone())];
-        self.keep(&[self.key(spec)], &mut answer);
-        let [answer] = answer;
-        answer.map(|_| ())
+        self.record_all([(spec, measurement)])
+    }
+
+    /// Keeps several such measurements, and waits for the table once.
+    ///
+    /// # Errors
+    /// The first that the store answers, as [`SourceError::Table`]; the others are kept all the same.
+    pub fn record_all<'a>(
+        &mut self,
+        measured: impl IntoIterator<Item = (&'a ConvSpec, &'a Measurement)>,
+    ) -> Result<(), SourceError> {
+        let measured = measured.into_iter().map(|(spec, measurement)| (self.key(spec), Ok(measurement.clone())));
+        let (keys, mut answers): (Vec<Key>, Vec<_>) = measured.unzip();
+        self.keep(&keys, &mut answers);
+        answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
     }
 
     /// How often was asked so far.

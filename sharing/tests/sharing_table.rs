@@ -357,3 +357,54 @@ fn what_was_read_for_a_comparison_only_answers_until_something_better_is_there()
     other.put(&key(8), &coarse).expect("live");
     assert_eq!(other.get(&key(8)).expect("a table"), Some(precise));
 }
+
+/// Counts how often the disk would be waited for, and refuses one width.
+struct Counting {
+    inner: MemoryStore,
+    batches: usize,
+}
+
+impl Store for Counting {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        self.inner.get(key)
+    }
+    fn put(&mut self, key: &Key, entry: &Entry) -> Result<Put, StoreError> {
+        if key.spec.starts_with("13>") {
+            return Err(StoreError::Other { reason: "no thirteen here".into() });
+        }
+        self.inner.put(key, entry)
+    }
+    fn scan(&self, each: &mut dyn FnMut(Key, Entry) -> std::ops::ControlFlow<()>) -> Result<(), StoreError> {
+        self.inner.scan(each)
+    }
+    fn put_all(&mut self, entries: &[(Key, Entry)]) -> Result<Merged, StoreError> {
+        self.batches += 1;
+        let mut merged = Merged::default();
+        for (key, entry) in entries {
+            merged.count(self.put(key, entry)?);
+        }
+        Ok(merged)
+    }
+}
+
+#[test]
+fn a_chunk_enters_at_once_and_a_refusal_stands_where_it_belongs() {
+    let engine = from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured)));
+    let store = Counting { inner: MemoryStore::new(TableKind::Live), batches: 0 };
+    let mut source = Cached::new(engine, store, &Machine::default()).chunk(24);
+    assert!(source.latencies(&[1, 2, 3].map(spec)).iter().all(Result::is_ok));
+    assert_eq!(source.store().batches, 1);
+    let answers = source.latencies(&[12, 13, 14].map(spec));
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let measured: Vec<_> = [21, 13, 22].map(|c| (spec(c), Measurement::exact(1.0, Provenance::Measured))).into();
+    let recorded = source.record_all(measured.iter().map(|(spec, measurement)| (spec, measurement)));
+    assert!(matches!(recorded, Err(SourceError::Table { reason }) if reason.contains("no thirteen")));
+    // Each once, also those that were written twice because of a refusal among them.
+    let mut entries = 0;
+    let count = &mut |_, _| {
+        entries += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    source.store().scan(count).expect("memory");
+    assert_eq!((entries, source.store().inner.keys()), (7, 7));
+}
