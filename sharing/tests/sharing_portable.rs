@@ -114,7 +114,6 @@ fn layers_answer_from_the_top_and_are_written_there_only() {
     assert_eq!(all(&FileStore::open_read_only(&top).unwrap()), [(key, mine)]);
 }
 
-#[cfg(feature = "json")]
 proptest::proptest! {
     #[test]
     fn every_number_comes_back_to_the_last_bit(numbers in proptest::collection::vec(1e-3..1e12f64, 1..40)) {
@@ -124,9 +123,11 @@ proptest::proptest! {
             entry.measurement.interval_ns = [ns / 1.012_345_678_9, ns * 1.098_765_432_1];
             store.put(&Key::new(&spec(64, i + 1), &machine("A")), &entry).unwrap();
         }
-        let mut out = Vec::new();
-        write_json_lines(&store, TableKind::Live, &mut out).unwrap();
-        let known = read_json_lines(&mut out.as_slice(), &mut store).unwrap().known;
-        proptest::prop_assert_eq!(known, numbers.len());
+        for form in [TextForm::JsonLines, TextForm::Csv] {
+            let mut out = Vec::new();
+            export(&store, form, &mut out, Path::new("memory")).unwrap();
+            let known = import(&mut store, form, &mut out.as_slice(), Path::new("memory")).unwrap().known;
+            proptest::prop_assert_eq!(known, numbers.len());
+        }
     }
 }

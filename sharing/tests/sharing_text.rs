@@ -80,7 +80,7 @@ proptest! {
         again.scan(&mut |key, entry| { found = Some((key, entry)); std::ops::ControlFlow::Continue(()) }).expect("memory");
         let (key, found) = found.expect("one entry");
         prop_assert_eq!(&key, &entry.0);
-        // That reader is off by one in the last digit now and then; everything else is the same.
+        // A reader may be off by one in the last digit; everything else is the same.
         prop_assert!((found.measurement.median_ns / entry.1.measurement.median_ns - 1.0).abs() < 1e-15);
         prop_assert_eq!((&found.tool, &found.measurement.algorithm), (&entry.1.tool, &entry.1.measurement.algorithm));
     }
