@@ -100,21 +100,7 @@ pub(crate) enum Command {
         reach: Reach,
     },
     /// Show the latency staircases: lattice, edges, dominated widths.
-    Steps {
-        /// The ONNX model.
-        model: PathBuf,
-        /// Only the layer of this name.
-        #[arg(long, value_name = "NAME")]
-        layer: Option<String>,
-        /// How widths are searched.
-        #[arg(long, value_enum, default_value_t = Search::ThreePoint)]
-        search: Search,
-        /// Draw the staircases into this SVG file.
-        #[arg(long, value_name = "FILE")]
-        plot: Option<PathBuf>,
-        #[command(flatten)]
-        reach: Reach,
-    },
+    Steps(Steps),
     /// Say where every group's width stands: what pruning it saves, what growing it is free.
     Explain {
         /// The ONNX model.
@@ -296,6 +282,30 @@ pub(crate) struct Planning {
     /// Every group keeps a multiple of N channels, or all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) multiple_of: Option<u32>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// What `steps` shows, and how it searches.
+#[derive(Debug, Args)]
+pub(crate) struct Steps {
+    /// The ONNX model.
+    pub(crate) model: PathBuf,
+    /// Only the layer of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+    /// How widths are searched.
+    #[arg(long, value_enum, default_value_t = Search::ThreePoint)]
+    pub(crate) search: Search,
+    /// Widths of each staircase that are checked at random against what it claims.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) audits: usize,
+    /// Also test whether the strongest edges stay where they are when the other axis is at half its width.
+    #[arg(long)]
+    pub(crate) across: bool,
+    /// Draw the staircases into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }

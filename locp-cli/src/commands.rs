@@ -1,7 +1,7 @@
 //! One function per subcommand: flags in, report out.
 
 use crate::args::{
-    Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search, Table,
+    Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search, Steps, Table,
 };
 use crate::progress::Bars;
 use crate::{human, output};
@@ -33,9 +33,7 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
         Command::Doctor => run.doctor(),
         Command::Inspect { model } => run.inspect(model),
         Command::Measure { model, shard, reach } => run.measure(model, *shard, reach),
-        Command::Steps { model, layer, search, plot, reach } => {
-            run.steps(model, layer.as_deref(), *search, plot.as_deref(), reach)
-        }
+        Command::Steps(steps) => run.steps(steps),
         Command::Explain { model, layer, reach } => run.explain(model, layer.as_deref(), reach),
         Command::Lint { model, device, machine, strict, reach } => {
             run.lint(model, device, machine.as_deref(), *strict, reach)
@@ -136,22 +134,19 @@ impl Run<'_> {
         self.show(&report, human::measure)
     }
 
-    fn steps(
-        &self,
-        model: &Path,
-        layer: Option<&str>,
-        search: Search,
-        plot: Option<&Path>,
-        reach: &Reach,
-    ) -> Result<ExitCode> {
-        self.check_outputs(plot.as_slice(), &[model])?;
-        let (model, engine) = (self.open(model)?, self.engine()?);
-        let mut options = self.sweeps(reach);
-        options.search = match search {
+    fn steps(&self, args: &Steps) -> Result<ExitCode> {
+        let plot = args.plot.as_deref();
+        self.check_outputs(plot.as_slice(), &[&args.model])?;
+        let (model, engine) = (self.open(&args.model)?, self.engine()?);
+        let mut options = self.sweeps(&args.reach);
+        options.audits = args.audits;
+        options.across = args.across;
+        options.search = match args.search {
             Search::ThreePoint => SearchKind::ThreePoint,
             Search::Grid => SearchKind::Grid,
             Search::Exhaustive => SearchKind::Exhaustive,
         };
+        let layer = args.layer.as_deref();
         let report = locp::steps(&model, layer, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
         if let Some(plot) = plot {
             let svg = locp::plot::svg(&report.layers, &human::engine_line(&report.header));

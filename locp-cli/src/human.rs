@@ -202,6 +202,21 @@ pub(crate) fn steps(report: &StepsReport) -> String {
             rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump, change]);
         }
         out.push_str(&table(&[true, true, true, false], &rows));
+        let audit = &stair.audit;
+        if audit.audits > 0 {
+            let _ = writeln!(
+                out,
+                "  {} of {} other widths checked, {} cheaper than claimed: at most {} are (95 %)",
+                audit.audits, audit.unseen, audit.exceptions, audit.at_most
+            );
+        }
+        if let Some(expected) = &stair.expected {
+            let _ = writeln!(out, "  {} of {} edges of {} hold here", expected.held, expected.edges, expected.machine);
+        }
+        if let Some(across) = &stair.across {
+            let tested = across.stay.len() + across.move_away.len();
+            let _ = writeln!(out, "  {} of {tested} edges stay at {} of the other axis", across.stay.len(), across.at);
+        }
     }
     let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
     out

@@ -19,9 +19,11 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod across;
 mod aim;
 mod apply;
 mod bench;
+mod elsewhere;
 mod engine;
 mod error;
 mod explain;

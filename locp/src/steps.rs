@@ -3,10 +3,11 @@
 use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
-use crate::report::{EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
+use crate::report::{AuditReport, EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
 use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
-use crate::{Error, Progress};
+use crate::{Error, Progress, across};
 use netspec::Measurement;
+use std::collections::BTreeMap;
 
 /// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
 pub fn steps(
@@ -20,11 +21,21 @@ pub fn steps(
     let network = model.network();
     let sweeps = Sweeps::search(network, layer, measurer, options, progress)?;
     let mut layers = Vec::new();
+    let mut tested = BTreeMap::new();
     for layer in network.layers.iter().filter(|candidate| layer.is_none_or(|name| candidate.name == name)) {
-        for line in Line::of(layer, network, options.residual) {
-            if let Some(swept) = sweeps.get(&line) {
-                layers.push(stair_report(&layer.name, &line, swept));
+        let lines = Line::of(layer, network, options.residual);
+        // Where the other axis never moves, its edges may stand where they like.
+        let both_move = lines.len() > 1;
+        for line in lines {
+            let Some(swept) = sweeps.get(&line) else { continue };
+            let mut report = stair_report(&layer.name, &line, swept);
+            if options.across && both_move {
+                if !tested.contains_key(&line) {
+                    tested.insert(line.clone(), across::test(&line, swept, measurer, options)?);
+                }
+                report.across = tested.get(&line).cloned().flatten();
             }
+            layers.push(report);
         }
     }
     match (layer, layers.is_empty()) {
@@ -67,6 +78,8 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         provenance: m.provenance,
         algorithm: m.algorithm.clone(),
     });
+    let missed = swept.stairs.missed();
+    let held = swept.stairs.hypotheses().iter().filter(|hypothesis| hypothesis.held).count();
     StairReport {
         name: name.to_owned(),
         spec: line.spec.to_string(),
@@ -78,6 +91,14 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         dominated: dominated.collect(),
         points: points.collect(),
         measured: swept.points.len(),
+        audit: AuditReport {
+            unseen: missed.unseen,
+            audits: missed.audits,
+            exceptions: missed.exceptions,
+            at_most: missed.at_most,
+        },
+        expected: swept.expected.as_ref().map(|expected| expected.report(held)),
+        across: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The staircases that a plan needs: each distinct convolution along each axis that can change, once.
 
+use crate::elsewhere::{Elsewhere, Expected};
 use crate::measure::{Measurer, Told};
 use crate::report::Axis;
 use crate::{Error, Progress, Shard};
@@ -17,6 +18,10 @@ const SPARSE: usize = 24;
 
 /// Readings of each width where a search does not spend them by need.
 const READINGS: usize = 9;
+
+/// Readings of one width at most while a search compares: its edges get more in any case, until they are known to 1 %, and
+/// the levels of a plan rest on these.
+const MOST_READINGS: usize = 12;
 
 /// How widths are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,6 +50,8 @@ pub struct SweepOptions {
     pub audits: usize,
     /// Relative difference from which on two latencies are two prices.
     pub tolerance: f64,
+    /// Whether the strongest edges of each staircase are tested with the other axis at half its width; by `steps` only.
+    pub across: bool,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
     /// The part of the staircases that is searched, where several devices share the work; all of them by default.
@@ -61,6 +68,7 @@ impl Default for SweepOptions {
             max_points: 32,
             audits: 2,
             tolerance: 0.03,
+            across: false,
             residual: false,
             shard: None,
             seed: 0,
@@ -78,6 +86,8 @@ pub(crate) struct Swept {
     pub(crate) step: usize,
     /// Channels of the axis and their latency.
     pub(crate) points: Vec<(usize, Measurement)>,
+    /// Another machine's edges that were tested here.
+    pub(crate) expected: Option<Expected>,
 }
 
 /// A distinct sweep: a convolution at full width, an axis, and the step in which the axis can change.
@@ -150,6 +160,29 @@ impl Line {
         (self.full() - self.fixed) / self.unit.max(1)
     }
 
+    /// Steps at so many channels, where these are a whole number of them and in range.
+    pub(crate) fn steps_at(&self, channels: usize) -> Option<usize> {
+        let moving = channels.checked_sub(self.fixed)?;
+        let steps = moving / self.unit.max(1);
+        (moving.is_multiple_of(self.unit.max(1)) && (1..=self.steps()).contains(&steps)).then_some(steps)
+    }
+
+    /// The same line with the other axis at half its width, and that width; nothing where both axes are one.
+    pub(crate) fn across(&self) -> Option<(Line, usize)> {
+        let ConvSpec { c_in, c_out, groups, .. } = self.spec;
+        let (at, spec) = match self.axis {
+            Axis::COut => (c_in / 2, self.spec.with_channels(c_in / 2, c_out)),
+            Axis::CIn => (c_out / 2, self.spec.with_channels(c_in, c_out / 2)),
+        };
+        (groups == 1 && at > 0).then_some((Line { spec, ..self.clone() }, at))
+    }
+
+    /// A line of a whole convolution, step by step of one channel.
+    #[cfg(test)]
+    pub(crate) fn whole(spec: &ConvSpec, axis: Axis) -> Line {
+        Line { spec: spec.clone(), axis, fixed: 0, unit: 1 }
+    }
+
     pub(crate) fn at(&self, steps: usize) -> ConvSpec {
         let channels = self.channels(steps);
         match self.axis {
@@ -202,6 +235,7 @@ impl Sweeps {
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
+        let elsewhere = measurer.elsewhere(options.tolerance)?;
         for line in wanted {
             // Steps of many channels each are coarse already, and the layers that have them are the largest.
             let is_coarse = line.unit > 1;
@@ -210,7 +244,7 @@ impl Sweeps {
                 known.push(find_lattice(&all, line.kind(), measurer, options)?);
             }
             let known = if is_coarse { &vec![1] } else { &*known };
-            let swept = sweep(&line, known, measurer, options)?;
+            let swept = sweep(&line, known, &elsewhere, measurer, options)?;
             if !is_coarse && !known.contains(&swept.lattice) {
                 lattices.entry(line.kind()).or_default().push(swept.lattice);
             }
@@ -243,7 +277,8 @@ fn find_lattice(
     let mut found = Vec::new();
     for line in widest.into_iter().take(WITNESSES) {
         let mut search = LatticeSearch::new(&config(line, options));
-        drive(&mut search, line, measurer)?;
+        let is_recalled = was_searched(line, measurer)?;
+        drive(&mut search, line, measurer, is_recalled)?;
         measurer.close(&[], &intervals(line, &search.stairs()))?;
         found.push(search.lattice().unwrap_or(1));
     }
@@ -251,29 +286,43 @@ fn find_lattice(
     Ok(found.get(found.len().saturating_sub(1) / 2).copied().unwrap_or(1))
 }
 
-fn config(line: &Line, options: &SweepOptions) -> Config {
+pub(crate) fn config(line: &Line, options: &SweepOptions) -> Config {
     let steps = line.steps();
     // Truncation makes the narrowest width one lower at most, which only widens what is known.
     let narrowest = (steps as f64 * options.min_share) as usize;
-    Config::new(steps).min_channels(narrowest.max(1)).tolerance(options.tolerance).seed(options.seed)
+    Config::new(steps)
+        .min_channels(narrowest.max(1))
+        .tolerance(options.tolerance)
+        .max_readings(MOST_READINGS)
+        .seed(options.seed)
 }
 
 /// `lattices` are those that lines of this kind were found to have.
-fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
+fn sweep(
+    line: &Line,
+    lattices: &[usize],
+    elsewhere: &Elsewhere,
+    measurer: &mut Measurer<'_>,
+    options: &SweepOptions,
+) -> Result<Swept, Error> {
     let known = lattices.first().copied().unwrap_or(1);
     // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
     let mut coarse = known;
     while line.steps().div_ceil(coarse) > options.max_points.max(2) {
         coarse *= 2;
     }
-    let config = config(line, options);
+    let is_recalled = was_searched(line, measurer)?;
+    // What this machine has found itself needs no hypotheses.
+    let is_open = options.search == SearchKind::ThreePoint && !is_recalled;
+    let expected = if is_open { elsewhere.edges(line) } else { None };
+    let config = config(line, options).expect(expected.as_ref().map_or(&[], |expected| &expected.edges));
     let mut search = match options.search {
         SearchKind::ThreePoint if line.unit > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
         SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.lattices(lattices).audits(options.audits)),
         SearchKind::Grid => Strategy::Grid(coarse).into_search(&config.readings(READINGS)),
         SearchKind::Exhaustive => Strategy::Exhaustive.into_search(&config.readings(READINGS)),
     };
-    let outcome = drive(&mut *search, line, measurer);
+    let outcome = drive(&mut *search, line, measurer, is_recalled);
     let stairs = search.stairs();
     // Whatever ended the search, what was read is kept.
     let edges: Vec<ConvSpec> = stairs.edges().iter().map(|edge| line.at(edge.channels)).collect();
@@ -291,25 +340,25 @@ fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: 
         SearchKind::Grid => (known, coarse),
         _ => (stairs.lattice(), stairs.lattice()),
     };
-    Ok(Swept { stairs, lattice, step, points })
+    Ok(Swept { stairs, lattice, step, points, expected })
 }
 
 /// The intervals of what a search probed, which rest on the scatter of all its widths where one has few readings.
-fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
+pub(crate) fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
     stairs.probed().iter().map(|probed| (line.at(probed.channels), probed.interval_ns)).collect()
 }
 
 /// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns.
 ///
-/// What the table knew comes back, by the line's steps. A line that was searched before is searched again from the
-/// table alone.
-fn drive(
+/// What the table knew comes back, by the line's steps. A line that was searched before (`is_recalled`) is searched
+/// again from the table alone.
+pub(crate) fn drive(
     search: &mut dyn Search,
     line: &Line,
     measurer: &mut Measurer<'_>,
+    is_recalled: bool,
 ) -> Result<BTreeMap<usize, Measurement>, Error> {
     let mut known = BTreeMap::new();
-    let is_recalled = was_searched(line, measurer)?;
     loop {
         let mut probes = Vec::new();
         while let Ask::Probe(probe) = search.ask() {

@@ -96,7 +96,8 @@ proptest! {
         let (all, _) = run(&mut *stairstep::Strategy::Exhaustive.into_search(&config), ns);
         let found = find_steps(&config, ns);
         prop_assert_eq!(edges(&found), edges(&all));
-        prop_assert_eq!(found.lattice(), step);
+        // Channels fewer than what must be seen are no lattice to a search: it looks between them anyway.
+        prop_assert_eq!(found.lattice(), if step < config.narrowest { 1 } else { step });
     }
 
     #[test]

@@ -215,6 +215,23 @@ fn an_expected_edge_that_fails_is_searched_for_between_its_neighbors() {
 }
 
 #[test]
+fn edges_are_confirmed_by_two_widths_each_and_nothing_is_searched() {
+    let ns = |c: usize| 100.0 * c.div_ceil(32) as f64 + 30.0 * (c > 150) as u8 as f64;
+    // 96 moved to neither side, 140 is no edge, 150 is one off the lattice, the last width needs no proof.
+    let config = Config::new(256).expect(&[96, 140, 150, 256]);
+    let (stairs, taken) = run(Strategy::Confirm, &config.exact(), ns);
+    let held: Vec<(usize, bool)> = stairs.hypotheses().iter().map(|h| (h.channels, h.held)).collect();
+    assert_eq!(held, [(96, true), (140, false), (150, true)]);
+    assert_eq!(taken.keys().copied().collect::<Vec<_>>(), [96, 97, 140, 141, 150, 151]);
+    // A step that moved by one channel to either side is seen.
+    for moved in [31, 33] {
+        let config = Config::new(256).expect(&[32]);
+        let (stairs, _) = run(Strategy::Confirm, &config.exact(), |c| if c > moved { 200.0 } else { 100.0 });
+        assert!(!stairs.hypotheses()[0].held, "{moved}");
+    }
+}
+
+#[test]
 fn a_lattice_of_other_layers_is_confirmed_or_dropped() {
     let config = Config::new(256).lattices(&[64, 16, 6]).exact();
     let of = |step: usize| move |c: usize| 100.0 * c.div_ceil(step) as f64;
@@ -271,7 +288,9 @@ fn the_rivals_do_what_they_are_known_for() {
 
 #[test]
 fn a_table_that_holds_nothing_ends_every_search() {
-    for strategy in [Strategy::ThreePoint, Strategy::Grid(8), Strategy::Bisection(1), Strategy::Segmentation] {
+    for strategy in
+        [Strategy::ThreePoint, Strategy::Grid(8), Strategy::Bisection(1), Strategy::Segmentation, Strategy::Confirm]
+    {
         for config in
             [Config::new(512), Config::new(9), Config::new(300).lattices(&[16, 1]), Config::new(64).expect(&[16])]
         {

@@ -1,6 +1,6 @@
 //! The command line's contract: fields, labels, exit codes, and what one command hands to the next.
 
-use crate::place::Place;
+use crate::place::{Place, json};
 use serde_json::Value;
 
 const MODEL: &str = "@models/fashion.onnx";
@@ -11,13 +11,6 @@ fn has_fields(report: &Value, fields: &[&str]) {
         let found = field.split('.').try_fold(report, |value, name| value.get(name));
         assert!(found.is_some(), "no field `{field}` in {report:#}");
     }
-}
-
-#[track_caller]
-fn json(place: &Place, line: &str) -> Value {
-    let ran = place.locp(&format!("--format json --progress never -q {line}"));
-    assert_eq!(ran.code, 0, "`{line}`: {}{}", ran.stdout, ran.stderr);
-    ran.json()
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod gpu;
 mod place;
 mod plans;
 mod snapshots;
+mod stairs;
 mod tables;

@@ -65,6 +65,13 @@ impl Ran {
     }
 }
 
+/// The result of a command that succeeds.
+pub(crate) fn json(place: &Place, line: &str) -> serde_json::Value {
+    let ran = place.locp(&format!("--format json --progress never -q {line}"));
+    assert_eq!(ran.code, 0, "`{line}`: {}{}", ran.stdout, ran.stderr);
+    ran.json()
+}
+
 /// The repository's root.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -1,18 +1,12 @@
 //! What a plan says, to whom, and what applying it shows.
 
-use crate::place::Place;
+use crate::place::{Place, json};
 use serde_json::Value;
 
 const MODEL: &str = "@models/fashion.onnx";
 const QUICK: &str = "--engine simulated:h100 --batch 64 --latency 0.7x";
 
 #[track_caller]
-fn json(place: &Place, line: &str) -> Value {
-    let ran = place.locp(&format!("--format json --progress never -q {line}"));
-    assert_eq!(ran.code, 0, "`{line}`: {}{}", ran.stdout, ran.stderr);
-    ran.json()
-}
-
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -1,14 +1,8 @@
 //! `table`, and measuring in shards.
 
-use crate::place::Place;
+use crate::place::{Place, json};
 
 const MODEL: &str = "@onnx-surgery/tests/models/chain_ts.onnx";
-
-fn json(place: &Place, line: &str) -> serde_json::Value {
-    let ran = place.locp(&format!("{line} --format json -q"));
-    assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
-    ran.json()
-}
 
 #[test]
 fn shards_measured_apart_are_one_table_and_nothing_is_left_to_measure() {

@@ -10,7 +10,7 @@ const CELLS: usize = 8;
 /// Those in which one is tried that other layers have: few, because the edges found with it try it once more.
 const CELLS_OF_OTHERS: usize = 2;
 /// Lattices that are finer than this must show that they are none of a slope's doing.
-const FINE: usize = 4;
+pub(crate) const FINE: usize = 4;
 /// The share of the tolerance from which on a rise within cells, of all of them together, may be a slope.
 const SLOPE: f64 = 1.0 / 6.0;
 
@@ -118,7 +118,7 @@ fn is_slope(cells: &[usize], step: usize, wants: &Wants<'_>) -> bool {
     after.sort_by(|a, b| a.0.total_cmp(&b.0));
     after.truncate(after.len() - after.len() / 8);
     let (within, after) = (mean(&within), mean(&after));
-    if step < FINE {
+    if step <= FINE {
         // Few channels rise little on any slope: such a lattice has to show jumps.
         return after / 2.0 - within < 2.0 * error || after < SLOPE * wants.config.tolerance;
     }

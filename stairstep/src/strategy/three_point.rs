@@ -42,7 +42,10 @@ impl Plan for ThreePoint {
     fn plan(&mut self, wants: &mut Wants<'_>) {
         if self.lattice.is_none() {
             let others = !wants.config.lattices.is_empty();
-            self.lattice = if others { lattice::of_others(wants) } else { lattice::find(wants) };
+            let found = if others { lattice::of_others(wants) } else { lattice::find(wants) };
+            // Two or three channels are less than what must be seen: a lattice of them says nothing that halving does
+            // not find out, and every multiple of it would be read.
+            self.lattice = found.map(|step| if is_fine(step, wants.config) { 1 } else { step });
         }
         let Some(step) = self.lattice else { return };
         if matches!(self.audit, Audit::Due) {
@@ -120,6 +123,11 @@ fn open_intervals(points: &[usize], step: usize, trusted: &[(usize, usize)], wan
 /// wants every width, or trusts treads.
 fn is_without_lattice(step: usize, config: &Config) -> bool {
     step == 1 && config.lattice.is_none() && ![1, usize::MAX].contains(&config.narrowest)
+}
+
+/// Whether a lattice is finer than what must be seen, on which the search does better without.
+fn is_fine(step: usize, config: &Config) -> bool {
+    step < config.narrowest.min(lattice::FINE)
 }
 
 /// Points of a grid without a lattice at least: where there are few widths, more of them are looked at.
