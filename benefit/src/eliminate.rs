@@ -3,7 +3,7 @@
 //! This is exact. Its price is the largest table on the way: two levels' lists multiplied on a chain of layers,
 //! three on a pruned residual stream, too many on a dense concat, where the order finder says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Add;
 
 /// The largest table that elimination may build.
@@ -49,42 +49,60 @@ pub(crate) fn order<'a>(sizes: &[usize], scopes: impl Iterator<Item = &'a [usize
 /// What a variable should be, given those eliminated after it.
 struct Decision {
     variable: usize,
-    scope: Vec<usize>,
+    /// The place among the factors of what its elimination left.
+    message: usize,
     best: Vec<u32>,
 }
 
-/// The assignment with the largest sum; every variable needs a factor. Of equal sums the highest value wins.
-pub(crate) fn maximize<T>(sizes: &[usize], factors: Vec<Factor<T>>, order: &[usize]) -> Vec<usize>
-where
-    T: Copy + PartialOrd + Add<Output = T>,
-{
-    let mut live: BTreeMap<usize, Factor<T>> = factors.into_iter().enumerate().collect();
-    let mut next_id = live.len();
-    let mut of_variable: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
-    for (&id, factor) in &live {
-        factor.scope.iter().for_each(|&v| of_variable[v].push(id));
-    }
-    let mut decisions = Vec::with_capacity(order.len());
-    for &v in order {
-        let joined: Vec<Factor<T>> = of_variable[v].iter().filter_map(|id| live.remove(id)).collect();
-        let (factor, best) = eliminate(sizes, &joined, v);
-        decisions.push(Decision { variable: v, scope: factor.scope.clone(), best });
-        if !factor.scope.is_empty() {
-            factor.scope.iter().for_each(|&w| of_variable[w].push(next_id));
-            live.insert(next_id, factor);
-            next_id += 1;
+/// A sum of tables from which every variable was eliminated, with all that was left on the way.
+///
+/// The message of a variable holds, for every assignment of its scope (variables that are eliminated later), the best
+/// sum of all factors that were joined into it, whatever the variables eliminated by then are.
+pub(crate) struct Elimination<T> {
+    factors: Vec<Factor<T>>,
+    decisions: Vec<Decision>,
+}
+
+impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
+    /// Eliminates all variables in this order; every variable needs a factor.
+    pub(crate) fn run(sizes: &[usize], mut factors: Vec<Factor<T>>, order: &[usize]) -> Elimination<T> {
+        let mut of_variable: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
+        for (id, factor) in factors.iter().enumerate() {
+            factor.scope.iter().for_each(|&v| of_variable[v].push(id));
         }
+        let mut is_joined = vec![false; factors.len()];
+        let mut decisions = Vec::with_capacity(order.len());
+        for &variable in order {
+            let ids: Vec<usize> = of_variable[variable].iter().copied().filter(|&id| !is_joined[id]).collect();
+            let joined: Vec<&Factor<T>> = ids.iter().map(|&id| &factors[id]).collect();
+            let (message, best) = eliminate(sizes, &joined, variable);
+            ids.into_iter().for_each(|id| is_joined[id] = true);
+            message.scope.iter().for_each(|&w| of_variable[w].push(factors.len()));
+            decisions.push(Decision { variable, message: factors.len(), best });
+            factors.push(message);
+            is_joined.push(false);
+        }
+        Elimination { factors, decisions }
     }
-    let mut assignment = vec![0; sizes.len()];
-    for Decision { variable, scope, best } in decisions.iter().rev() {
-        let index = scope.iter().fold(0, |index, &w| index * sizes[w] + assignment[w]);
-        assignment[*variable] = best[index] as usize;
+
+    /// The assignment with the largest sum; of equal sums the highest value wins.
+    pub(crate) fn assignment(&self, sizes: &[usize]) -> Vec<usize> {
+        let mut assignment = vec![0; sizes.len()];
+        for Decision { variable, message, best } in self.decisions.iter().rev() {
+            let index = self.factors[*message].scope.iter().fold(0, |index, &w| index * sizes[w] + assignment[w]);
+            assignment[*variable] = best[index] as usize;
+        }
+        assignment
     }
-    assignment
+
+    /// The messages, in the order of elimination.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Factor<T>> {
+        self.decisions.iter().map(|decision| &self.factors[decision.message])
+    }
 }
 
 /// Joins the factors of `v` and keeps, for each assignment of the others, the best sum over `v` and its place.
-fn eliminate<T>(sizes: &[usize], joined: &[Factor<T>], v: usize) -> (Factor<T>, Vec<u32>)
+fn eliminate<T>(sizes: &[usize], joined: &[&Factor<T>], v: usize) -> (Factor<T>, Vec<u32>)
 where
     T: Copy + PartialOrd + Add<Output = T>,
 {

@@ -5,7 +5,7 @@
 //! every D(p) bounds them all, whatever p is. D(p) itself is found exactly by eliminating variables, for value
 //! and cost are sums of small tables. The code looks for the p with the smallest D(p).
 
-use crate::eliminate::{Factor, maximize, order};
+use crate::eliminate::{Elimination, Factor, order};
 use crate::ledger::Ledger;
 use crate::ticks::{Ticks, nanoseconds};
 
@@ -13,10 +13,17 @@ use crate::ticks::{Ticks, nanoseconds};
 const PRICES: usize = 40;
 
 /// A problem whose tables are small enough to be searched exactly.
-pub(crate) struct Exact<'l, 'p> {
-    ledger: &'l Ledger<'p>,
-    sizes: Vec<usize>,
-    order: Vec<usize>,
+pub(crate) struct Relaxation<'l, 'p> {
+    pub(crate) ledger: &'l Ledger<'p>,
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) order: Vec<usize>,
+}
+
+/// A proven upper bound, and the price of a nanosecond at which it is lowest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) value: f64,
+    pub(crate) price: f64,
 }
 
 /// A choice as a line over the price: D(p) >= value + p (limit - cost).
@@ -26,48 +33,60 @@ struct Line {
     cost: Ticks,
 }
 
-impl<'l, 'p> Exact<'l, 'p> {
+impl<'l, 'p> Relaxation<'l, 'p> {
     /// Nothing where a concat joins too many groups.
-    pub(crate) fn new(ledger: &'l Ledger<'p>) -> Option<Exact<'l, 'p>> {
+    pub(crate) fn new(ledger: &'l Ledger<'p>) -> Option<Relaxation<'l, 'p>> {
         if ledger.terms.iter().any(|term| term.table.is_none()) {
             return None;
         }
         let sizes: Vec<usize> = ledger.unary.iter().map(Vec::len).collect();
         let order = order(&sizes, ledger.terms.iter().map(|term| term.groups.as_slice()))?;
-        Some(Exact { ledger, sizes, order })
+        Some(Relaxation { ledger, sizes, order })
     }
 
     /// The choice that costs least; of equally cheap ones one with wide levels.
     pub(crate) fn cheapest(&self) -> Vec<usize> {
-        self.best(|_, _, cost| -cost, |cost| -cost)
+        self.at_least_cost().assignment(&self.sizes)
+    }
+
+    /// The elimination that finds the choice of least cost; its sums are costs below zero.
+    pub(crate) fn at_least_cost(&self) -> Elimination<Ticks> {
+        self.eliminated(|_, _, cost| -cost, |cost| -cost)
+    }
+
+    /// The elimination that finds the largest value minus price times cost, the constant part of the cost left out.
+    pub(crate) fn at_price(&self, price: f64) -> Elimination<f64> {
+        self.eliminated(
+            |g, level, cost| self.ledger.problem.groups()[g].value[level] - price * nanoseconds(cost),
+            |cost| -price * nanoseconds(cost),
+        )
     }
 
     /// An upper bound on the value of every choice that costs at most `limit`, or nothing if there is none.
-    pub(crate) fn bound(&self, limit: Ticks) -> Option<f64> {
+    pub(crate) fn bound(&self, limit: Ticks) -> Option<Bound> {
         let dense = self.ledger.problem.dense();
         let mut over = self.line(&dense);
         // No value is above 0.
         if over.cost <= limit {
-            return Some(0.0);
+            return Some(Bound { value: 0.0, price: 0.0 });
         }
         let mut within = self.line(&self.cheapest());
         if within.cost > limit {
             return None;
         }
-        let mut bound = 0.0_f64;
+        let mut bound = Bound { value: 0.0, price: 0.0 };
         for _ in 0..PRICES {
             // The two lines cross where neither choice is better; if nothing lies above, D is smallest there.
             let price = (over.value - within.value) / nanoseconds(over.cost - within.cost);
             if !(price.is_finite() && price > 0.0) {
                 break;
             }
-            let choice = self.best(
-                |g, level, cost| self.ledger.problem.groups()[g].value[level] - price * nanoseconds(cost),
-                |cost| -price * nanoseconds(cost),
-            );
-            let line = self.line(&choice);
+            let line = self.line(&self.at_price(price).assignment(&self.sizes));
             let height = |line: Line| line.value + price * nanoseconds(limit - line.cost);
-            bound = bound.min(height(line) + self.rounding(price, line));
+            let value = height(line) + self.rounding(price);
+            if value < bound.value {
+                bound = Bound { value, price };
+            }
             if line.cost == over.cost || line.cost == within.cost || height(line) <= height(over) {
                 break;
             }
@@ -82,17 +101,17 @@ impl<'l, 'p> Exact<'l, 'p> {
 
     /// More than the rounding errors of the elimination can sum up to: each of its sums has one error of at most
     /// 2^-53 of a partial sum, and no partial sum is larger than the parts' absolute sum.
-    fn rounding(&self, price: f64, line: Line) -> f64 {
+    pub(crate) fn rounding(&self, price: f64) -> f64 {
         let worst_value: f64 =
             self.ledger.problem.groups().iter().map(|group| -group.value.iter().copied().fold(0.0, f64::min)).sum();
         let worst_cost: Ticks =
             self.ledger.unary.iter().map(|costs| costs.iter().copied().max().unwrap_or(0)).sum::<Ticks>()
                 + self.ledger.terms.iter().filter_map(|term| term.table.as_ref()?.iter().copied().max()).sum::<Ticks>();
         let sums = (self.ledger.terms.len() + 2 * self.sizes.len() + 16) as f64;
-        (worst_value + price * nanoseconds(worst_cost.max(line.cost))) * sums * f64::EPSILON
+        (worst_value + price * nanoseconds(worst_cost + self.ledger.constant)) * sums * f64::EPSILON
     }
 
-    fn best<T>(&self, own: impl Fn(usize, usize, Ticks) -> T, shared: impl Fn(Ticks) -> T) -> Vec<usize>
+    fn eliminated<T>(&self, own: impl Fn(usize, usize, Ticks) -> T, shared: impl Fn(Ticks) -> T) -> Elimination<T>
     where
         T: Copy + PartialOrd + std::ops::Add<Output = T>,
     {
@@ -104,6 +123,6 @@ impl<'l, 'p> Exact<'l, 'p> {
             scope: term.groups.clone(),
             table: term.table.iter().flatten().map(|&cost| shared(cost)).collect(),
         });
-        maximize(&self.sizes, own.chain(shared).collect(), &self.order)
+        Elimination::run(&self.sizes, own.chain(shared).collect(), &self.order)
     }
 }

@@ -101,6 +101,11 @@ impl<'p> Ledger<'p> {
         }
     }
 
+    /// What the term at `index` costs at these levels.
+    pub(crate) fn term_at(&self, index: usize, levels: &[usize]) -> Ticks {
+        self.term(&self.terms[index], levels)
+    }
+
     /// What these levels cost; equal to [`Problem::cost`] to the tick.
     pub(crate) fn total(&self, levels: &[usize]) -> Ticks {
         let unary = self.unary.iter().zip(levels).map(|(costs, &level)| costs[level]).sum::<Ticks>();

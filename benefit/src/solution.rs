@@ -51,6 +51,24 @@ pub struct Stages {
     pub two: Vec<Step>,
 }
 
+/// Why a planner stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Stopped {
+    /// Its rule was carried out; whether a better plan exists is for the bound to say.
+    #[default]
+    Rule,
+    /// No plan within the budget is worth more.
+    Optimal,
+    /// More partial plans were left than it may keep.
+    Labels,
+    /// Its time was up.
+    Time,
+    /// A concat joins too many groups for a proof.
+    TooWide,
+}
+
 /// A level for every group, and what is known about the choice.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -78,6 +96,9 @@ pub struct Solution {
     pub value_kind: ValueKind,
     /// How it came about.
     pub stages: Stages,
+    /// Why the planner stopped.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub stopped: Stopped,
 }
 
 impl Solution {
@@ -95,6 +116,7 @@ impl Solution {
             bound: None,
             value_kind: problem.value_kind(),
             stages: Stages::default(),
+            stopped: Stopped::default(),
             levels,
         }
     }

@@ -1,7 +1,7 @@
 //! The two-stage planner.
 
 use crate::budget::Budget;
-use crate::lagrange::Exact;
+use crate::lagrange::Relaxation;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
 use crate::refine;
@@ -61,7 +61,7 @@ const NAME: &str = "two-stage";
 impl Planner for TwoStage {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
         let (ledger, limit) = opened(problem, budget);
-        let exact = Exact::new(&ledger);
+        let exact = Relaxation::new(&ledger);
         let one = stage_one(problem);
         let all: Vec<Vec<usize>> = problem.groups().iter().map(|group| (0..group.levels.len()).collect()).collect();
         let hulls: Vec<Vec<usize>> =
@@ -83,7 +83,7 @@ impl Planner for TwoStage {
                 best = rival;
             }
         }
-        let bound = exact.filter(|_| self.certify).and_then(|exact| exact.bound(limit));
+        let bound = exact.filter(|_| self.certify).and_then(|exact| exact.bound(limit)).map(|bound| bound.value);
         let stages = Stages { one, two: best.steps };
         Ok(Solution::new(problem, NAME, best.levels).with_bound(bound).with_stages(stages))
     }
@@ -93,7 +93,7 @@ impl Planner for TwoStage {
 fn reach(
     state: &mut State<'_, '_>,
     all: &[Vec<usize>],
-    exact: Option<&Exact<'_, '_>>,
+    exact: Option<&Relaxation<'_, '_>>,
     limit: Ticks,
 ) -> Result<(), Vec<usize>> {
     while state.cost > limit {
@@ -105,7 +105,7 @@ fn reach(
     if state.cost <= limit {
         return Ok(());
     }
-    let fastest = exact.map_or_else(|| refine::fastest(state), Exact::cheapest);
+    let fastest = exact.map_or_else(|| refine::fastest(state), Relaxation::cheapest);
     if state.ledger.total(&fastest) > limit {
         return Err(fastest);
     }

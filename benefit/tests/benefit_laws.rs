@@ -56,8 +56,13 @@ impl Case {
     /// A network of 2 to 5 groups: a chain, with a residual stream, a depthwise layer or a concat now and then, over
     /// stairs with bumps, so that fewer channels may be slower.
     fn random(seed: u64) -> Case {
+        Case::random_of(seed, 4)
+    }
+
+    /// The same with up to one more group than `more`.
+    fn random_of(seed: u64, more: usize) -> Case {
         let mut random = Random(seed);
-        let n = 2 + random.below(4);
+        let n = 2 + random.below(more);
         let groups: Vec<_> = (0..n).map(|_| random_group(&mut random)).collect();
         let mut shapes = vec![(fixed(3), of(&[0]), false)];
         for g in 1..n {
@@ -259,7 +264,7 @@ proptest! {
         other.layers.rotate_left(shift % n);
         other.layers.swap(0, n - 1);
         let budget = random_budget(&case, seed);
-        let planners: [&dyn Planner; 2] = [&TwoStage::default(), &Uniform];
+        let planners: [&dyn Planner; 3] = [&TwoStage::default(), &Uniform, &Exact::default()];
         for planner in planners {
             let (a, b) = (planner.plan(&case.problem(), budget), planner.plan(&other.problem(), budget));
             prop_assert_eq!(a.clone().map(|s| (s.levels, s.predicted_ns)).map_err(|e| e.best_ns),
@@ -375,6 +380,52 @@ fn two_stage_mostly_finds_the_optimum() {
     for kind in [Benefit, Together, Refine, Swap] {
         assert!(kinds.contains(&kind), "no case needs a step of kind {kind:?}");
     }
+}
+
+/// The claim of a proof, held against all choices there are.
+#[test]
+fn exact_is_as_good_as_brute_force() {
+    let (mut solved, mut better) = (0, 0);
+    for seed in 0..2400 {
+        let case = Case::random_of(seed, 6);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let fitting = case.choices().into_iter().filter(|c| problem.cost(c).ns <= limit).map(|c| case.value(&c));
+        let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
+        match Exact::default().plan(&problem, budget) {
+            Ok(solution) => {
+                solved += 1;
+                assert_eq!(solution.stopped, Stopped::Optimal, "seed {seed}");
+                assert!(problem.cost(&solution.levels).ns <= limit, "seed {seed} is over the budget");
+                assert!((solution.value - optimum).abs() <= 1e-9, "seed {seed}: {} of {optimum}", solution.value);
+                assert_eq!(solution.gap(), Some(0.0), "seed {seed}");
+                let two_stage = TwoStage::default().plan(&problem, budget).unwrap();
+                better += usize::from(two_stage.value < optimum - 1e-9);
+            }
+            Err(infeasible) => assert!(infeasible.is_proven && optimum == f64::NEG_INFINITY, "seed {seed}"),
+        }
+    }
+    assert!(solved > 1500 && better > 20, "{solved} solved, in {better} of them two-stage was not enough");
+}
+
+/// What is proven when the search is cut short still holds.
+#[test]
+fn bounds_hold_where_exact_is_cut_short() {
+    let mut cut = 0;
+    for seed in 0..400 {
+        let case = Case::random_of(seed, 5);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let Ok(best) = Exact::default().plan(&problem, budget) else { continue };
+        for planner in [Exact::default().labels(1), Exact::default().labels(2), Exact::default().seconds(0.0)] {
+            let solution = planner.plan(&problem, budget).unwrap();
+            assert!(solution.value <= best.value + 1e-9 && solution.predicted_ns <= budget.limit_ns(problem.dense_ns()));
+            assert!(solution.bound.unwrap() >= best.value - 1e-9, "seed {seed}: a bound that does not hold");
+            cut += usize::from(matches!(solution.stopped, Stopped::Labels | Stopped::Time));
+        }
+    }
+    assert!(cut > 100, "only {cut} were cut short");
 }
 
 /// Ten groups side by side: too many to join one after another.

@@ -1,0 +1,106 @@
+//! The planner that proves its plan best.
+
+use crate::budget::Budget;
+use crate::labels::{self, Effort, End};
+use crate::lagrange::Relaxation;
+use crate::plan::{Infeasible, Planner, opened};
+use crate::problem::Problem;
+use crate::solution::{Solution, Stopped};
+use crate::two_stage::TwoStage;
+use std::time::{Duration, Instant};
+
+/// Finds the plan with the highest value of all, and proves it.
+///
+/// It starts from the [`TwoStage`] plan and the price of a nanosecond at which Lagrangian relaxation bounds every plan
+/// lowest. Then it decides one group after another, both axes of every layer priced jointly, and keeps all partial
+/// plans that may still come out better (label setting, as in Dumitrescu and Boland, "Improved preprocessing, labeling
+/// and scaling algorithms for the weight-constrained shortest path problem", 2003): the bound on what is left comes
+/// from eliminating the undecided groups at that price, exactly, so that few survive.
+///
+/// # What is guaranteed
+/// - The plan holds the budget, to the tick, and is never worth less than the two-stage plan.
+/// - With [`Stopped::Optimal`] no plan within the budget is worth more (over the same levels and cells), and
+///   [`Solution::gap`] is 0. Where it stopped before, [`Solution::bound`] is what it could not rule out.
+/// - Without a time limit the same problem gives the same plan on every machine.
+/// - Where a dense concat joins too many groups ([`Stopped::TooWide`]) the plan is the two-stage plan, without a bound.
+///
+/// ```
+/// use benefit::{Budget, Exact, Planner, Problem, Stopped};
+/// let mut problem = Problem::builder();
+/// let a = problem.group("a", 64).every(16).value(&[-3.0, -2.0, -0.5, 0.0]);
+/// let b = problem.group("b", 64).every(16).value(&[-2.5, -2.0, -1.0, 0.0]);
+/// problem.layer("conv1", 3, a, |_, c_out| c_out as f64);
+/// problem.layer("conv2", a, b, |c_in, c_out| (c_in.div_ceil(32) * c_out) as f64);
+/// let solution = Exact::default().plan(&problem.build()?, Budget::ratio(0.6))?;
+/// assert_eq!((solution.stopped, solution.gap()), (Stopped::Optimal, Some(0.0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Exact {
+    /// Partial plans that are kept after each group.
+    pub labels: usize,
+    /// Seconds after which the best plan so far is returned with what is proven by then; nothing for no limit.
+    pub seconds: Option<f64>,
+    /// The planner that it starts from.
+    pub start: TwoStage,
+}
+
+impl Default for Exact {
+    fn default() -> Exact {
+        Exact { labels: 30_000, seconds: None, start: TwoStage::default().certify(false) }
+    }
+}
+
+impl Exact {
+    /// At most so many partial plans are kept after each group.
+    pub fn labels(self, labels: usize) -> Exact {
+        Exact { labels: labels.max(1), ..self }
+    }
+
+    /// It ends after about this many seconds.
+    pub fn seconds(self, seconds: f64) -> Exact {
+        Exact { seconds: Some(seconds), ..self }
+    }
+}
+
+const NAME: &str = "exact";
+
+/// Prices at which completions are bounded, as multiples of the one that bounds all plans lowest: each is lowest for
+/// other partial plans.
+const PRICES: [f64; 3] = [1.0, 0.85, 1.2];
+
+impl Planner for Exact {
+    fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
+        let started = Instant::now();
+        let late = self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        let named = |infeasible: Infeasible| Infeasible { planner: NAME.to_owned(), ..infeasible };
+        let start = self.start.plan(problem, budget).map_err(named)?;
+        let start = Solution { planner: NAME.to_owned(), ..start };
+        let (ledger, limit) = opened(problem, budget);
+        let Some(relaxation) = Relaxation::new(&ledger) else {
+            return Ok(Solution { stopped: Stopped::TooWide, ..start });
+        };
+        let Some(bound) = relaxation.bound(limit) else { return Ok(start) };
+        if bound.value <= start.value {
+            let bound = Some(start.value);
+            return Ok(Solution { stopped: Stopped::Optimal, bound, ..start });
+        }
+        let prices = PRICES.map(|multiple| multiple * bound.price);
+        let is_late = || late.is_some_and(|late| started.elapsed() >= late);
+        let effort = Effort { labels: self.labels, is_late: &is_late };
+        let found = labels::search(&relaxation, limit, start.value, &prices, effort);
+        let stopped = match found.end {
+            End::Complete => Stopped::Optimal,
+            End::Crowded => Stopped::Labels,
+            End::Late => Stopped::Time,
+        };
+        let solution = match found.levels {
+            Some(levels) => Solution::new(problem, NAME, levels).with_stages(start.stages),
+            None => start,
+        };
+        // What is proven never lies below what was found, whatever the order in which values were added.
+        let bound = if stopped == Stopped::Optimal { solution.value } else { found.bound.min(bound.value) };
+        Ok(Solution { stopped, bound: Some(bound.max(solution.value)), ..solution })
+    }
+}
