@@ -1,7 +1,7 @@
 //! Planning time on networks of realistic size, with 16-step stairs as a vector engine shows them.
 #![allow(missing_docs, clippy::print_stderr, reason = "criterion makes public functions; a bench prints")]
 
-use benefit::{Axis, Budget, Knot, Planner, Problem, ProblemBuilder, TwoStage, Uniform};
+use benefit::{Axis, Budget, Exact, Knot, Planner, Problem, ProblemBuilder, TwoStage, Uniform};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use netspec::{GroupId, Provenance};
 use std::hint::black_box;
@@ -125,10 +125,15 @@ fn plan(c: &mut Criterion) {
             let gap = solution.gap().map_or("unknown".to_owned(), |gap| format!("{:.3} %", 100.0 * gap));
             let levels: usize = problem.groups().iter().map(|group| group.levels.len()).sum();
             let loss = solution.value / uniform.value;
+            let exact = Exact::default().plan(problem, budget).expect("the budget can be reached");
+            let saved = 100.0 * (1.0 - exact.value / solution.value);
+            let (proven, stopped) = (100.0 * exact.gap().unwrap_or(f64::NAN), exact.stopped);
             eprintln!("{name} {ratio}x: {groups} groups, {levels} levels, gap {gap}, loss {loss:.3} of uniform's");
+            eprintln!("    exact loses {saved:.3} % less, gap {proven:.5} %, {stopped}");
             let id = |planner: &str| BenchmarkId::new(format!("{name}/{planner}"), ratio);
             let uncertified = TwoStage::default().certify(false);
             bench.bench_function(id("two-stage"), |b| b.iter(|| uncertified.plan(black_box(problem), budget)));
+            bench.bench_function(id("exact"), |b| b.iter(|| Exact::default().plan(black_box(problem), budget)));
             bench.bench_function(id("with-bound"), |b| b.iter(|| TwoStage::default().plan(black_box(problem), budget)));
         }
     }

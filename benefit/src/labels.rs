@@ -13,6 +13,7 @@
 
 use crate::eliminate::Factor;
 use crate::lagrange::Relaxation;
+use crate::model::place;
 use crate::ticks::{Ticks, nanoseconds};
 use std::collections::HashMap;
 
@@ -76,13 +77,7 @@ struct Stage {
 }
 
 /// Searches for a choice within `limit` that is worth more than `known`.
-pub(crate) fn search(
-    relaxation: &Relaxation<'_, '_>,
-    limit: Ticks,
-    known: f64,
-    prices: &[f64],
-    effort: Effort<'_>,
-) -> Found {
+pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: &[f64], effort: Effort<'_>) -> Found {
     let least = relaxation.at_least_cost();
     let least: Vec<&Factor<Ticks>> = least.messages().collect();
     let eliminated: Vec<_> = prices.iter().map(|&price| (price, relaxation.at_price(price))).collect();
@@ -92,14 +87,15 @@ pub(crate) fn search(
         .collect();
     let margin = prices.iter().map(|&price| relaxation.rounding(price)).fold(0.0, f64::max);
     let stages = stages(relaxation, &least);
-    let constant = relaxation.ledger.constant;
+    let model = &relaxation.model;
+    let constant = model.constant;
     let root = Label { cost: constant, value: 0.0, bound: 0.0, frontier: Vec::new(), parent: 0, level: 0 };
     let mut lists: Vec<Vec<Label>> = vec![vec![root]];
     let (mut dropped, mut end) = (f64::NEG_INFINITY, End::Complete);
     for stage in &stages {
         let last = lists.last().expect("the list begins with the root");
         let mut next: HashMap<Vec<u16>, Vec<Label>> = HashMap::new();
-        let mut levels = vec![0; relaxation.sizes.len()];
+        let mut levels = vec![0; model.sizes.len()];
         for (parent, label) in last.iter().enumerate() {
             if (effort.is_late)() {
                 end = End::Late;
@@ -107,22 +103,22 @@ pub(crate) fn search(
                 break;
             }
             stage.before.iter().zip(&label.frontier).for_each(|(&v, &level)| levels[v] = level.into());
-            for level in 0..relaxation.sizes[stage.variable] {
+            for level in 0..model.sizes[stage.variable] {
                 levels[stage.variable] = level;
-                let added = relaxation.ledger.unary[stage.variable][level]
-                    + stage.terms.iter().map(|&t| relaxation.ledger.term_at(t, &levels)).sum::<Ticks>();
+                let added = model.unary[stage.variable][level]
+                    + stage.terms.iter().map(|&t| model.cost(&model.terms[t], &levels)).sum::<Ticks>();
                 let cost = label.cost + added;
                 // Messages of least cost are costs below zero.
-                let rest: Ticks = stage.live.iter().map(|&m| at(least[m], &relaxation.sizes, &levels)).sum();
+                let rest: Ticks = stage.live.iter().map(|&m| at(least[m], &model.sizes, &levels)).sum();
                 if cost - rest > limit {
                     continue;
                 }
-                let value = label.value + relaxation.ledger.problem.groups()[stage.variable].value[level];
+                let value = label.value + model.values[stage.variable][level];
                 let bound = completions
                     .iter()
                     .map(|completion| {
                         let rest: f64 =
-                            stage.live.iter().map(|&m| at(completion.messages[m], &relaxation.sizes, &levels)).sum();
+                            stage.live.iter().map(|&m| at(completion.messages[m], &model.sizes, &levels)).sum();
                         value + rest + completion.price * nanoseconds(limit - cost)
                     })
                     .fold(f64::INFINITY, f64::min)
@@ -131,8 +127,14 @@ pub(crate) fn search(
                     continue;
                 }
                 let frontier: Vec<u16> = stage.after.iter().map(|&v| levels[v] as u16).collect();
-                let label =
-                    Label { cost, value, bound, frontier: frontier.clone(), parent: parent as u32, level: level as u16 };
+                let label = Label {
+                    cost,
+                    value,
+                    bound,
+                    frontier: frontier.clone(),
+                    parent: parent as u32,
+                    level: level as u16,
+                };
                 next.entry(frontier).or_default().push(label);
             }
         }
@@ -157,7 +159,8 @@ pub(crate) fn search(
         values.max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value)).map(|(place, label)| (place, label.value))
     });
     let bound = best.map_or(known, |(_, value)| value).max(dropped);
-    Found { levels: best.map(|(place, _)| traced(&lists, &stages, place)), bound, end }
+    let levels = best.map(|(place, _)| model.of_groups(traced(&lists, &stages, place)));
+    Found { levels, bound, end }
 }
 
 /// Those of one frontier of which none costs no more and is worth no less than another.
@@ -184,10 +187,10 @@ fn traced(lists: &[Vec<Label>], stages: &[Stage], mut place: usize) -> Vec<usize
 
 /// A table's entry at the levels of its variables.
 fn at<T: Copy>(factor: &Factor<T>, sizes: &[usize], levels: &[usize]) -> T {
-    factor.table[factor.scope.iter().fold(0, |index, &v| index * sizes[v] + levels[v])]
+    factor.table[place(&factor.scope, sizes, levels)]
 }
 
-fn stages(relaxation: &Relaxation<'_, '_>, messages: &[&Factor<Ticks>]) -> Vec<Stage> {
+fn stages(relaxation: &Relaxation, messages: &[&Factor<Ticks>]) -> Vec<Stage> {
     let n = relaxation.order.len();
     let mut position = vec![0; n];
     relaxation.order.iter().enumerate().for_each(|(place, &v)| position[v] = place);
@@ -203,8 +206,8 @@ fn stages(relaxation: &Relaxation<'_, '_>, messages: &[&Factor<Ticks>]) -> Vec<S
         after.dedup();
         let variable = relaxation.order[place];
         let is_complete = |groups: &[usize]| groups.iter().map(|&g| position[g]).min() == Some(place);
-        let terms = &relaxation.ledger.terms;
-        let terms = (0..terms.len()).filter(|&t| is_complete(&terms[t].groups)).collect();
+        let terms = &relaxation.model.terms;
+        let terms = (0..terms.len()).filter(|&t| is_complete(&terms[t].scope)).collect();
         stages.push(Stage { variable, before: std::mem::replace(&mut before, after.clone()), after, terms, live });
     }
     stages

@@ -7,15 +7,15 @@
 
 use crate::eliminate::{Elimination, Factor, order};
 use crate::ledger::Ledger;
+use crate::model::{FORBIDDEN, Model};
 use crate::ticks::{Ticks, nanoseconds};
 
 /// The largest number of prices that are tried; the search mostly ends after about ten.
 const PRICES: usize = 40;
 
 /// A problem whose tables are small enough to be searched exactly.
-pub(crate) struct Relaxation<'l, 'p> {
-    pub(crate) ledger: &'l Ledger<'p>,
-    pub(crate) sizes: Vec<usize>,
+pub(crate) struct Relaxation {
+    pub(crate) model: Model,
     pub(crate) order: Vec<usize>,
 }
 
@@ -33,20 +33,21 @@ struct Line {
     cost: Ticks,
 }
 
-impl<'l, 'p> Relaxation<'l, 'p> {
-    /// Nothing where a concat joins too many groups.
-    pub(crate) fn new(ledger: &'l Ledger<'p>) -> Option<Relaxation<'l, 'p>> {
-        if ledger.terms.iter().any(|term| term.table.is_none()) {
-            return None;
-        }
-        let sizes: Vec<usize> = ledger.unary.iter().map(Vec::len).collect();
-        let order = order(&sizes, ledger.terms.iter().map(|term| term.groups.as_slice()))?;
-        Some(Relaxation { ledger, sizes, order })
+impl Relaxation {
+    /// Nothing where a concat joins too many groups in too many ways.
+    pub(crate) fn new(ledger: &Ledger<'_>) -> Option<Relaxation> {
+        Model::with_sums(ledger).and_then(Relaxation::of).or_else(|| Model::plain(ledger).and_then(Relaxation::of))
+    }
+
+    /// Nothing where the tables on the way would be too large.
+    pub(crate) fn of(model: Model) -> Option<Relaxation> {
+        let order = order(&model.sizes, model.terms.iter().map(|term| term.scope.as_slice()))?;
+        Some(Relaxation { model, order })
     }
 
     /// The choice that costs least; of equally cheap ones one with wide levels.
     pub(crate) fn cheapest(&self) -> Vec<usize> {
-        self.at_least_cost().assignment(&self.sizes)
+        self.model.of_groups(self.at_least_cost().assignment(&self.model.sizes))
     }
 
     /// The elimination that finds the choice of least cost; its sums are costs below zero.
@@ -57,20 +58,21 @@ impl<'l, 'p> Relaxation<'l, 'p> {
     /// The elimination that finds the largest value minus price times cost, the constant part of the cost left out.
     pub(crate) fn at_price(&self, price: f64) -> Elimination<f64> {
         self.eliminated(
-            |g, level, cost| self.ledger.problem.groups()[g].value[level] - price * nanoseconds(cost),
+            |v, level, cost| self.model.values[v][level] - price * nanoseconds(cost),
             |cost| -price * nanoseconds(cost),
         )
     }
 
     /// An upper bound on the value of every choice that costs at most `limit`, or nothing if there is none.
     pub(crate) fn bound(&self, limit: Ticks) -> Option<Bound> {
-        let dense = self.ledger.problem.dense();
+        // All at full width: what they sum up to is the largest sum.
+        let dense: Vec<usize> = self.model.sizes.iter().map(|size| size - 1).collect();
         let mut over = self.line(&dense);
         // No value is above 0.
         if over.cost <= limit {
             return Some(Bound { value: 0.0, price: 0.0 });
         }
-        let mut within = self.line(&self.cheapest());
+        let mut within = self.line(&self.at_least_cost().assignment(&self.model.sizes));
         if within.cost > limit {
             return None;
         }
@@ -81,7 +83,7 @@ impl<'l, 'p> Relaxation<'l, 'p> {
             if !(price.is_finite() && price > 0.0) {
                 break;
             }
-            let line = self.line(&self.at_price(price).assignment(&self.sizes));
+            let line = self.line(&self.at_price(price).assignment(&self.model.sizes));
             let height = |line: Line| line.value + price * nanoseconds(limit - line.cost);
             let value = height(line) + self.rounding(price);
             if value < bound.value {
@@ -95,34 +97,33 @@ impl<'l, 'p> Relaxation<'l, 'p> {
         Some(bound)
     }
 
-    fn line(&self, levels: &[usize]) -> Line {
-        Line { value: self.ledger.problem.value(levels), cost: self.ledger.total(levels) }
+    fn line(&self, assignment: &[usize]) -> Line {
+        Line { value: self.model.value(assignment), cost: self.model.total(assignment) }
     }
 
     /// More than the rounding errors of the elimination can sum up to: each of its sums has one error of at most
     /// 2^-53 of a partial sum, and no partial sum is larger than the parts' absolute sum.
     pub(crate) fn rounding(&self, price: f64) -> f64 {
-        let worst_value: f64 =
-            self.ledger.problem.groups().iter().map(|group| -group.value.iter().copied().fold(0.0, f64::min)).sum();
-        let worst_cost: Ticks =
-            self.ledger.unary.iter().map(|costs| costs.iter().copied().max().unwrap_or(0)).sum::<Ticks>()
-                + self.ledger.terms.iter().filter_map(|term| term.table.as_ref()?.iter().copied().max()).sum::<Ticks>();
-        let sums = (self.ledger.terms.len() + 2 * self.sizes.len() + 16) as f64;
-        (worst_value + price * nanoseconds(worst_cost + self.ledger.constant)) * sums * f64::EPSILON
+        let worst_value: f64 = self.model.values.iter().map(|values| -values.iter().copied().fold(0.0, f64::min)).sum();
+        let worst = |costs: &[Ticks]| costs.iter().copied().filter(|&cost| cost < FORBIDDEN).max().unwrap_or(0);
+        let worst_cost: Ticks = self.model.unary.iter().map(|costs| worst(costs)).sum::<Ticks>()
+            + self.model.terms.iter().map(|term| worst(&term.table)).sum::<Ticks>();
+        let sums = (self.model.terms.len() + 2 * self.model.sizes.len() + 16) as f64;
+        (worst_value + price * nanoseconds(worst_cost + self.model.constant)) * sums * f64::EPSILON
     }
 
     fn eliminated<T>(&self, own: impl Fn(usize, usize, Ticks) -> T, shared: impl Fn(Ticks) -> T) -> Elimination<T>
     where
         T: Copy + PartialOrd + std::ops::Add<Output = T>,
     {
-        let own = self.ledger.unary.iter().enumerate().map(|(g, costs)| Factor {
-            scope: vec![g],
-            table: costs.iter().enumerate().map(|(level, &cost)| own(g, level, cost)).collect(),
+        let own = self.model.unary.iter().enumerate().map(|(v, costs)| Factor {
+            scope: vec![v],
+            table: costs.iter().enumerate().map(|(level, &cost)| own(v, level, cost)).collect(),
         });
-        let shared = self.ledger.terms.iter().map(|term| Factor {
-            scope: term.groups.clone(),
-            table: term.table.iter().flatten().map(|&cost| shared(cost)).collect(),
+        let shared = self.model.terms.iter().map(|term| Factor {
+            scope: term.scope.clone(),
+            table: term.table.iter().map(|&cost| shared(cost)).collect(),
         });
-        Elimination::run(&self.sizes, own.chain(shared).collect(), &self.order)
+        Elimination::run(&self.model.sizes, own.chain(shared).collect(), &self.order)
     }
 }

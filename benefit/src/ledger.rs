@@ -11,7 +11,7 @@ const TABLE_CELLS: usize = 1 << 18;
 /// A layer whose cost depends on two or more groups, or on one in a way that no table holds.
 #[derive(Debug)]
 pub(crate) struct Term {
-    layer: usize,
+    pub(crate) layer: usize,
     /// The groups with a choice that the layer follows, ascending.
     pub(crate) groups: Vec<usize>,
     strides: Vec<usize>,
@@ -99,11 +99,6 @@ impl<'p> Ledger<'p> {
             }
             None => self.problem.layer_ticks(term.layer, levels),
         }
-    }
-
-    /// What the term at `index` costs at these levels.
-    pub(crate) fn term_at(&self, index: usize, levels: &[usize]) -> Ticks {
-        self.term(&self.terms[index], levels)
     }
 
     /// What these levels cost; equal to [`Problem::cost`] to the tick.

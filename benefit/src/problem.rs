@@ -211,6 +211,11 @@ impl Problem {
         self.scaled(self.cell_use(layer, levels).cell)
     }
 
+    /// What a layer costs at a pair of widths, or nothing where that is unknown.
+    pub(crate) fn cell_ticks(&self, layer: usize, c_in: usize, c_out: usize) -> Option<Ticks> {
+        self.layers[layer].cell(c_in, c_out).map(|cell| self.scaled(cell))
+    }
+
     fn scaled(&self, cell: Cell) -> Ticks {
         ticks(self.conv_scale * cell.ns)
     }

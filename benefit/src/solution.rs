@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use crate::stage_one::StageOne;
 use crate::value::{Value, ValueError, ValueKind};
 use netspec::{GroupId, GroupPlan, Network, PrunePlan};
+use std::fmt;
 
 /// Why a step was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +66,20 @@ pub enum Stopped {
     Labels,
     /// Its time was up.
     Time,
-    /// A concat joins too many groups for a proof.
+    /// A concat joins too many groups, or one of them twice, for a proof.
     TooWide,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stopped::Rule => "rule",
+            Stopped::Optimal => "optimal",
+            Stopped::Labels => "labels",
+            Stopped::Time => "time",
+            Stopped::TooWide => "too-wide",
+        })
+    }
 }
 
 /// A level for every group, and what is known about the choice.

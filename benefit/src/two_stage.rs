@@ -25,8 +25,9 @@ use crate::ticks::Ticks;
 /// # What is guaranteed
 /// - The solution's predicted latency is within the budget, to the tick.
 /// - [`Infeasible`] with `is_proven` means that no choice of levels fits. It is proven wherever the layers' tables
-///   can be joined one group after another: chains, residual and depthwise networks, small concats. Where a dense
-///   concat joins too many groups, the answer is the best of several descents, and `is_proven` is false.
+///   can be joined one group after another: chains, residual and depthwise networks, concats by the running sums of
+///   their groups' channels. Where these are too many, or a concat reads a group twice, the answer is the best of several
+///   descents, and `is_proven` is false.
 /// - [`Solution::bound`] is a proven upper bound by Lagrangian relaxation, under the same condition.
 /// - The plan itself is not proven to be the best: [`Solution::gap`] tells how far it can be from that.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +94,7 @@ impl Planner for TwoStage {
 fn reach(
     state: &mut State<'_, '_>,
     all: &[Vec<usize>],
-    exact: Option<&Relaxation<'_, '_>>,
+    exact: Option<&Relaxation>,
     limit: Ticks,
 ) -> Result<(), Vec<usize>> {
     while state.cost > limit {

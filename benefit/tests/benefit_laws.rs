@@ -257,6 +257,44 @@ proptest! {
     }
 
     #[test]
+    fn global_keeps_the_budget_with_one_threshold_for_all(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        // At a threshold, a group takes the level with the most value plus threshold times removed channels.
+        let at = |threshold: f64| -> Vec<usize> {
+            let level = |(_, levels, value): &(usize, Vec<usize>, Vec<f64>)| {
+                let worth = |level: usize| value[level] - threshold * levels[level] as f64;
+                (0..levels.len()).fold(levels.len() - 1, |best, level| if worth(level) > worth(best) + 1e-12 { level } else { best })
+            };
+            case.groups.iter().map(level).collect()
+        };
+        if let Ok(solution) = Global.plan(&problem, budget) {
+            prop_assert!(solution.predicted_ns <= limit);
+            let mut slopes: Vec<f64> = case.groups.iter().flat_map(|(_, levels, value)| {
+                (0..levels.len()).flat_map(move |a| (0..a).map(move |b| (value[a] - value[b]) / (levels[a] - levels[b]) as f64))
+            }).collect();
+            slopes.push(0.0);
+            let is_some_threshold = slopes.iter().any(|slope| at(slope + 1e-9) == solution.levels)
+                || solution.levels == problem.dense();
+            prop_assert!(is_some_threshold, "{:?} is no threshold's", solution.levels);
+        }
+    }
+
+    #[test]
+    fn knapsack_keeps_the_budget_and_is_no_better_than_the_best(seed in any::<u64>(), rounds in 1usize..40) {
+        let case = Case::random(seed);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        if let Ok(solution) = Knapsack::default().rounds(rounds).plan(&problem, budget) {
+            prop_assert!(solution.predicted_ns <= budget.limit_ns(problem.dense_ns()));
+            let best = Exact::default().plan(&problem, budget).unwrap();
+            prop_assert!(solution.value <= best.value + 1e-9);
+        }
+    }
+
+    #[test]
     fn the_order_of_layers_does_not_matter(seed in any::<u64>(), shift in 1usize..9) {
         let case = Case::random(seed);
         let mut other = case.clone();
@@ -264,7 +302,8 @@ proptest! {
         other.layers.rotate_left(shift % n);
         other.layers.swap(0, n - 1);
         let budget = random_budget(&case, seed);
-        let planners: [&dyn Planner; 3] = [&TwoStage::default(), &Uniform, &Exact::default()];
+        let planners: [&dyn Planner; 5] =
+            [&TwoStage::default(), &Uniform, &Global, &Knapsack::default(), &Exact::default()];
         for planner in planners {
             let (a, b) = (planner.plan(&case.problem(), budget), planner.plan(&other.problem(), budget));
             prop_assert_eq!(a.clone().map(|s| (s.levels, s.predicted_ns)).map_err(|e| e.best_ns),
@@ -420,7 +459,9 @@ fn bounds_hold_where_exact_is_cut_short() {
         let Ok(best) = Exact::default().plan(&problem, budget) else { continue };
         for planner in [Exact::default().labels(1), Exact::default().labels(2), Exact::default().seconds(0.0)] {
             let solution = planner.plan(&problem, budget).unwrap();
-            assert!(solution.value <= best.value + 1e-9 && solution.predicted_ns <= budget.limit_ns(problem.dense_ns()));
+            assert!(
+                solution.value <= best.value + 1e-9 && solution.predicted_ns <= budget.limit_ns(problem.dense_ns())
+            );
             assert!(solution.bound.unwrap() >= best.value - 1e-9, "seed {seed}: a bound that does not hold");
             cut += usize::from(matches!(solution.stopped, Stopped::Labels | Stopped::Time));
         }
@@ -428,8 +469,8 @@ fn bounds_hold_where_exact_is_cut_short() {
     assert!(cut > 100, "only {cut} were cut short");
 }
 
-/// Ten groups side by side: too many to join one after another.
-fn wide_concat() -> Problem {
+/// Ten groups side by side, the first of them once more where it shall be `twice`.
+fn wide_concat(twice: bool) -> Problem {
     let mut problem = Problem::builder();
     let group = |problem: &mut ProblemBuilder, i: usize| {
         let value: Vec<f64> = (1..=8_usize).map(|l| if l < 8 { -(((8 - l) * (i + 1)) as f64) } else { 0.0 }).collect();
@@ -437,24 +478,93 @@ fn wide_concat() -> Problem {
         problem.layer(&format!("branch{i}"), 3, group, |_, c_out| c_out as f64);
         group
     };
-    let branches: Vec<GroupId> = (0..10).map(|i| group(&mut problem, i)).collect();
+    let mut branches: Vec<GroupId> = (0..10).map(|i| group(&mut problem, i)).collect();
+    branches.extend(twice.then_some(branches[0]));
     problem.layer("head", branches, 10, |c_in, _| 5.0 * c_in.div_ceil(32) as f64);
     problem.build().unwrap()
 }
 
 #[test]
-fn a_wide_concat_is_planned_and_claims_no_proof() {
-    let problem = wide_concat();
+fn a_wide_concat_is_summed_up_and_proven() {
+    let problem = wide_concat(false);
+    let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.ratio() <= 0.6 && solution.value < 0.0);
+    let uniform = Uniform.plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.value >= uniform.value, "{} and {}", solution.value, uniform.value);
+    let exact = Exact::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert_eq!(exact.stopped, Stopped::Optimal);
+    assert!(exact.value >= solution.value && solution.bound.unwrap() >= exact.value);
+
+    let infeasible = TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err();
+    assert!(infeasible.is_proven);
+    assert_eq!(infeasible.best_ns, 80.0 + 5.0 * 3.0);
+    assert_eq!(infeasible.holders[0].name, "head");
+}
+
+#[test]
+fn what_cannot_be_summed_up_is_planned_and_claims_no_proof() {
+    let problem = wide_concat(true);
     let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6)).unwrap();
     assert!(solution.ratio() <= 0.6 && solution.value < 0.0);
     assert_eq!((solution.bound, solution.gap()), (None, None));
-    let uniform = Uniform.plan(&problem, Budget::ratio(0.6)).unwrap();
-    assert!(solution.value >= uniform.value, "{} and {}", solution.value, uniform.value);
+    let exact = Exact::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert_eq!((exact.stopped, exact.gap(), exact.levels), (Stopped::TooWide, None, solution.levels));
+    assert!(!TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err().is_proven);
+}
 
-    let infeasible = TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err();
-    assert!(!infeasible.is_proven);
-    assert_eq!(infeasible.best_ns, 80.0 + 5.0 * 3.0);
-    assert_eq!(infeasible.holders[0].name, "head");
+/// Concats of three and more groups, each longer than the one before, as a dense block has them.
+fn dense_block(seed: u64) -> Problem {
+    let mut random = Random(seed);
+    let mut problem = Problem::builder();
+    let mut groups = Vec::new();
+    for i in 0..5 {
+        let (channels, mut levels, mut value) = random_group(&mut random);
+        // Few levels each, so that all choices can be tried.
+        let drop = levels.len().saturating_sub(3);
+        (levels, value) = (levels.split_off(drop), value.split_off(drop));
+        let group = problem.group(&format!("group{i}"), channels).levels(&levels).value(&value);
+        let (step_in, step_out) = (4 << random.below(3), 4 << random.below(3));
+        let bump = 1 + random.below(40);
+        let ns = move |c_in: usize, c_out: usize| {
+            let slow = if c_in % bump == 1 { 1.5 } else { 1.0 };
+            slow * 10.0 * (c_in.div_ceil(step_in) * c_out.div_ceil(step_out)) as f64
+        };
+        if groups.is_empty() {
+            problem.layer("stem", 3, group, ns);
+        } else {
+            problem.layer(&format!("layer{i}"), groups.clone(), group, ns);
+        }
+        groups.push(group);
+    }
+    problem.layer("head", groups, 10, |c_in, _| 7.0 * c_in.div_ceil(8) as f64);
+    problem.build().unwrap()
+}
+
+#[test]
+fn running_sums_change_no_cost_and_no_optimum() {
+    let mut solved = 0;
+    for seed in 0..300 {
+        let problem = dense_block(seed);
+        let mut choices = vec![Vec::new()];
+        for group in problem.groups() {
+            let longer = |choice: &Vec<usize>| {
+                let choice = choice.clone();
+                (0..group.levels.len()).map(move |level| choice.iter().copied().chain([level]).collect())
+            };
+            choices = choices.iter().flat_map(longer).collect();
+        }
+        let limit = (0.3 + 0.6 * Random(!seed).unit()) * problem.dense_ns();
+        let fitting = choices.iter().filter(|choice| problem.cost(choice).ns <= limit);
+        let optimum = fitting.map(|choice| problem.value(choice)).fold(f64::NEG_INFINITY, f64::max);
+        let Ok(solution) = Exact::default().plan(&problem, Budget::ns(limit)) else {
+            assert_eq!(optimum, f64::NEG_INFINITY, "seed {seed}");
+            continue;
+        };
+        solved += 1;
+        assert_eq!(solution.stopped, Stopped::Optimal);
+        assert!((solution.value - optimum).abs() <= 1e-9, "seed {seed}: {} of {optimum}", solution.value);
+    }
+    assert!(solved > 200, "{solved}");
 }
 
 /// A concat of groups that halve the head's time only if all of them are narrow.

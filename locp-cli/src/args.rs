@@ -137,6 +137,8 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Plan for many budgets at once: what each latency costs, and what is proven of it.
+    Frontier(Frontier),
     /// Steps, plan, surgery and verification: a faster model, or the reason why not.
     Prune {
         /// The ONNX model.
@@ -276,6 +278,13 @@ pub(crate) struct Planning {
     /// The budget for the whole network: 0.6x of today's latency, or 12ms.
     #[arg(long, value_name = "BUDGET", allow_hyphen_values = true)]
     pub(crate) latency: String,
+    #[command(flatten)]
+    pub(crate) making: Making,
+}
+
+/// How plans are made.
+#[derive(Debug, Args)]
+pub(crate) struct Making {
     /// How the plan is made.
     #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
     pub(crate) planner: Planner,
@@ -321,9 +330,38 @@ pub(crate) struct Reach {
     pub(crate) min_share: f64,
 }
 
+/// Which budgets, and how their plans are made.
+#[derive(Debug, Args)]
+pub(crate) struct Frontier {
+    /// The ONNX model.
+    pub(crate) model: PathBuf,
+    /// The highest latency, as a share of today's.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub(crate) from: f64,
+    /// The lowest one.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
+    pub(crate) to: f64,
+    /// How many latencies, evenly spread, both ends among them.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub(crate) points: u32,
+    /// Draw value over latency into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) making: Making,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Planner {
+    // Step by step, by the best benefit; with a bound on what a better plan could save.
     TwoStage,
+    // The best plan there is over these levels and cells, and the proof.
+    Exact,
+    // A knapsack per layer with its input channels as they are, again and again: a baseline.
+    Knapsack,
+    // One threshold over the values of all channels, latency aside: a baseline.
+    Global,
+    // One share for all groups: a baseline.
     Uniform,
 }
 

@@ -1,7 +1,8 @@
 //! One function per subcommand: flags in, report out.
 
 use crate::args::{
-    Cli, Command, Format, Generate, Global, Planner, Planning, Progress as ProgressFlag, Reach, Search, Steps, Table,
+    Cli, Command, Format, Frontier, Generate, Global, Making, Planner, Planning, Progress as ProgressFlag, Reach,
+    Search, Steps, Table,
 };
 use crate::progress::Bars;
 use crate::{human, output};
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
             run.lint(model, device, machine.as_deref(), *strict, reach)
         }
         Command::Plan { model, planning, output } => run.plan(model, planning, output),
+        Command::Frontier(frontier) => run.frontier(frontier),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
             let labelled = images.as_deref().zip(labels.as_deref());
             run.prune(model, planning, output, plan_out.as_deref(), labelled)
@@ -81,9 +83,9 @@ impl Run<'_> {
     }
 
     /// With the constraints that were asked for.
-    fn open_to_plan(&self, model: &Path, planning: &Planning) -> Result<Model, Error> {
+    fn open_to_plan(&self, model: &Path, making: &Making) -> Result<Model, Error> {
         let model = self.open(model)?;
-        Ok(match planning.multiple_of {
+        Ok(match making.multiple_of {
             Some(n) => model.constrained(&Constraint::MultipleOf(n as usize), |group| group.frozen.is_none()),
             None => model,
         })
@@ -175,10 +177,29 @@ impl Run<'_> {
     fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         self.check_outputs(&[output], &[model])?;
-        let (model, engine) = (self.open_to_plan(model, planning)?, self.engine()?);
-        let planned = self.pipeline(&engine, planning)?.plan(&model, budget)?;
+        let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
+        let planned = self.pipeline(&engine, &planning.making)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
         self.show(&planned.report, human::plan)
+    }
+
+    fn frontier(&self, args: &Frontier) -> Result<ExitCode> {
+        let plot = args.plot.as_deref();
+        self.check_outputs(plot.as_slice(), &[&args.model])?;
+        // The ends are budgets like any other, and checked as such.
+        for end in [args.from, args.to] {
+            format!("{end}x").parse::<Budget>().map_err(Error::from)?;
+        }
+        let (model, engine) = (self.open_to_plan(&args.model, &args.making)?, self.engine()?);
+        let steps = f64::from(args.points - 1);
+        let shares: Vec<f64> =
+            (0..args.points).map(|i| args.from + (args.to - args.from) * f64::from(i) / steps).collect();
+        let report = self.pipeline(&engine, &args.making)?.frontier(&model, &shares)?;
+        if let Some(plot) = plot {
+            let svg = locp::plot::frontier_svg(&report, &human::engine_line(&report.header));
+            locp::write_bytes(plot, svg.as_bytes())?;
+        }
+        self.show(&report, human::frontier)
     }
 
     fn prune(
@@ -195,7 +216,7 @@ impl Run<'_> {
         let data = data_file(output);
         let outputs: Vec<&Path> = [output, &data].into_iter().chain(plan_out).collect();
         self.check_outputs(&outputs, &inputs)?;
-        let (model, engine) = (self.open_to_plan(model, planning)?, self.engine()?);
+        let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
         let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
         let accuracy = |onnx: &Path| match &labelled {
             Some(labelled) => labelled.accuracy(&engine, onnx, model.batch(), &self.watch()).map(Some),
@@ -203,7 +224,7 @@ impl Run<'_> {
         };
         // The dense model's first: labels that do not fit it are found before minutes are spent.
         let before = accuracy(model.path())?;
-        let mut pipeline = self.pipeline(&engine, planning)?;
+        let mut pipeline = self.pipeline(&engine, &planning.making)?;
         let pruned = pipeline.run(&model, budget)?;
         let accuracies = before.zip(accuracy(pruned.path())?).map(|(before, after)| [before, after]);
         let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
@@ -283,16 +304,19 @@ impl Run<'_> {
         }
     }
 
-    fn pipeline<'e>(&'e self, engine: &'e Engine, planning: &Planning) -> Result<Pipeline<'e>, Error> {
+    fn pipeline<'e>(&'e self, engine: &'e Engine, making: &Making) -> Result<Pipeline<'e>, Error> {
         let mut options = Options::default();
         options.seed = self.global.seed;
         options.limits =
-            Limits::default().min_share(planning.reach.min_share).prune_residual(planning.reach.prune_residual);
-        options.sweeps = self.sweeps(&planning.reach);
+            Limits::default().min_share(making.reach.min_share).prune_residual(making.reach.prune_residual);
+        options.sweeps = self.sweeps(&making.reach);
         let table = locp::open(&self.table(), engine)?;
         let pipeline = Pipeline::with(engine, table, options, self.watch())?;
-        Ok(match planning.planner {
+        Ok(match making.planner {
             Planner::TwoStage => pipeline,
+            Planner::Exact => pipeline.planner(locp::Exact::default()),
+            Planner::Knapsack => pipeline.planner(locp::Knapsack::default()),
+            Planner::Global => pipeline.planner(locp::Global),
             Planner::Uniform => pipeline.planner(locp::Uniform),
         })
     }

@@ -241,6 +241,9 @@ pub(crate) fn plan(report: &PlanReport) -> String {
         let _ = writeln!(out, "            {} of its cells are estimated, not measured", report.cells_estimated);
     }
     let _ = writeln!(out, "value       {} ({})", report.value_kind, value_note(&report.value_kind));
+    if let Some(proof) = proof(report) {
+        let _ = writeln!(out, "proof       {proof}");
+    }
     let mut rows = vec![["group", "channels", "kept", "first producer"].map(str::to_owned).to_vec()];
     for group in &report.groups {
         rows.push(vec![
@@ -254,11 +257,46 @@ pub(crate) fn plan(report: &PlanReport) -> String {
     out
 }
 
+/// What is proven of a plan: only over the levels that were offered and the cells as they are known.
+fn proof(report: &PlanReport) -> Option<String> {
+    let gap = report.gap?;
+    Some(match report.stopped.as_str() {
+        "optimal" => "no plan of these levels and cells has a higher value".to_owned(),
+        _ => format!("the best plan of these levels and cells loses at most {:.2} % less value", 100.0 * gap),
+    })
+}
+
 fn value_note(kind: &str) -> &'static str {
     match kind {
         "magnitude" => "a proxy from the weights alone: it says little about accuracy",
         _ => "predicted damage to the outputs",
     }
+}
+
+pub(crate) fn frontier(report: &FrontierReport) -> String {
+    let mut out = format!("engine  {}\n", engine_line(&report.header));
+    let _ = writeln!(
+        out,
+        "dense   {} ({}, in {})\nplans   {}, value: {} ({})\n",
+        ms(report.dense_ms),
+        covers(report.covers),
+        report.dtype,
+        report.planner,
+        report.value_kind,
+        value_note(&report.value_kind)
+    );
+    let mut rows = vec![["asked", "predicted", "", "value", "avoidable at most"].map(str::to_owned).to_vec()];
+    for plan in &report.plans {
+        let gap = plan.gap.map_or("not proven".to_owned(), |gap| format!("{:.3} %", 100.0 * gap));
+        let (asked, ratio) = (format!("{:.3}x", plan.asked), format!("{:.3}x", plan.ratio));
+        rows.push(vec![asked, ms(plan.predicted_ms), ratio, format!("{:.4}", plan.value), gap]);
+    }
+    out.push_str(&table(&[true; 5], &rows));
+    if let Some(why) = &report.ends {
+        let _ = writeln!(out, "\nno further: {why}");
+    }
+    let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
+    out
 }
 
 pub(crate) fn prune(report: &PruneReport) -> String {
@@ -308,6 +346,9 @@ pub(crate) fn prune(report: &PruneReport) -> String {
     );
     if plan.cells_estimated > 0 {
         let _ = writeln!(out, "              {} of its cells are estimated, not measured", plan.cells_estimated);
+    }
+    if let Some(proof) = proof(plan) {
+        let _ = writeln!(out, "proof         {proof}");
     }
     let _ = writeln!(out, "covers        {}, in {}", covers(plan.covers), plan.dtype);
     let asked = report.measurements_new + report.measurements_shared;

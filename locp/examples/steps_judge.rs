@@ -13,7 +13,7 @@
 //!
 //! Cost is held against a sweep that reads every width nine times. Device seconds are readings, one run to warm up
 //! for every width and round, and the preparation of every width.
-//! The lattices are found once for each kind of line and then confirmed, and a width gets twelve readings at most, as the
+//! The lattices are found once for each kind of line and then confirmed, and a width gets six readings at most, as the
 //! pipeline does it; of each three layers
 //! the first one was looked at while the search was tuned, and is reported apart from the other two.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
@@ -273,7 +273,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let verbose = args.iter().any(|arg| arg == "--lines");
     let three_point = |name: &Name, config: Config| {
         let known = lattices.borrow().get(&name.kind()).cloned().unwrap_or_default();
-        (Strategy::ThreePoint, config.lattices(&known).max_readings(12))
+        (Strategy::ThreePoint, config.lattices(&known).max_readings(6))
     };
     let note = |name: &Name, lattice: usize| {
         learn(name, lattice);

@@ -5,10 +5,10 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::planning::Planning;
-use crate::report::{BudgetReport, PlanReport};
+use crate::report::{BudgetReport, FrontierReport, PlanReport};
 use crate::sweeps::SweepOptions;
 use crate::whole::{self, Pair};
-use crate::{Error, Watch};
+use crate::{Error, Watch, frontier};
 use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
 use netspec::{GroupPlan, PrunePlan};
 use onnx_surgery::Patch;
@@ -134,6 +134,34 @@ impl<'a> Pipeline<'a> {
         self.solve(&mut planning, &value, budget, limit_ns)
     }
 
+    /// Steps once, then a plan for each share of the dense latency, the largest first, each on measured cells; without
+    /// surgery.
+    ///
+    /// It ends at the first share that cannot be reached, and says why; where that is the first one, that is the error.
+    pub fn frontier(&mut self, model: &Model, shares: &[f64]) -> Result<FrontierReport, Error> {
+        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let mut planning = self.state(model, &value)?;
+        let mut shares: Vec<f64> = shares.to_vec();
+        shares.sort_by(|a, b| b.total_cmp(a));
+        let mut plans = Vec::new();
+        let mut ends = None;
+        for share in shares {
+            let budget = Budget::ratio(share);
+            let limit_ns = budget.limit_ns(planning.dense_ns);
+            match self.solve(&mut planning, &value, budget, limit_ns) {
+                Ok(planned) => plans.push((share, planned)),
+                Err(Error::Infeasible(why)) if !plans.is_empty() => {
+                    ends = Some(why.to_string());
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let header = self.engine.header("locp.frontier/1");
+        let nothing = || Error::NotFaster { why: "no latency was asked for".to_owned(), remedy: "ask for some" };
+        frontier::report(header, &plans, ends, &self.measurer).ok_or_else(nothing)
+    }
+
     /// Steps, plan, surgery and verification. What comes back is faster, and within 2 % of the budget or below it,
     /// as measured.
     ///
@@ -235,6 +263,7 @@ impl<'a> Pipeline<'a> {
             bound: solution.bound,
             dense_value: solution.dense_value,
             gap: solution.gap(),
+            stopped: solution.stopped.to_string(),
             cells_estimated: solution.estimated,
             groups: groups.groups,
             modules: modules.named,

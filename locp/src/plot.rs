@@ -1,6 +1,7 @@
-//! Staircases as SVG: points with their intervals, treads, edges marked, dominated widths shaded.
+//! Staircases as SVG: points with their intervals, treads, edges marked, dominated widths shaded. And frontiers: what
+//! each latency loses.
 
-use crate::report::{Axis, StairReport};
+use crate::report::{Axis, FrontierReport, StairReport};
 use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;
@@ -11,18 +12,48 @@ const MARGIN: [f64; 4] = [34.0, 16.0, 40.0, 62.0];
 ///
 /// `subtitle` says which engine and machine the figures are true for.
 pub fn svg(stairs: &[StairReport], subtitle: &str) -> String {
-    let height = HEIGHT * stairs.len().max(1) as f64 + 20.0;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{}\" y=\"14\" fill=\"#555\">{}</text>\n",
-        MARGIN[3],
-        escape(subtitle)
-    );
+    let mut out = opening(stairs.len().max(1), subtitle);
     for (i, stair) in stairs.iter().enumerate() {
         panel(&mut out, stair, HEIGHT * i as f64 + 20.0);
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// Draws the value that each plan of a frontier loses over its latency, with the part of it that a better plan might
+/// save, as one SVG document.
+pub fn frontier_svg(report: &FrontierReport, subtitle: &str) -> String {
+    let mut out = opening(1, subtitle);
+    let percent = |ratio: f64| 100.0 * ratio;
+    let lowest = report.plans.iter().map(|plan| percent(plan.ratio)).fold(100.0, f64::min);
+    let worst = report.plans.iter().map(|plan| -plan.value).fold(f64::MIN_POSITIVE, f64::max);
+    let frame = Frame { top: 20.0, channels: [lowest.floor(), 100.0], ms: worst * 1.08 };
+    axes(&mut out, &frame, "predicted latency in percent of the dense model's", "value lost");
+    let points: Vec<[f64; 2]> =
+        report.plans.iter().map(|plan| [frame.x(percent(plan.ratio)), frame.y(-plan.value)]).collect();
+    let path: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1} {y:.1}")).collect();
+    if !path.is_empty() {
+        let _ = writeln!(out, "<path d=\"M{}\" fill=\"none\" stroke=\"#9db4d6\"/>", path.join(" L"));
+    }
+    for (plan, [x, y]) in report.plans.iter().zip(points) {
+        if let Some(bound) = plan.bound {
+            let _ = writeln!(out, "<path d=\"M{x:.1} {y:.1} V{:.1}\" stroke=\"#c0392b\"/>", frame.y(-bound));
+        }
+        let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\" fill=\"#4a6fa5\"/>");
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// The head of a document of so many panels.
+fn opening(panels: usize, subtitle: &str) -> String {
+    let height = HEIGHT * panels as f64 + 20.0;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{}\" y=\"14\" fill=\"#555\">{}</text>\n",
+        MARGIN[3],
+        escape(subtitle)
+    )
 }
 
 /// Maps channels and milliseconds to pixels of one panel.
@@ -71,7 +102,7 @@ fn panel(out: &mut String, stair: &StairReport, top: f64) {
             to - from
         );
     }
-    axes(out, &frame, axis);
+    axes(out, &frame, axis, "ms");
     treads(out, &frame, stair);
     for point in &stair.points {
         let x = frame.x(point.channels as f64);
@@ -104,7 +135,7 @@ fn treads(out: &mut String, frame: &Frame, stair: &StairReport) {
     }
 }
 
-fn axes(out: &mut String, frame: &Frame, label: &str) {
+fn axes(out: &mut String, frame: &Frame, label: &str, unit: &str) {
     let (left, bottom) = (MARGIN[3], frame.y(0.0));
     let _ = writeln!(
         out,
@@ -128,7 +159,7 @@ fn axes(out: &mut String, frame: &Frame, label: &str) {
     let _ = writeln!(
         out,
         "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{label}</text>\
-         <text x=\"14\" y=\"{:.1}\" fill=\"#555\" transform=\"rotate(-90 14 {:.1})\" text-anchor=\"middle\">ms</text>",
+         <text x=\"14\" y=\"{:.1}\" fill=\"#555\" transform=\"rotate(-90 14 {:.1})\" text-anchor=\"middle\">{unit}</text>",
         (left + WIDTH - MARGIN[1]) / 2.0,
         bottom + 30.0,
         (frame.top + bottom) / 2.0,

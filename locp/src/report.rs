@@ -11,12 +11,14 @@ mod apply;
 mod bench;
 mod doctor;
 mod explain;
+mod frontier;
 mod table;
 
 pub use apply::{ApplyReport, ChangeReport};
 pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};
 pub use explain::{ExplainReport, Finding, GroupExplained, LintReport, MemberReport, StepTo};
+pub use frontier::{FrontierPlan, FrontierReport};
 pub use table::{DiffReport, DiffRow, MachineCount, RiserReport, SetAsideReport, TableReport, TransferReport};
 
 /// The schema's name and version, for example `locp.plan/1`.
@@ -319,6 +321,8 @@ pub struct PlanReport {
     pub dense_value: f64,
     /// Share of the loss that a perfect plan could still save, where there is a bound.
     pub gap: Option<f64>,
+    /// Why the planner stopped: `rule`, `optimal`, `labels`, `time` or `too-wide`.
+    pub stopped: String,
     /// Cells of the final plan that were estimated, not measured.
     pub cells_estimated: usize,
     /// What each group keeps.

@@ -21,7 +21,7 @@ const READINGS: usize = 9;
 
 /// Readings of one width at most while a search compares: its edges get more in any case, until they are known to 1 %, and
 /// the levels of a plan rest on these.
-const MOST_READINGS: usize = 12;
+const MOST_READINGS: usize = 6;
 
 /// How widths are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

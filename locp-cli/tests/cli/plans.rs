@@ -23,7 +23,7 @@ fn a_multiple_that_is_asked_for_reaches_the_plan() {
     let is_allowed = |(channels, kept): &(u64, u64)| kept == channels || kept % 24 == 0;
     let free = widths(&json(&place, &format!("plan {MODEL} {QUICK} -o free.json")));
     assert!(!free.iter().all(is_allowed), "the plan holds the constraint by chance: {free:?}");
-    for planner in ["two-stage", "uniform"] {
+    for planner in ["two-stage", "exact", "global", "uniform"] {
         let line = format!("plan {MODEL} {QUICK} --multiple-of 24 --planner {planner} -o plan.json");
         let bound = widths(&json(&place, &line));
         assert!(bound.iter().all(is_allowed), "{planner}: {bound:?}");
@@ -39,6 +39,25 @@ fn a_multiple_that_is_asked_for_reaches_the_plan() {
     let never = place.locp(&line);
     assert_eq!(never.code, 1, "{}", never.stderr);
     assert!(never.stderr.contains("--multiple-of"), "{}", never.stderr);
+}
+
+#[test]
+fn the_exact_planner_proves_its_plan_and_loses_no_more_than_others() {
+    let place = Place::new();
+    let report = |planner: &str| json(&place, &format!("plan {MODEL} {QUICK} --planner {planner} -o plan.json"));
+    let (exact, two_stage, uniform) = (report("exact"), report("two-stage"), report("uniform"));
+    let (knapsack, global) = (report("knapsack"), report("global"));
+    let value = |report: &Value| report["value"].as_f64().unwrap();
+    assert_eq!(
+        (&exact["planner"], &exact["stopped"], &exact["gap"]),
+        (&"exact".into(), &"optimal".into(), &0.0.into())
+    );
+    assert!(value(&exact) >= value(&two_stage) && value(&two_stage) > value(&uniform), "{exact:#}");
+    assert!(value(&exact) >= value(&knapsack).max(value(&global)), "{knapsack:#}");
+    assert_eq!(two_stage["stopped"], "rule");
+    assert!(uniform["gap"].is_null());
+    let shown = place.locp(&format!("plan {MODEL} {QUICK} --planner exact -o plan.json")).stdout;
+    assert!(shown.contains("no plan of these levels and cells has a higher value"), "{shown}");
 }
 
 #[test]
@@ -132,4 +151,35 @@ fn the_log_counts_staircases_as_the_result_does() {
     let said = format!(" {} staircases, {} distinct:", layers.len(), distinct.len());
     assert!(distinct.len() < layers.len(), "nothing is shared, so that this test shows nothing");
     assert!(ran.stderr.contains(&said), "`{}` does not say `{said}`", ran.stderr);
+}
+
+#[test]
+fn a_frontier_has_a_proven_plan_for_every_latency_that_can_be_reached() {
+    let place = Place::new();
+    let line = format!("frontier {MODEL} --engine simulated:h100 --batch 64 --planner exact");
+    let report = json(&place, &format!("{line} --from 0.9 --to 0.5 --points 5 --plot frontier.svg"));
+    assert_eq!(report["schema"], "locp.frontier/1");
+    let plans = list(&report["plans"]);
+    assert!(plans.len() >= 3, "{report:#}");
+    let number = |plan: &Value, field: &str| plan[field].as_f64().unwrap();
+    for pair in plans.windows(2) {
+        assert!(number(&pair[1], "asked") < number(&pair[0], "asked"));
+        assert!(number(&pair[1], "value") <= number(&pair[0], "value"), "less latency is worth more: {report:#}");
+    }
+    for plan in plans {
+        assert!(number(plan, "ratio") <= number(plan, "asked") + 1e-9, "{plan:#}");
+        assert_eq!((&plan["stopped"], number(plan, "gap")), (&"optimal".into(), 0.0), "{plan:#}");
+        assert!(!plan["keep"].as_object().unwrap().is_empty());
+    }
+    let svg = std::fs::read_to_string(place.path("frontier.svg")).unwrap();
+    assert!(svg.contains("SIMULATED") && svg.matches("<circle").count() == plans.len() && svg.ends_with("</svg>\n"));
+
+    // What lies beyond the floor is said, not an error, as long as there is one plan.
+    let deep = json(&place, &format!("{line} --from 0.9 --to 0.001 --points 4"));
+    assert!(deep["ends"].as_str().unwrap().contains("no plan takes at most"), "{deep:#}");
+    let none = place.locp(&format!("{line} --from 0.002 --to 0.001 --points 2"));
+    assert_eq!(none.code, 1, "{}", none.stderr);
+    for bad in ["--from 0 --to 0.5", "--from nan --to 0.5", "--points 1"] {
+        assert_eq!(place.locp(&format!("{line} {bad}")).code, 2, "{bad}");
+    }
 }

@@ -1,0 +1,208 @@
+//! A problem as a sum of small tables over variables: the groups' levels and, where a concat joins many groups, what they
+//! sum up to so far.
+//!
+//! A layer that reads a concat of k groups has a table of k + 1 dimensions, which nobody can write down. Its cost only
+//! depends on the *sum* of their channels: with one variable per running sum, the table has two dimensions, and three
+//! neighbors are tied by a table that forbids all sums but the right one. Layers that read longer and longer concats of
+//! the same groups, as in a dense block, share their running sums.
+
+use crate::ledger::Ledger;
+use crate::ticks::Ticks;
+use netspec::Part;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The cost of what cannot be; more than any network's, and far from where sums of it overflow.
+pub(crate) const FORBIDDEN: Ticks = 1 << 100;
+
+/// Different sums that a running sum may take.
+const MOST_SUMS: usize = 1 << 10;
+/// The largest table of a term.
+const TABLE_CELLS: usize = 1 << 20;
+/// Groups from which on a concat is summed up.
+const WIDE: usize = 3;
+
+/// A cost that depends on a few variables.
+#[derive(Debug)]
+pub(crate) struct Term {
+    /// Ascending.
+    pub(crate) scope: Vec<usize>,
+    /// The last variable moves fastest.
+    pub(crate) table: Vec<Ticks>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// Levels of each variable; the groups come first.
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) values: Vec<Vec<f64>>,
+    pub(crate) unary: Vec<Vec<Ticks>>,
+    pub(crate) terms: Vec<Term>,
+    pub(crate) constant: Ticks,
+    /// How many of the variables are groups.
+    pub(crate) groups: usize,
+}
+
+impl Model {
+    /// The value of an assignment of all variables.
+    pub(crate) fn value(&self, assignment: &[usize]) -> f64 {
+        self.values.iter().zip(assignment).map(|(values, &level)| values[level]).sum()
+    }
+
+    /// The cost of an assignment of all variables.
+    pub(crate) fn total(&self, assignment: &[usize]) -> Ticks {
+        let unary = self.unary.iter().zip(assignment).map(|(costs, &level)| costs[level]).sum::<Ticks>();
+        self.constant + unary + self.terms.iter().map(|term| self.cost(term, assignment)).sum::<Ticks>()
+    }
+
+    /// What a term costs where the variables stand so.
+    pub(crate) fn cost(&self, term: &Term, levels: &[usize]) -> Ticks {
+        term.table[place(&term.scope, &self.sizes, levels)]
+    }
+
+    /// The levels of the groups, without those of the running sums.
+    pub(crate) fn of_groups(&self, mut assignment: Vec<usize>) -> Vec<usize> {
+        assignment.truncate(self.groups);
+        assignment
+    }
+
+    /// Groups alone; nothing where a layer has no table.
+    pub(crate) fn plain(ledger: &Ledger<'_>) -> Option<Model> {
+        let mut model = Model::bare(ledger);
+        for term in &ledger.terms {
+            model.terms.push(Term { scope: term.groups.clone(), table: term.table.clone()? });
+        }
+        Some(model)
+    }
+
+    /// With running sums; nothing where even these are too many.
+    pub(crate) fn with_sums(ledger: &Ledger<'_>) -> Option<Model> {
+        let mut model = Model::bare(ledger);
+        let mut sums = Sums::default();
+        for term in &ledger.terms {
+            let inputs = free(ledger, &ledger.problem.layers()[term.layer].inputs().parts);
+            match (&term.table, inputs.len() < WIDE) {
+                (Some(table), true) => model.terms.push(Term { scope: term.groups.clone(), table: table.clone() }),
+                _ => model.add_wide(ledger, term.layer, &inputs, &mut sums)?,
+            }
+        }
+        Some(model)
+    }
+
+    /// The groups with what they cost alone, and no term.
+    pub(crate) fn bare(ledger: &Ledger<'_>) -> Model {
+        let values: Vec<Vec<f64>> = ledger.problem.groups().iter().map(|group| group.value.clone()).collect();
+        Model {
+            sizes: ledger.unary.iter().map(Vec::len).collect(),
+            values,
+            unary: ledger.unary.clone(),
+            terms: Vec::new(),
+            constant: ledger.constant,
+            groups: ledger.unary.len(),
+        }
+    }
+
+    /// A layer that reads the sum of `inputs`.
+    fn add_wide(&mut self, ledger: &Ledger<'_>, layer: usize, inputs: &[Part], sums: &mut Sums) -> Option<()> {
+        let problem = ledger.problem;
+        let cost = &problem.layers()[layer];
+        let outputs = free(ledger, &cost.outputs().parts);
+        // A group that counts twice is no independent summand.
+        let distinct: BTreeSet<usize> = inputs.iter().chain(&outputs).map(|part| part.group.0).collect();
+        if distinct.len() < inputs.len() + outputs.len() || outputs.len() > 1 {
+            return None;
+        }
+        let dense = problem.dense();
+        let full = |parts: &[Part]| -> usize {
+            parts.iter().map(|part| part.repeat * problem.width_of(&dense, part.group)).sum()
+        };
+        // What does not move is the same for all choices.
+        let still = full(&cost.inputs().parts) - full(inputs) + cost.inputs().fixed;
+        let out_still = full(&cost.outputs().parts) - full(&outputs) + cost.outputs().fixed;
+        let sum = self.running_sum(ledger, inputs, sums)?;
+        let amounts = sums.amounts.get(&sum)?.clone();
+        let out_levels: Vec<usize> = match outputs.as_slice() {
+            [part] => {
+                problem.groups()[part.group.0].levels.iter().map(|level| out_still + part.repeat * level).collect()
+            }
+            _ => vec![out_still],
+        };
+        if amounts.len() * out_levels.len() > TABLE_CELLS {
+            return None;
+        }
+        let scope: Vec<usize> = outputs.iter().map(|part| part.group.0).chain([sum]).collect();
+        let mut table = Vec::with_capacity(amounts.len() * out_levels.len());
+        for &c_out in &out_levels {
+            for amount in &amounts {
+                table.push(problem.cell_ticks(layer, still + amount, c_out)?);
+            }
+        }
+        self.terms.push(Term { scope, table });
+        Some(())
+    }
+
+    /// The variable that holds the sum of these parts, and of each of their beginnings.
+    fn running_sum(&mut self, ledger: &Ledger<'_>, parts: &[Part], sums: &mut Sums) -> Option<usize> {
+        let (first, rest) = parts.split_first()?;
+        let levels = |part: &Part| -> Vec<usize> {
+            ledger.problem.groups()[part.group.0].levels.iter().map(|level| part.repeat * level).collect()
+        };
+        let mut key = vec![(first.group.0, first.repeat)];
+        let mut variable = *sums.known.entry(key.clone()).or_insert(first.group.0);
+        let mut amounts = levels(first);
+        for part in rest {
+            key.push((part.group.0, part.repeat));
+            let added = levels(part);
+            let reached: BTreeSet<usize> = amounts.iter().flat_map(|a| added.iter().map(move |b| a + b)).collect();
+            let reached: Vec<usize> = reached.into_iter().collect();
+            variable = match sums.known.get(&key) {
+                Some(&known) => known,
+                None => {
+                    if reached.len() > MOST_SUMS || amounts.len() * added.len() * reached.len() > TABLE_CELLS {
+                        return None;
+                    }
+                    let next = self.sizes.len();
+                    self.sizes.push(reached.len());
+                    self.values.push(vec![0.0; reached.len()]);
+                    self.unary.push(vec![0; reached.len()]);
+                    self.tie(variable, &amounts, part.group.0, &added, next, &reached);
+                    sums.known.insert(key.clone(), next);
+                    sums.amounts.insert(next, reached.clone());
+                    next
+                }
+            };
+            amounts = reached;
+        }
+        Some(variable)
+    }
+
+    /// Forbids all but `to` = `from` + `group`.
+    fn tie(&mut self, from: usize, amounts: &[usize], group: usize, added: &[usize], to: usize, reached: &[usize]) {
+        let is_from_first = from < group;
+        let (first, second) = if is_from_first { (amounts, added) } else { (added, amounts) };
+        let mut table = Vec::with_capacity(first.len() * second.len() * reached.len());
+        for a in first {
+            for b in second {
+                table.extend(reached.iter().map(|&sum| if sum == a + b { 0 } else { FORBIDDEN }));
+            }
+        }
+        // A new variable comes after all that there are.
+        self.terms.push(Term { scope: vec![from.min(group), from.max(group), to], table });
+    }
+}
+
+/// Where a table has its entry for the levels of its variables.
+pub(crate) fn place(scope: &[usize], sizes: &[usize], levels: &[usize]) -> usize {
+    scope.iter().fold(0, |index, &v| index * sizes[v] + levels[v])
+}
+
+/// The running sums there are: by their parts, and what each of their levels amounts to.
+#[derive(Default)]
+struct Sums {
+    known: BTreeMap<Vec<(usize, usize)>, usize>,
+    amounts: BTreeMap<usize, Vec<usize>>,
+}
+
+/// The parts whose groups have a choice.
+fn free(ledger: &Ledger<'_>, parts: &[Part]) -> Vec<Part> {
+    parts.iter().filter(|part| ledger.problem.groups()[part.group.0].is_free()).copied().collect()
+}
