@@ -312,6 +312,9 @@ pub(crate) struct Steps {
     /// Also test whether the strongest edges stay where they are when the other axis is at half its width.
     #[arg(long)]
     pub(crate) across: bool,
+    /// Test first where the table has edges of other machines, and say how many of them hold here.
+    #[arg(long)]
+    pub(crate) elsewhere: bool,
     /// Draw the staircases into this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,

@@ -143,6 +143,7 @@ impl Run<'_> {
         let mut options = self.sweeps(&args.reach);
         options.audits = args.audits;
         options.across = args.across;
+        options.elsewhere = args.elsewhere;
         options.search = match args.search {
             Search::ThreePoint => SearchKind::ThreePoint,
             Search::Grid => SearchKind::Grid,

@@ -34,7 +34,7 @@ impl Elsewhere {
         };
         let (theirs, _) = sharing::Line::of(&line.spec, axis)?;
         self.lines.hypotheses(&theirs, &self.mine, &self.policy).into_iter().find_map(|other| {
-            let edges: Vec<usize> = edges(&other.points, self.tolerance)
+            let edges: Vec<usize> = edges(&other.points, line.unit(), self.tolerance)
                 .into_iter()
                 .filter_map(|channels| line.steps_at(channels))
                 .collect();
@@ -58,18 +58,18 @@ impl Expected {
     }
 }
 
-/// The widths after which latency rises by more than the tolerance and stays up, by figures of single widths.
-///
-/// Between two widths of which the first is an edge others may lie that the other machine never read; the test of the
-/// hypothesis finds that out.
-fn edges(points: &[(usize, f64)], tolerance: f64) -> Vec<usize> {
+/// How many times the tolerance latency must rise by at an edge that is worth a test elsewhere: where it rises by less,
+/// the other machine had a slope, and its readings scattered.
+const WORTH: f64 = 1.5;
+
+/// The widths after which latency rises clearly and stays up, the very next width having been read too.
+fn edges(points: &[(usize, f64)], unit: usize, tolerance: f64) -> Vec<usize> {
     let latencies: Vec<f64> = points.iter().map(|&(_, ns)| ns).collect();
     let rises = stairstep::risers(&latencies);
-    points
-        .iter()
-        .zip(rises)
-        .filter(|(_, rise)| *rise > tolerance && rise.is_finite())
-        .map(|(point, _)| point.0)
+    let pairs = points.windows(2).zip(rises);
+    pairs
+        .filter(|(pair, rise)| pair[1].0 - pair[0].0 <= unit && *rise > WORTH * tolerance && rise.is_finite())
+        .map(|(pair, _)| pair[0].0)
         .collect()
 }
 

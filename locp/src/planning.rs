@@ -7,12 +7,17 @@ use crate::report::Axis;
 use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Progress, Watch};
-use benefit::{Budget, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Value};
+use benefit::{
+    Budget, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Stopped, Value,
+};
 use netspec::{ConvSpec, Measurement, Network};
 use std::collections::HashSet;
 
-/// How often a plan may be measured and solved again before its estimates are accepted as such.
+/// How often a plan may be measured and solved again before less is asked for.
 const ROUNDS: usize = 30;
+/// Rounds that follow with a lower and lower aim, and by how much it falls at most in each.
+const LOWER_ROUNDS: usize = 10;
+const LOWER: f64 = 0.97;
 
 /// A network's pruning problem and what it was made from.
 pub(crate) struct Planning<'a> {
@@ -84,22 +89,53 @@ impl<'a> Planning<'a> {
         progress.begin("plan", None);
         let limit_ns = limit_ns / self.scale;
         let mut rounds = 0;
+        let mut earlier: Vec<Solution> = Vec::new();
+        // A planner finds what estimates promise too much for, again and again: in the end it is asked for a little less.
+        let mut aim_ns = limit_ns;
         loop {
-            let mut solution = planner.plan(&self.problem, Budget::ns(limit_ns))?;
             rounds += 1;
+            let is_lower = aim_ns < limit_ns;
+            let (mut solution, is_out) = match (planner.plan(&self.problem, Budget::ns(aim_ns)), earlier.last()) {
+                (Ok(solution), _) => (solution, false),
+                (Err(_), Some(last)) if is_lower => (last.clone(), true),
+                (Err(infeasible), _) => return Err(infeasible.into()),
+            };
+            if is_lower {
+                // What is proven for less time says nothing of what was asked for.
+                solution = solution.with_bound(None);
+                solution.stopped = Stopped::Rule;
+            }
             progress.advance(1);
             let estimated = self.problem.unmeasured_cells(&solution.levels);
-            let is_last = rounds >= ROUNDS;
+            let is_last = is_out || rounds >= ROUNDS + LOWER_ROUNDS;
             if !estimated.is_empty() {
                 self.measure(&estimated, |specs| measurer.latencies(specs))?;
-                if !is_last {
-                    continue;
-                }
+            }
+            if rounds >= ROUNDS {
+                aim_ns *= (limit_ns / self.problem.cost(&solution.levels).ns).clamp(LOWER, 1.0);
+            }
+            if !estimated.is_empty() && !is_last {
+                earlier.push(solution);
+                continue;
             }
             let mut cells = self.problem.cells(&solution.levels);
             cells.retain(|cell| self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
             self.measure(&cells, |specs| measurer.fresh(specs))?;
-            let cost = self.problem.cost(&solution.levels);
+            let mut cost = self.problem.cost(&solution.levels);
+            if cost.ns > limit_ns && is_last {
+                // The planner was led on by estimates to the end; what it proposed before rests on measured cells by now.
+                let fits = |plan: &Solution| {
+                    let cost = self.problem.cost(&plan.levels);
+                    cost.estimated == 0 && cost.ns <= limit_ns
+                };
+                let best = earlier.drain(..).filter(fits).max_by(|a, b| a.value.total_cmp(&b.value));
+                if let Some(best) = best {
+                    // Its bound was proven over cells that have changed since.
+                    solution = best.with_bound(None);
+                    solution.stopped = Stopped::Rule;
+                    cost = self.problem.cost(&solution.levels);
+                }
+            }
             if cost.ns <= limit_ns || is_last {
                 solution.predicted_ns = cost.ns * self.scale;
                 solution.dense_ns = self.dense_ns;
@@ -109,6 +145,7 @@ impl<'a> Planning<'a> {
                 progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.ratio()));
                 return Ok(solution);
             }
+            earlier.push(solution);
         }
     }
 

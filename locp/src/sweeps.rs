@@ -52,6 +52,9 @@ pub struct SweepOptions {
     pub tolerance: f64,
     /// Whether the strongest edges of each staircase are tested with the other axis at half its width; by `steps` only.
     pub across: bool,
+    /// Whether edges that the table has of other machines are tested first. Off: where the engine has a lattice, finding
+    /// its edges anew was measured to be no dearer.
+    pub elsewhere: bool,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
     /// The part of the staircases that is searched, where several devices share the work; all of them by default.
@@ -69,6 +72,7 @@ impl Default for SweepOptions {
             audits: 2,
             tolerance: 0.03,
             across: false,
+            elsewhere: false,
             residual: false,
             shard: None,
             seed: 0,
@@ -235,7 +239,7 @@ impl Sweeps {
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
-        let elsewhere = measurer.elsewhere(options.tolerance)?;
+        let elsewhere = if options.elsewhere { Some(measurer.elsewhere(options.tolerance)?) } else { None };
         for line in wanted {
             // Steps of many channels each are coarse already, and the layers that have them are the largest.
             let is_coarse = line.unit > 1;
@@ -244,7 +248,7 @@ impl Sweeps {
                 known.push(find_lattice(&all, line.kind(), measurer, options)?);
             }
             let known = if is_coarse { &vec![1] } else { &*known };
-            let swept = sweep(&line, known, &elsewhere, measurer, options)?;
+            let swept = sweep(&line, known, elsewhere.as_ref(), measurer, options)?;
             if !is_coarse && !known.contains(&swept.lattice) {
                 lattices.entry(line.kind()).or_default().push(swept.lattice);
             }
@@ -301,7 +305,7 @@ pub(crate) fn config(line: &Line, options: &SweepOptions) -> Config {
 fn sweep(
     line: &Line,
     lattices: &[usize],
-    elsewhere: &Elsewhere,
+    elsewhere: Option<&Elsewhere>,
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
 ) -> Result<Swept, Error> {
@@ -314,7 +318,7 @@ fn sweep(
     let is_recalled = was_searched(line, measurer)?;
     // What this machine has found itself needs no hypotheses.
     let is_open = options.search == SearchKind::ThreePoint && !is_recalled;
-    let expected = if is_open { elsewhere.edges(line) } else { None };
+    let expected = elsewhere.filter(|_| is_open).and_then(|elsewhere| elsewhere.edges(line));
     let config = config(line, options).expect(expected.as_ref().map_or(&[], |expected| &expected.edges));
     let mut search = match options.search {
         SearchKind::ThreePoint if line.unit > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),

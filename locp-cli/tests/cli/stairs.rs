@@ -47,7 +47,7 @@ fn edges_of_another_device_are_tested_here_and_said_so() {
     let text = std::fs::read_to_string(place.path("theirs.jsonl")).unwrap();
     std::fs::write(place.path("theirs.jsonl"), text.replace(device, "a device elsewhere")).unwrap();
     json(&place, "table import theirs.jsonl --table mine.locp");
-    let mine = json(&place, &format!("{line} --table mine.locp"));
+    let mine = json(&place, &format!("{line} --elsewhere --table mine.locp"));
     assert!(mine["measured"].as_u64().unwrap() > 0, "another device's figures are not mine");
     let expected: Vec<_> = mine["layers"].as_array().unwrap().iter().filter_map(|s| s.get("expected")).collect();
     assert!(!expected.is_empty(), "{mine:#}");
@@ -58,7 +58,7 @@ fn edges_of_another_device_are_tested_here_and_said_so() {
         assert!(count("edges") > 0 && count("held") <= count("edges"), "{expected:#}");
     }
     // What was found here is known here, and needs no hypotheses.
-    let again = json(&place, &format!("{line} --table mine.locp"));
+    let again = json(&place, &format!("{line} --elsewhere --table mine.locp"));
     assert_eq!(again["measured"], 0);
     assert!(again["layers"].as_array().unwrap().iter().all(|stair| stair.get("expected").is_none()));
 }
