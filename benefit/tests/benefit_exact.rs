@@ -1,0 +1,155 @@
+//! Proofs held against brute force, and what happens where there is none.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod cases;
+
+use benefit::*;
+use cases::{Case, Random, random_budget, random_group};
+use netspec::GroupId;
+
+/// The claim of a proof, held against all choices there are.
+#[test]
+fn exact_is_as_good_as_brute_force() {
+    let (mut solved, mut better) = (0, 0);
+    for seed in 0..2400 {
+        let case = Case::random_of(seed, 6);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let fitting = case.choices().into_iter().filter(|c| problem.cost(c).ns <= limit).map(|c| case.value(&c));
+        let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
+        match Exact::default().plan(&problem, budget) {
+            Ok(solution) => {
+                solved += 1;
+                assert_eq!(solution.stopped, Stopped::Optimal, "seed {seed}");
+                assert!(problem.cost(&solution.levels).ns <= limit, "seed {seed} is over the budget");
+                assert!((solution.value - optimum).abs() <= 1e-9, "seed {seed}: {} of {optimum}", solution.value);
+                assert_eq!(solution.gap(), Some(0.0), "seed {seed}");
+                let two_stage = TwoStage::default().plan(&problem, budget).unwrap();
+                better += usize::from(two_stage.value < optimum - 1e-9);
+            }
+            Err(infeasible) => assert!(infeasible.is_proven && optimum == f64::NEG_INFINITY, "seed {seed}"),
+        }
+    }
+    assert!(solved > 1500 && better > 20, "{solved} solved, in {better} of them two-stage was not enough");
+}
+
+/// What is proven when the search is cut short still holds.
+#[test]
+fn bounds_hold_where_exact_is_cut_short() {
+    let mut cut = 0;
+    for seed in 0..400 {
+        let case = Case::random_of(seed, 5);
+        let problem = case.problem();
+        let budget = random_budget(&case, seed);
+        let Ok(best) = Exact::default().plan(&problem, budget) else { continue };
+        for planner in [Exact::default().labels(1), Exact::default().labels(2), Exact::default().seconds(0.0)] {
+            let solution = planner.plan(&problem, budget).unwrap();
+            assert!(
+                solution.value <= best.value + 1e-9 && solution.predicted_ns <= budget.limit_ns(problem.dense_ns())
+            );
+            assert!(solution.bound.unwrap() >= best.value - 1e-9, "seed {seed}: a bound that does not hold");
+            cut += usize::from(matches!(solution.stopped, Stopped::Labels | Stopped::Time));
+        }
+    }
+    assert!(cut > 100, "only {cut} were cut short");
+}
+
+/// Ten groups side by side, the first of them once more where it shall be `twice`.
+fn wide_concat(twice: bool) -> Problem {
+    let mut problem = Problem::builder();
+    let group = |problem: &mut ProblemBuilder, i: usize| {
+        let value: Vec<f64> = (1..=8_usize).map(|l| if l < 8 { -(((8 - l) * (i + 1)) as f64) } else { 0.0 }).collect();
+        let group = problem.group(&format!("branch{i}"), 64).every(8).value(&value);
+        problem.layer(&format!("branch{i}"), 3, group, |_, c_out| c_out as f64);
+        group
+    };
+    let mut branches: Vec<GroupId> = (0..10).map(|i| group(&mut problem, i)).collect();
+    branches.extend(twice.then_some(branches[0]));
+    problem.layer("head", branches, 10, |c_in, _| 5.0 * c_in.div_ceil(32) as f64);
+    problem.build().unwrap()
+}
+
+#[test]
+fn a_wide_concat_is_summed_up_and_proven() {
+    let problem = wide_concat(false);
+    let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.ratio() <= 0.6 && solution.value < 0.0);
+    let uniform = Uniform.plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.value >= uniform.value, "{} and {}", solution.value, uniform.value);
+    let exact = Exact::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert_eq!(exact.stopped, Stopped::Optimal);
+    assert!(exact.value >= solution.value && solution.bound.unwrap() >= exact.value);
+
+    let infeasible = TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err();
+    assert!(infeasible.is_proven);
+    assert_eq!(infeasible.best_ns, 80.0 + 5.0 * 3.0);
+    assert_eq!(infeasible.holders[0].name, "head");
+}
+
+#[test]
+fn what_cannot_be_summed_up_is_planned_and_claims_no_proof() {
+    let problem = wide_concat(true);
+    let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert!(solution.ratio() <= 0.6 && solution.value < 0.0);
+    assert_eq!((solution.bound, solution.gap()), (None, None));
+    let exact = Exact::default().plan(&problem, Budget::ratio(0.6)).unwrap();
+    assert_eq!((exact.stopped, exact.gap(), exact.levels), (Stopped::TooWide, None, solution.levels));
+    assert!(!TwoStage::default().plan(&problem, Budget::ratio(0.1)).unwrap_err().is_proven);
+}
+
+/// Concats of three and more groups, each longer than the one before, as a dense block has them.
+fn dense_block(seed: u64) -> Problem {
+    let mut random = Random(seed);
+    let mut problem = Problem::builder();
+    let mut groups = Vec::new();
+    for i in 0..5 {
+        let (channels, mut levels, mut value) = random_group(&mut random);
+        // Few levels each, so that all choices can be tried.
+        let drop = levels.len().saturating_sub(3);
+        (levels, value) = (levels.split_off(drop), value.split_off(drop));
+        let group = problem.group(&format!("group{i}"), channels).levels(&levels).value(&value);
+        let (step_in, step_out) = (4 << random.below(3), 4 << random.below(3));
+        let bump = 1 + random.below(40);
+        let ns = move |c_in: usize, c_out: usize| {
+            let slow = if c_in % bump == 1 { 1.5 } else { 1.0 };
+            slow * 10.0 * (c_in.div_ceil(step_in) * c_out.div_ceil(step_out)) as f64
+        };
+        if groups.is_empty() {
+            problem.layer("stem", 3, group, ns);
+        } else {
+            problem.layer(&format!("layer{i}"), groups.clone(), group, ns);
+        }
+        groups.push(group);
+    }
+    problem.layer("head", groups, 10, |c_in, _| 7.0 * c_in.div_ceil(8) as f64);
+    problem.build().unwrap()
+}
+
+#[test]
+fn running_sums_change_no_cost_and_no_optimum() {
+    let mut solved = 0;
+    for seed in 0..300 {
+        let problem = dense_block(seed);
+        let mut choices = vec![Vec::new()];
+        for group in problem.groups() {
+            let longer = |choice: &Vec<usize>| {
+                let choice = choice.clone();
+                (0..group.levels.len()).map(move |level| choice.iter().copied().chain([level]).collect())
+            };
+            choices = choices.iter().flat_map(longer).collect();
+        }
+        let limit = (0.3 + 0.6 * Random(!seed).unit()) * problem.dense_ns();
+        let fitting = choices.iter().filter(|choice| problem.cost(choice).ns <= limit);
+        let optimum = fitting.map(|choice| problem.value(choice)).fold(f64::NEG_INFINITY, f64::max);
+        let Ok(solution) = Exact::default().plan(&problem, Budget::ns(limit)) else {
+            assert_eq!(optimum, f64::NEG_INFINITY, "seed {seed}");
+            continue;
+        };
+        solved += 1;
+        assert_eq!(solution.stopped, Stopped::Optimal);
+        assert!((solution.value - optimum).abs() <= 1e-9, "seed {seed}: {} of {optimum}", solution.value);
+    }
+    assert!(solved > 200, "{solved}");
+}
