@@ -79,3 +79,16 @@ fn lint_by_a_table_says_what_it_does_not_hold() {
     check(&format!("lint {model} --for tract"), &["no table tract"]);
     check(&format!("explain {model} --engine simulated:t4 --layer nope"), &["nope", "locp inspect"]);
 }
+
+#[test]
+fn tables_that_come_along_know_the_shipped_network() {
+    let place = Place::new();
+    for (table, engine) in [("tract-epyc", "tract"), ("onnxruntime-epyc", "onnxruntime")] {
+        let report = json(&place, &format!("lint {FASHION} --for @data/tables/{table}.locp"), 0);
+        assert_eq!((&report["recorded"], &report["unknown"], &report["groups"]), (&true.into(), &0.into(), &15.into()));
+        assert!(report["machine"]["library"].as_str().unwrap().starts_with(engine), "{report:#}");
+        // Another batch size was never measured there.
+        let other = json(&place, &format!("lint {FASHION} --batch 8 --for @data/tables/{table}.locp"), 0);
+        assert!(other["unknown"].as_u64().unwrap() > 0, "{other:#}");
+    }
+}
