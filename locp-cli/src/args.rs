@@ -333,16 +333,22 @@ pub(crate) struct Reach {
     pub(crate) min_share: f64,
 }
 
+/// A share of a latency, written as a budget is or as a number.
+fn latency_share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('x').unwrap_or(text);
+    number.parse().map_err(|_| format!("`{text}` is no share of a latency; write 0.6 or 0.6x"))
+}
+
 /// Which budgets, and how their plans are made.
 #[derive(Debug, Args)]
 pub(crate) struct Frontier {
     /// The ONNX model.
     pub(crate) model: PathBuf,
-    /// The highest latency, as a share of today's.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    /// The highest latency, as a share of today's: 0.95 or 0.95x.
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = latency_share)]
     pub(crate) from: f64,
     /// The lowest one.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
+    #[arg(long, value_name = "SHARE", default_value = "0.4", value_parser = latency_share)]
     pub(crate) to: f64,
     /// How many latencies, evenly spread, both ends among them.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=200))]

@@ -157,7 +157,7 @@ fn the_log_counts_staircases_as_the_result_does() {
 fn a_frontier_has_a_proven_plan_for_every_latency_that_can_be_reached() {
     let place = Place::new();
     let line = format!("frontier {MODEL} --engine simulated:h100 --batch 64 --planner exact");
-    let report = json(&place, &format!("{line} --from 0.9 --to 0.5 --points 5 --plot frontier.svg"));
+    let report = json(&place, &format!("{line} --from 0.9x --to 0.5 --points 5 --plot frontier.svg"));
     assert_eq!(report["schema"], "locp.frontier/1");
     let plans = list(&report["plans"]);
     assert!(plans.len() >= 3, "{report:#}");
@@ -179,7 +179,7 @@ fn a_frontier_has_a_proven_plan_for_every_latency_that_can_be_reached() {
     assert!(deep["ends"].as_str().unwrap().contains("no plan takes at most"), "{deep:#}");
     let none = place.locp(&format!("{line} --from 0.002 --to 0.001 --points 2"));
     assert_eq!(none.code, 1, "{}", none.stderr);
-    for bad in ["--from 0 --to 0.5", "--from nan --to 0.5", "--points 1"] {
+    for bad in ["--from 0 --to 0.5", "--from 9ms", "--from nan --to 0.5", "--points 1"] {
         assert_eq!(place.locp(&format!("{line} {bad}")).code, 2, "{bad}");
     }
 }
