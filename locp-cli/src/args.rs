@@ -335,8 +335,7 @@ pub(crate) struct Reach {
 
 /// A share of a latency, written as a budget is or as a number.
 fn latency_share(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('x').unwrap_or(text);
-    number.parse().map_err(|_| format!("`{text}` is no share of a latency; write 0.6 or 0.6x"))
+    share(text.strip_suffix('x').unwrap_or(text))
 }
 
 /// Which budgets, and how their plans are made.

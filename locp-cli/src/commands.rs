@@ -187,10 +187,6 @@ impl Run<'_> {
     fn frontier(&self, args: &Frontier) -> Result<ExitCode> {
         let plot = args.plot.as_deref();
         self.check_outputs(plot.as_slice(), &[&args.model])?;
-        // The ends are budgets like any other, and checked as such.
-        for end in [args.from, args.to] {
-            format!("{end}x").parse::<Budget>().map_err(Error::from)?;
-        }
         let (model, engine) = (self.open_to_plan(&args.model, &args.making)?, self.engine()?);
         let steps = f64::from(args.points - 1);
         let shares: Vec<f64> =
