@@ -71,7 +71,8 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    // What takes too much is slow to shrink: a failure shall be seen, not waited for.
+    #![proptest_config(ProptestConfig { cases: 2000, max_shrink_time: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn noise_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
