@@ -89,7 +89,7 @@ impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
     pub(crate) fn assignment(&self, sizes: &[usize]) -> Vec<usize> {
         let mut assignment = vec![0; sizes.len()];
         for Decision { variable, message, best } in self.decisions.iter().rev() {
-            let index = self.factors[*message].scope.iter().fold(0, |index, &w| index * sizes[w] + assignment[w]);
+            let index = place(&self.factors[*message].scope, sizes, &assignment);
             assignment[*variable] = best[index] as usize;
         }
         assignment
@@ -99,6 +99,11 @@ impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Factor<T>> {
         self.decisions.iter().map(|decision| &self.factors[decision.message])
     }
+}
+
+/// Where a table has its entry for the levels of its variables.
+pub(crate) fn place(scope: &[usize], sizes: &[usize], levels: &[usize]) -> usize {
+    scope.iter().fold(0, |index, &v| index * sizes[v] + levels[v])
 }
 
 /// Joins the factors of `v` and keeps, for each assignment of the others, the best sum over `v` and its place.

@@ -76,10 +76,11 @@ impl Planner for Exact {
         let started = Instant::now();
         let late = self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
         let named = |infeasible: Infeasible| Infeasible { planner: NAME.to_owned(), ..infeasible };
-        let start = self.start.plan(problem, budget).map_err(named)?;
-        let start = Solution { planner: NAME.to_owned(), ..start };
         let (ledger, limit) = opened(problem, budget);
-        let Some(relaxation) = Relaxation::new(&ledger) else {
+        let relaxation = Relaxation::new(&ledger);
+        let start = self.start.solve(&ledger, budget, limit, relaxation.as_ref()).map_err(named)?;
+        let start = Solution { planner: NAME.to_owned(), ..start };
+        let Some(relaxation) = relaxation else {
             return Ok(Solution { stopped: Stopped::TooWide, ..start });
         };
         let Some(bound) = relaxation.bound(limit) else { return Ok(start) };

@@ -1,7 +1,8 @@
 //! The global-threshold baseline.
 
 use crate::budget::Budget;
-use crate::plan::{Infeasible, Planner, opened};
+use crate::descent::{Step, descend};
+use crate::plan::{Infeasible, Planner};
 use crate::problem::{Group, Problem};
 use crate::solution::Solution;
 
@@ -30,38 +31,9 @@ const NAME: &str = "global";
 
 impl Planner for Global {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
-        let (ledger, limit) = opened(problem, budget);
-        let mut steps: Vec<Step> = problem.groups().iter().enumerate().flat_map(|(g, group)| steps(g, group)).collect();
-        // Sorting is stable, and a group's own steps come in the order in which they are taken.
-        steps.sort_by(|a, b| a.price.total_cmp(&b.price));
-        let mut levels = problem.dense();
-        let mut fastest = (ledger.total(&levels), levels.clone());
-        let mut steps = steps.into_iter().peekable();
-        loop {
-            let cost = ledger.total(&levels);
-            if cost <= limit {
-                return Ok(Solution::new(problem, NAME, levels));
-            }
-            if cost < fastest.0 {
-                fastest = (cost, levels.clone());
-            }
-            let Some(step) = steps.next() else {
-                return Err(Infeasible::new(problem, NAME, budget, &fastest.1));
-            };
-            levels[step.group] = step.level;
-            // One threshold takes all that are worth the same.
-            while let Some(step) = steps.next_if(|next| next.price == step.price) {
-                levels[step.group] = step.level;
-            }
-        }
+        let steps = problem.groups().iter().enumerate().flat_map(|(g, group)| steps(g, group)).collect();
+        descend(problem, NAME, budget, steps)
     }
-}
-
-/// A group's step down to a level, and the value that each channel costs on the way.
-struct Step {
-    group: usize,
-    level: usize,
-    price: f64,
 }
 
 /// The steps along the upper hull of value over channels, from the full width down: their prices rise.
@@ -73,7 +45,7 @@ fn steps(g: usize, group: &Group) -> Vec<Step> {
             |level: usize| (group.value[at] - group.value[level]) / (group.levels[at] - group.levels[level]) as f64;
         let cheapest = (0..at).min_by(|&a, &b| price(a).total_cmp(&price(b)).then(a.cmp(&b)));
         let Some(level) = cheapest else { break };
-        steps.push(Step { group: g, level, price: price(level) });
+        steps.push(Step { at: price(level), group: g, level });
         at = level;
     }
     steps

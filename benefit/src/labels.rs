@@ -11,9 +11,8 @@
 //! What is left in the end is best. Where more labels are left than may be kept, those with the highest bounds go on,
 //! and the highest bound that was dropped bounds what was missed.
 
-use crate::eliminate::Factor;
+use crate::eliminate::{Factor, place};
 use crate::lagrange::Relaxation;
-use crate::model::place;
 use crate::ticks::{Ticks, nanoseconds};
 use std::collections::HashMap;
 

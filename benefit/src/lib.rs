@@ -36,6 +36,7 @@ mod builder;
 mod calibrate;
 mod cells;
 mod check;
+mod descent;
 mod eliminate;
 mod error;
 mod exact;

@@ -6,6 +6,7 @@
 //! neighbors are tied by a table that forbids all sums but the right one. Layers that read longer and longer concats of
 //! the same groups, as in a dense block, share their running sums.
 
+use crate::eliminate::place;
 use crate::ledger::Ledger;
 use crate::ticks::Ticks;
 use netspec::Part;
@@ -188,11 +189,6 @@ impl Model {
         // A new variable comes after all that there are.
         self.terms.push(Term { scope: vec![from.min(group), from.max(group), to], table });
     }
-}
-
-/// Where a table has its entry for the levels of its variables.
-pub(crate) fn place(scope: &[usize], sizes: &[usize], levels: &[usize]) -> usize {
-    scope.iter().fold(0, |index, &v| index * sizes[v] + levels[v])
 }
 
 /// The running sums there are: by their parts, and what each of their levels amounts to.

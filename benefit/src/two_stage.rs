@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::lagrange::Relaxation;
+use crate::ledger::Ledger;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
 use crate::refine;
@@ -62,16 +63,29 @@ const NAME: &str = "two-stage";
 impl Planner for TwoStage {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
         let (ledger, limit) = opened(problem, budget);
-        let exact = Relaxation::new(&ledger);
+        self.solve(&ledger, budget, limit, Relaxation::new(&ledger).as_ref())
+    }
+}
+
+impl TwoStage {
+    /// The plan by costs that are opened already, and their relaxation, where there is one.
+    pub(crate) fn solve(
+        &self,
+        ledger: &Ledger<'_>,
+        budget: Budget,
+        limit: Ticks,
+        exact: Option<&Relaxation>,
+    ) -> Result<Solution, Infeasible> {
+        let problem = ledger.problem;
         let one = stage_one(problem);
         let all: Vec<Vec<usize>> = problem.groups().iter().map(|group| (0..group.levels.len()).collect()).collect();
         let hulls: Vec<Vec<usize>> =
             one.iter().map(|stage| stage.hull.iter().map(|offer| offer.level).collect()).collect();
 
-        let dense = || State::new(&ledger, problem.dense(), self.lookups);
+        let dense = || State::new(ledger, problem.dense(), self.lookups);
         let mut best = dense();
         descend(&mut best, &hulls, limit);
-        if let Err(fastest) = reach(&mut best, &all, exact.as_ref(), limit) {
+        if let Err(fastest) = reach(&mut best, &all, exact, limit) {
             return Err(Infeasible::new(problem, NAME, budget, &fastest).proven(exact.is_some()));
         }
         refine::refine(&mut best, limit);

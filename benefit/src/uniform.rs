@@ -1,7 +1,8 @@
 //! The uniform baseline.
 
 use crate::budget::Budget;
-use crate::plan::{Infeasible, Planner, opened};
+use crate::descent::{Step, descend};
+use crate::plan::{Infeasible, Planner};
 use crate::problem::Problem;
 use crate::solution::Solution;
 
@@ -30,36 +31,12 @@ const NAME: &str = "uniform";
 
 impl Planner for Uniform {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
-        let (ledger, limit) = opened(problem, budget);
-        let share = |g: usize, level: usize| {
-            let group = &problem.groups()[g];
-            group.levels[level] as f64 / group.channels as f64
-        };
         // All points at which lowering the share takes a group from one level to the next narrower one.
-        let mut drops: Vec<(f64, usize)> = Vec::new();
-        for (g, group) in problem.groups().iter().enumerate() {
-            drops.extend((1..group.levels.len()).map(|level| (share(g, level), g)));
+        let mut steps = Vec::new();
+        for (group, choice) in problem.groups().iter().enumerate() {
+            let share = |level: usize| choice.levels[level] as f64 / choice.channels as f64;
+            steps.extend((1..choice.levels.len()).map(|level| Step { at: -share(level), group, level: level - 1 }));
         }
-        drops.sort_by(|a, b| b.0.total_cmp(&a.0));
-
-        let mut levels = problem.dense();
-        let mut fastest = (ledger.total(&levels), levels.clone());
-        let mut drops = drops.into_iter().peekable();
-        loop {
-            let cost = ledger.total(&levels);
-            if cost <= limit {
-                return Ok(Solution::new(problem, NAME, levels));
-            }
-            if cost < fastest.0 {
-                fastest = (cost, levels.clone());
-            }
-            let Some((next, g)) = drops.next() else {
-                return Err(Infeasible::new(problem, NAME, budget, &fastest.1));
-            };
-            levels[g] -= 1;
-            while let Some((_, g)) = drops.next_if(|&(share, _)| share == next) {
-                levels[g] -= 1;
-            }
-        }
+        descend(problem, NAME, budget, steps)
     }
 }

@@ -128,7 +128,7 @@ impl<'a> Pipeline<'a> {
 
     /// Steps and plan, without surgery.
     pub fn plan(&mut self, model: &Model, budget: Budget) -> Result<Planned, Error> {
-        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let value = value_of(model);
         let mut planning = self.state(model, &value)?;
         let limit_ns = budget.limit_ns(planning.dense_ns);
         self.solve(&mut planning, &value, budget, limit_ns)
@@ -139,7 +139,7 @@ impl<'a> Pipeline<'a> {
     ///
     /// It ends at the first share that cannot be reached, and says why; where that is the first one, that is the error.
     pub fn frontier(&mut self, model: &Model, shares: &[f64]) -> Result<FrontierReport, Error> {
-        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let value = value_of(model);
         let mut planning = self.state(model, &value)?;
         let mut shares: Vec<f64> = shares.to_vec();
         shares.sort_by(|a, b| b.total_cmp(a));
@@ -168,7 +168,7 @@ impl<'a> Pipeline<'a> {
     /// A plan that turns out too slow, or faster than was asked for, is made again with what was learned; of those
     /// within the budget the one with the highest value is returned.
     pub fn run(&mut self, model: &Model, budget: Budget) -> Result<Pruned, Error> {
-        let value = Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default());
+        let value = value_of(model);
         let mut planning = self.state(model, &value)?;
         let mut aim = Aim::new(budget.limit_ns(planning.dense_ns));
         let mut timed: Vec<(Verdict, Pruned)> = Vec::new();
@@ -271,6 +271,11 @@ impl<'a> Pipeline<'a> {
         };
         Ok(Planned { plan, solution, report })
     }
+}
+
+/// What removing channels of a model is taken to lose.
+fn value_of(model: &Model) -> Magnitude<'_> {
+    Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default())
 }
 
 /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one

@@ -19,12 +19,12 @@ impl Plan for Confirm {
         let max = wants.config.max_channels;
         let edges: Vec<usize> = wants.config.expected.iter().copied().filter(|&edge| edge < max).collect();
         // A step that moved to either side leaves no jump here, so that two widths tell; both of all edges are asked
-        // for at once, and read in turns.
-        let orders: Vec<Option<Ordering>> =
-            edges.iter().map(|&edge| wants.confirm(edge, (edge + step).min(max))).collect();
-        let held = |order: Option<Ordering>| order == Some(Ordering::Less);
-        self.hypotheses =
-            edges.into_iter().zip(orders).map(|(channels, order)| Hypothesis { channels, held: held(order) }).collect();
+        // for in one round, and read in turns.
+        let test = |channels: usize| {
+            let order = wants.confirm(channels, (channels + step).min(max));
+            Hypothesis { channels, held: order == Some(Ordering::Less) }
+        };
+        self.hypotheses = edges.into_iter().map(test).collect();
     }
 
     fn lattice(&self) -> usize {

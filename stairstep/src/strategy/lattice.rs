@@ -9,7 +9,7 @@ pub(crate) const CANDIDATES: [usize; 11] = [64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 
 const CELLS: usize = 8;
 /// Those in which one is tried that other layers have: few, because the edges found with it try it once more.
 const CELLS_OF_OTHERS: usize = 2;
-/// Lattices that are finer than this must show that they are none of a slope's doing.
+/// Lattices as fine as this, or finer, must show that they are none of a slope's doing.
 pub(crate) const FINE: usize = 4;
 /// The share of the tolerance from which on a rise within cells, of all of them together, may be a slope.
 const SLOPE: f64 = 1.0 / 6.0;
