@@ -231,3 +231,18 @@ fn names_may_be_empty_or_long() {
     survives(&chain().output("", &[0, 5]).bytes());
     survives(&chain().input(stated("", &[0, 5])).bytes());
 }
+
+#[test]
+fn a_channel_repeated_millions_of_times_is_counted_and_not_spelled_out() {
+    // Eight channels over (8, 2^22) positions, and as one axis: a list of those would take more than is allowed.
+    let model = Onnx::new(3, 6)
+        .conv("a", "image", 3, 8)
+        .head("a", 8)
+        .node("GlobalAveragePool", "one_each", &["a"], &[])
+        .initializer(integers("long", &[1, 8, 1 << 22, 1]))
+        .node("Expand", "spread", &["one_each", "long"], &[])
+        .initializer(integers("as_one", &[1, -1]))
+        .node("Reshape", "line", &["spread", "as_one"], &[])
+        .relu("end", "line");
+    patched(&model.bytes());
+}

@@ -110,7 +110,8 @@ impl Grouping {
                 None => return vec![],
             },
         };
-        vec![(axis, self.width(&layout.line(axis)))]
+        let (labels, times) = layout.counted(axis);
+        vec![(axis, self.width_of_repeated(&labels, times))]
     }
 
     /// The one of several labelled axes that shrinks.
@@ -144,6 +145,11 @@ impl Grouping {
 
     /// What the length of an axis with these labels follows.
     pub fn width(&self, labels: &Labels) -> Width {
+        self.width_of_repeated(labels, 1)
+    }
+
+    /// The same where each of the labels occurs so many times.
+    fn width_of_repeated(&self, labels: &Labels, times: usize) -> Width {
         let mut width = Width::default();
         let mut counts: Vec<(u32, usize)> = Vec::new();
         let mut place: HashMap<u32, usize> = HashMap::new();
@@ -162,6 +168,7 @@ impl Grouping {
             }
         }
         for (group, n) in counts {
+            let n = n.saturating_mul(times);
             let channels = self.groups.get(group as usize).map_or(0, |g| g.channels);
             if channels > 0 && n.is_multiple_of(channels) {
                 width.parts.push(Part { group: GroupId(group as usize), repeat: n / channels });

@@ -130,6 +130,16 @@ impl Layout {
         at
     }
 
+    /// The labels along one axis without its repetitions, and how often each of them occurs there.
+    ///
+    /// A file of a few bytes can repeat a channel a million times; whoever counts need not spell that out.
+    pub(super) fn counted(&self, axis: usize) -> (Labels, usize) {
+        let (repeated, steps): (Vec<Factor>, Vec<Factor>) = self.axes[axis].iter().partition(|step| step.stride == 0);
+        let bare = Layout { base: self.base.clone(), axes: [steps].into() };
+        let labels = if bare.carries(0) { bare.line(0) } else { self.base.select([0]) };
+        (labels, repeated.iter().fold(1, |n, step| n.saturating_mul(step.len)))
+    }
+
     /// The lengths of the labelled axes without their repetitions, and the labels over those, in C order.
     pub(super) fn grid(&self) -> (Vec<(usize, usize)>, Labels) {
         let steps = |axis: &Vec<Factor>| axis.iter().filter(|step| step.stride > 0).copied().collect();
