@@ -134,16 +134,20 @@ impl Layout {
     ///
     /// A file of a few bytes can repeat a channel a million times; whoever counts need not spell that out.
     pub(super) fn counted(&self, axis: usize) -> (Labels, usize) {
-        let (repeated, steps): (Vec<Factor>, Vec<Factor>) = self.axes[axis].iter().partition(|step| step.stride == 0);
-        let bare = Layout { base: self.base.clone(), axes: [steps].into() };
-        let labels = if bare.carries(0) { bare.line(0) } else { self.base.select([0]) };
-        (labels, repeated.iter().fold(1, |n, step| n.saturating_mul(step.len)))
+        let bare = self.bare();
+        let labels = bare.spelled_out(&[axis], |_| 1);
+        (labels, self.len(axis) / bare.len(axis).max(1))
+    }
+
+    /// The same labels without repetitions.
+    fn bare(&self) -> Layout {
+        let steps = |axis: &Vec<Factor>| axis.iter().filter(|step| step.stride > 0).copied().collect();
+        Layout { base: self.base.clone(), axes: self.axes.iter().map(steps).collect() }
     }
 
     /// The lengths of the labelled axes without their repetitions, and the labels over those, in C order.
     pub(super) fn grid(&self) -> (Vec<(usize, usize)>, Labels) {
-        let steps = |axis: &Vec<Factor>| axis.iter().filter(|step| step.stride > 0).copied().collect();
-        let bare = Layout { base: self.base.clone(), axes: self.axes.iter().map(steps).collect() };
+        let bare = self.bare();
         let axes = bare.axes();
         let labels = bare.spelled_out(&axes, |_| 1);
         (axes.iter().map(|&axis| (axis, bare.len(axis))).collect(), labels)
