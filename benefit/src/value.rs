@@ -2,6 +2,7 @@
 
 use netspec::{GroupId, TensorError};
 use std::fmt;
+use std::rc::Rc;
 
 /// What a value means. A magnitude is a proxy for damage, and is labelled as one wherever its value is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum ValueKind {
     Damage,
     /// Computed elsewhere, or given by hand.
     File,
+    /// Drawn by lot: the baseline that every other value must beat.
+    Random,
 }
 
 impl fmt::Display for ValueKind {
@@ -22,6 +25,7 @@ impl fmt::Display for ValueKind {
             ValueKind::Magnitude => "magnitude",
             ValueKind::Damage => "damage",
             ValueKind::File => "file",
+            ValueKind::Random => "random",
         })
     }
 }
@@ -114,12 +118,77 @@ pub enum ValueError {
         /// The weight's name.
         tensor: String,
     },
+    /// The criterion is a norm's scale, and no norm acts on the group.
+    #[error(
+        "group `{group}` has no norm whose scale could tell what its channels are worth (a norm folded into a \
+         convolution has none); freeze the group or choose another value"
+    )]
+    NoScale {
+        /// The group's name.
+        group: String,
+    },
+    /// Scores or a curve are given for a tensor that no group knows.
+    #[error("there are scores for `{tensor}`, which is no weight of a channel group{}", nearest_words(.nearest))]
+    UnknownTensor {
+        /// The tensor's name in the scores.
+        tensor: String,
+        /// A tensor whose name looks like it.
+        nearest: Option<String>,
+    },
+    /// Scores do not fit the weight they are for.
+    #[error(
+        "the scores for `{tensor}` have the shape {found:?}; expected {expected:?}, as the weight has it, or one score for each position of an axis"
+    )]
+    ScoreShape {
+        /// The weight's name.
+        tensor: String,
+        /// The weight's shape.
+        expected: Vec<usize>,
+        /// The shape of the scores.
+        found: Vec<usize>,
+    },
+    /// A score is negative or not finite.
+    #[error("score {position} for `{tensor}` is {value}; scores must be finite and at least 0, most valuable highest")]
+    Score {
+        /// The tensor's name in the scores.
+        tensor: String,
+        /// Which element, in C order.
+        position: usize,
+        /// The score.
+        value: f64,
+    },
+    /// A group that may be pruned has no scores.
+    #[error("group `{group}` has no scores; give some for {}, or freeze the group", tensor_words(.tensors))]
+    NoScores {
+        /// The group's name.
+        group: String,
+        /// Weights whose scores would tell.
+        tensors: Vec<String>,
+    },
+    /// A group has a curve and scores, or two curves: which one counts cannot be told.
+    #[error("group `{group}` has a curve, and `{tensor}` gives it another; leave out one of them")]
+    Twice {
+        /// The group's name.
+        group: String,
+        /// The second name.
+        tensor: String,
+    },
     /// Some other source of values failed.
     #[error("{reason}")]
     Other {
         /// What went wrong, and what to do.
         reason: String,
     },
+}
+
+fn nearest_words(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+/// The first few of what may be many.
+fn tensor_words(tensors: &[String]) -> String {
+    let quoted: Vec<String> = tensors.iter().take(3).map(|tensor| format!("`{tensor}`")).collect();
+    if quoted.is_empty() { "a weight of it".to_owned() } else { quoted.join(" or ") }
 }
 
 /// A group's channels in order of removal, and what is lost on the way.
@@ -238,6 +307,11 @@ pub trait Value {
     fn kind(&self) -> ValueKind {
         ValueKind::File
     }
+
+    /// How the values were computed, for people: `l2, per layer`.
+    fn name(&self) -> String {
+        self.kind().to_string()
+    }
 }
 
 impl<T: Value + ?Sized> Value for &T {
@@ -247,6 +321,9 @@ impl<T: Value + ?Sized> Value for &T {
     fn kind(&self) -> ValueKind {
         (**self).kind()
     }
+    fn name(&self) -> String {
+        (**self).name()
+    }
 }
 
 impl<T: Value + ?Sized> Value for Box<T> {
@@ -255,5 +332,20 @@ impl<T: Value + ?Sized> Value for Box<T> {
     }
     fn kind(&self) -> ValueKind {
         (**self).kind()
+    }
+    fn name(&self) -> String {
+        (**self).name()
+    }
+}
+
+impl<T: Value + ?Sized> Value for Rc<T> {
+    fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
+        (**self).curve(group)
+    }
+    fn kind(&self) -> ValueKind {
+        (**self).kind()
+    }
+    fn name(&self) -> String {
+        (**self).name()
     }
 }

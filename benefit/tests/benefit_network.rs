@@ -113,7 +113,7 @@ fn problem(limits: &Limits) -> Problem {
 
 fn problem_of(network: &Network, limits: &Limits) -> Problem {
     let weights = weights();
-    let value = Magnitude::new(network, &weights, Norm::L2, Scope::PerLayer);
+    let value = Magnitude::new(network, &weights, Criterion::L2, Scope::PerLayer);
     let mut builder = ProblemBuilder::from_network(network, limits, &value).unwrap();
     sweep_all(&mut builder, network);
     builder.levels_from_sweeps(&LevelRule::default().lattice(8));
@@ -192,7 +192,7 @@ fn measuring_what_a_plan_needs_comes_to_an_end() {
 #[test]
 fn a_solution_becomes_a_plan_that_fits_the_network() {
     let (network, weights) = (network(), weights());
-    let value = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer);
+    let value = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer);
     let problem = problem(&Limits::default());
     let levels = problem.levels_of(&[24, 32, 64]).unwrap();
     let plan = Solution::new(&problem, "by hand", levels).to_plan(&network, &value).unwrap();
@@ -213,7 +213,7 @@ fn magnitudes_follow_the_index_maps() {
     let mut weights = weights();
     // Column 64 + 5 of the concat's consumer is channel 5 of group b.
     weights.0.insert("conv_c.w", tensor(&[64, 96, 1, 1], |i| if i % 96 == 69 { 0.0 } else { 1.0 }));
-    for norm in [Norm::L1, Norm::L2] {
+    for norm in [Criterion::L1, Criterion::L2] {
         for scope in [Scope::Raw, Scope::PerLayer] {
             let curve = Magnitude::new(&network, &weights, norm, scope).curve(GroupId(1)).unwrap();
             assert_eq!(curve.order()[0], 5, "{norm:?} {scope:?}");
@@ -221,8 +221,8 @@ fn magnitudes_follow_the_index_maps() {
     }
     // conv_b.w: 32 rows of 64 * 9 weights of 0.5; conv_c.w: 64 weights of 1 in each column.
     let raw = |norm| Magnitude::new(&network, &weights, norm, Scope::Raw).curve(GroupId(1)).unwrap();
-    assert_eq!((raw(Norm::L1).value(31), raw(Norm::L2).value(31)), (-288.0, -144.0));
-    assert_eq!(raw(Norm::L1).value(30), -288.0 - (288.0 + 64.0));
+    assert_eq!((raw(Criterion::L1).value(31), raw(Criterion::L2).value(31)), (-288.0, -144.0));
+    assert_eq!(raw(Criterion::L1).value(30), -288.0 - (288.0 + 64.0));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn per_layer_values_grow_faster_than_the_share() {
     let network = network();
     let mut weights = weights();
     weights.0.insert("conv_a.w", tensor(&[64, 3, 3, 3], |_| 7.0));
-    let curve = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer).curve(GroupId(0)).unwrap();
+    let curve = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer).curve(GroupId(0)).unwrap();
     // All channels weigh the same and two weights read them: half of them gone is -2 (0.5 / 0.5)^2.
     assert!((curve.value(32) + 2.0).abs() < 1e-9);
     assert!((curve.value(48) + 2.0 / 9.0).abs() < 1e-9);
@@ -241,7 +241,7 @@ fn per_layer_values_grow_faster_than_the_share() {
 fn check_weights(change: impl FnOnce(&mut HashMap<&'static str, Tensor>), expect: &str) {
     let (network, mut weights) = (network(), weights());
     change(&mut weights.0);
-    let value = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer);
+    let value = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer);
     let error =
         ProblemBuilder::from_network(&network, &Limits::default(), &value).expect_err("bad weights were accepted");
     assert!(error.to_string().contains(expect), "`{error}` does not say `{expect}`");
@@ -269,7 +269,7 @@ fn bad_weights_are_named() {
 #[test]
 fn limits_and_unknown_groups_are_refused() {
     let (network, weights) = (network(), weights());
-    let value = Magnitude::new(&network, &weights, Norm::L1, Scope::Raw);
+    let value = Magnitude::new(&network, &weights, Criterion::L1, Scope::Raw);
     for share in [0.0, -1.0, 1.5, f64::NAN] {
         let refused = ProblemBuilder::from_network(&network, &Limits::default().min_share(share), &value);
         assert!(matches!(refused, Err(ProblemError::Number { .. })), "{share}");
@@ -285,7 +285,7 @@ fn dead_weights_still_have_an_order() {
         weights.0.insert(name, tensor(&shape, |_| 0.0));
     }
     for scope in [Scope::Raw, Scope::PerLayer] {
-        let curve = Magnitude::new(&network, &weights, Norm::L2, scope).curve(GroupId(1)).unwrap();
+        let curve = Magnitude::new(&network, &weights, Criterion::L2, scope).curve(GroupId(1)).unwrap();
         assert_eq!(curve.keep(4), [0, 1, 2, 3], "what nothing tells apart keeps its first channels");
     }
 }
@@ -322,7 +322,7 @@ proptest! {
             network.constrain(&constraint, |candidate| candidate.id == GroupId(group));
         }
         let weights = weights();
-        let value = Magnitude::new(&network, &weights, Norm::L2, Scope::PerLayer);
+        let value = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer);
         let limits = Limits::default().prune_residual(true);
         let mut by_hand = ProblemBuilder::from_network(&network, &limits, &value).unwrap();
         sweep_all(&mut by_hand, &network);

@@ -1,9 +1,13 @@
 //! Flags and subcommands: help, man page and completions come from here.
 
+mod making;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::{Shard, TableForm};
 use std::path::PathBuf;
+
+pub(crate) use making::{Making, Planner, Worth};
 
 /// Make a convolutional network faster on the device it will run on.
 ///
@@ -282,19 +286,6 @@ pub(crate) struct Planning {
     pub(crate) making: Making,
 }
 
-/// How plans are made.
-#[derive(Debug, Args)]
-pub(crate) struct Making {
-    /// How the plan is made.
-    #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
-    pub(crate) planner: Planner,
-    /// Every group keeps a multiple of N channels, or all.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) multiple_of: Option<u32>,
-    #[command(flatten)]
-    pub(crate) reach: Reach,
-}
-
 /// What `steps` shows, and how it searches.
 #[derive(Debug, Args)]
 pub(crate) struct Steps {
@@ -357,20 +348,6 @@ pub(crate) struct Frontier {
     pub(crate) plot: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) making: Making,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Planner {
-    // Step by step, by the best benefit; with a bound on what a better plan could save.
-    TwoStage,
-    // The best plan there is over these levels and cells, and the proof.
-    Exact,
-    // A knapsack per layer with its input channels as they are, again and again: a baseline.
-    Knapsack,
-    // One threshold over the values of all channels, latency aside: a baseline.
-    Global,
-    // One share for all groups: a baseline.
-    Uniform,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

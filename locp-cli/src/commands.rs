@@ -2,17 +2,17 @@
 
 use crate::args::{
     Cli, Command, Format, Frontier, Generate, Global, Making, Planner, Planning, Progress as ProgressFlag, Reach,
-    Search, Steps, Table,
+    Search, Steps, Table, Worth,
 };
 use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
-use locp::netspec::{CacheState, Constraint, ConvSpec, DType};
+use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
-    Budget, Cancel, Engine, Error, Labelled, Limits, Measurer, Model, Options, Pipeline, SearchKind, Shard,
-    SweepOptions, TableForm, Watch,
+    Budget, Cancel, Constraints, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options, Pipeline,
+    SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -84,11 +84,7 @@ impl Run<'_> {
 
     /// With the constraints that were asked for.
     fn open_to_plan(&self, model: &Path, making: &Making) -> Result<Model, Error> {
-        let model = self.open(model)?;
-        Ok(match making.multiple_of {
-            Some(n) => model.constrained(&Constraint::MultipleOf(n as usize), |group| group.frozen.is_none()),
-            None => model,
-        })
+        Constraints::from(&making.rules).apply(self.open(model)?, making.reach.prune_residual)
     }
 
     fn table(&self) -> PathBuf {
@@ -179,7 +175,7 @@ impl Run<'_> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         self.check_outputs(&[output], &[model])?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
-        let planned = self.pipeline(&engine, &planning.making)?.plan(&model, budget)?;
+        let planned = self.pipeline(&engine, &model, &planning.making)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
         self.show(&planned.report, human::plan)
     }
@@ -191,7 +187,7 @@ impl Run<'_> {
         let steps = f64::from(args.points - 1);
         let shares: Vec<f64> =
             (0..args.points).map(|i| args.from + (args.to - args.from) * f64::from(i) / steps).collect();
-        let report = self.pipeline(&engine, &args.making)?.frontier(&model, &shares)?;
+        let report = self.pipeline(&engine, &model, &args.making)?.frontier(&model, &shares)?;
         if let Some(plot) = plot {
             let svg = locp::plot::frontier_svg(&report, &human::engine_line(&report.header));
             locp::write_bytes(plot, svg.as_bytes())?;
@@ -221,7 +217,7 @@ impl Run<'_> {
         };
         // The dense model's first: labels that do not fit it are found before minutes are spent.
         let before = accuracy(model.path())?;
-        let mut pipeline = self.pipeline(&engine, &planning.making)?;
+        let mut pipeline = self.pipeline(&engine, &model, &planning.making)?;
         let pruned = pipeline.run(&model, budget)?;
         let accuracies = before.zip(accuracy(pruned.path())?).map(|(before, after)| [before, after]);
         let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
@@ -301,14 +297,24 @@ impl Run<'_> {
         }
     }
 
-    fn pipeline<'e>(&'e self, engine: &'e Engine, making: &Making) -> Result<Pipeline<'e>, Error> {
+    fn value<'m>(&self, model: &'m Model, worth: &Worth) -> Result<Box<dyn Value + 'm>, Error> {
+        let scope = worth.scope();
+        if worth.scores.is_empty() {
+            let criterion = worth.criterion(self.global.seed);
+            return Ok(Box::new(Magnitude::new(model.network(), model.onnx(), criterion, scope)));
+        }
+        Ok(Box::new(locp::read_scores(&worth.scores, model, scope)?))
+    }
+
+    fn pipeline<'e>(&'e self, engine: &'e Engine, model: &'e Model, making: &Making) -> Result<Pipeline<'e>, Error> {
         let mut options = Options::default();
         options.seed = self.global.seed;
         options.limits =
             Limits::default().min_share(making.reach.min_share).prune_residual(making.reach.prune_residual);
         options.sweeps = self.sweeps(&making.reach);
         let table = locp::open(&self.table(), engine)?;
-        let pipeline = Pipeline::with(engine, table, options, self.watch())?;
+        let value = self.value(model, &making.worth)?;
+        let pipeline = Pipeline::with(engine, table, options, self.watch())?.value(value);
         Ok(match making.planner {
             Planner::TwoStage => pipeline,
             Planner::Exact => pipeline.planner(locp::Exact::default()),

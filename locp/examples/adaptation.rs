@@ -14,7 +14,7 @@
 //! sum of its convolutions, all plans' cells measured afresh together in the end. For LOCP's way it goes on with a second
 //! budget on the same table, and with the other models on it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
-use benefit::{Budget, Magnitude, Norm, Scope, Value as _, ValueCurve};
+use benefit::{Budget, Criterion, Magnitude, Scope, Value as _, ValueCurve};
 use locp::netspec::{ConvSpec, GroupId, Network};
 use locp::{Cancel, Engine, Measurer, Model, Options, Pipeline, SearchKind, Watch};
 use sharing::{MemoryStore, Store, TableKind};
@@ -183,7 +183,7 @@ fn main() -> Result<()> {
     let engine = Engine::named(&name, 1, seed)?;
     let model = Model::open(Path::new(first), None)?;
     let network = model.network();
-    let value = Magnitude::new(network, model.onnx(), Norm::default(), Scope::default());
+    let value = Magnitude::new(network, model.onnx(), Criterion::default(), Scope::default());
     let curves: BTreeMap<usize, ValueCurve> = network
         .groups
         .iter()

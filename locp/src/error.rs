@@ -49,6 +49,34 @@ pub enum Error {
         /// What is wrong, and what was expected.
         what: String,
     },
+    /// Scores from a file do not fit the model.
+    #[error("{}: {source}", path.display())]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: benefit::ValueError,
+    },
+    /// A pattern fits no group.
+    #[error(
+        "`{pattern}` ({flag}) fits no channel group; `locp inspect` lists their names, and `*` stands for any text"
+    )]
+    NoMatch {
+        /// The flag it was given by.
+        flag: &'static str,
+        /// The pattern.
+        pattern: String,
+    },
+    /// Two constraints exclude each other.
+    #[error("{first} and {second} exclude each other: {why}; leave out one of them")]
+    Contradiction {
+        /// The one constraint.
+        first: String,
+        /// The other one.
+        second: String,
+        /// On what.
+        why: String,
+    },
     /// As many labels as images are needed.
     #[error("there are {images} images and {labels} labels; give one label per image")]
     Count {
@@ -203,7 +231,7 @@ pub enum Error {
     #[error(transparent)]
     Value(#[from] benefit::ValueError),
     /// No plan holds the budget.
-    #[error("{0} (flags: --latency, --min-share, --multiple-of, --prune-residual)")]
+    #[error("{0} (flags: --latency, --min-share, --multiple-of, --at-least, --freeze, --only, --prune-residual)")]
     Infeasible(#[from] benefit::Infeasible),
     /// Nothing in the model can be pruned.
     #[error("{}: nothing can be pruned: {why}", path.display())]
@@ -212,6 +240,21 @@ pub enum Error {
         path: PathBuf,
         /// The reason.
         why: String,
+    },
+    /// The best plan within the budget is worth less than was asked for.
+    #[error(
+        "--latency and --value-floor contradict each other: the best plan that was found within {limit_ms:.4} ms is worth {value}, below {floor}{}; allow more time or a lower value",
+        bound.map_or(String::new(), |bound| format!(" (and none is worth more than {bound})"))
+    )]
+    Floor {
+        /// The latency that was aimed at.
+        limit_ms: f64,
+        /// The plan's value.
+        value: f64,
+        /// What was asked for.
+        floor: f64,
+        /// What no plan exceeds, where that is proven.
+        bound: Option<f64>,
     },
     /// The pruned model is not faster, or misses the budget, on the device.
     #[error("not written: {why}; {remedy}")]
@@ -243,7 +286,8 @@ pub enum Error {
 impl Error {
     /// Whether the command ran and the answer is no, rather than an error.
     pub fn is_an_answer(&self) -> bool {
-        matches!(self, Error::Infeasible(_) | Error::NothingToPrune { .. } | Error::NotFaster { .. })
+        let is_no_plan = matches!(self, Error::Infeasible(_) | Error::Floor { .. });
+        is_no_plan || matches!(self, Error::NothingToPrune { .. } | Error::NotFaster { .. })
     }
 
     /// A stable word for programs.
@@ -255,6 +299,9 @@ impl Error {
             Error::NoFolder { .. } => "no-folder",
             Error::NoFile { .. } => "no-file",
             Error::Array { .. } => "array",
+            Error::Scores { .. } => "scores",
+            Error::NoMatch { .. } => "no-match",
+            Error::Contradiction { .. } => "contradiction",
             Error::Count { .. } => "count",
             Error::Label { .. } => "label",
             Error::ImageShape { .. } => "image-shape",
@@ -280,6 +327,7 @@ impl Error {
             Error::Value(_) => "value",
             Error::Infeasible(_) => "infeasible",
             Error::NothingToPrune { .. } => "nothing-to-prune",
+            Error::Floor { .. } => "value-floor",
             Error::NotFaster { .. } => "not-faster",
             Error::NoLayer { .. } => "no-layer",
             Error::Plan { .. } => "plan",

@@ -36,6 +36,7 @@ pub(crate) fn report(
         covers: first.report.covers,
         planner: first.report.planner.clone(),
         value_kind: first.report.value_kind.clone(),
+        value_name: first.report.value_name.clone(),
         plans: plans.iter().map(of).collect(),
         ends,
         measured: measurer.measured(),

@@ -1,10 +1,8 @@
 //! Images and labels from `.npy` files.
 
 use crate::Error;
+use crate::arrays::read_array;
 use netspec::{Tensor, TensorView};
-use npyz::{NpyFile, TypeStr};
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// Images in memory: one shape, elements as f32.
@@ -80,42 +78,4 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, Error> {
             }
         })
         .collect()
-}
-
-fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<f32>), Error> {
-    let bad = |what: String| Error::Array { path: path.to_owned(), what };
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let length = file.metadata().map_err(|source| Error::Read { path: path.to_owned(), source })?.len();
-    let npy = NpyFile::new(BufReader::new(file)).map_err(|e| bad(format!("it is no .npy array ({e})")))?;
-    let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();
-    if npy.order() != npyz::Order::C {
-        return Err(bad("its elements are in Fortran order; save it with numpy.ascontiguousarray".into()));
-    }
-    let npyz::DType::Plain(element) = npy.dtype() else {
-        return Err(bad("it is a structured array; expected plain numbers".into()));
-    };
-    // A header may promise more elements than the file holds; nothing is allocated before that is known.
-    let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64));
-    let needed = count.and_then(|n| n.checked_mul(element.size_field()));
-    if needed.is_none_or(|needed| needed > length) {
-        return Err(bad(format!("it is truncated: the header promises {shape:?}, the file has {length} bytes")));
-    }
-    let values = read_values(npy, &element).ok_or_else(|| {
-        bad(format!("its elements are {element}; expected unsigned bytes, 32- or 64-bit integers, f32 or f64"))
-    })?;
-    Ok((shape, values.map_err(|e| bad(format!("it cannot be read ({e})")))?))
-}
-
-fn read_values<R: Read>(npy: NpyFile<R>, element: &TypeStr) -> Option<std::io::Result<Vec<f32>>> {
-    fn all<T: npyz::Deserialize, R: Read>(npy: NpyFile<R>, f: fn(T) -> f32) -> std::io::Result<Vec<f32>> {
-        npy.data::<T>().map_err(std::io::Error::other)?.map(|v| v.map(f)).collect()
-    }
-    Some(match element.to_string().trim_start_matches(['<', '|', '=']) {
-        "f4" => all::<f32, R>(npy, |v| v),
-        "f8" => all::<f64, R>(npy, |v| v as f32),
-        "u1" => all::<u8, R>(npy, f32::from),
-        "i4" => all::<i32, R>(npy, |v| v as f32),
-        "i8" => all::<i64, R>(npy, |v| v as f32),
-        _ => return None,
-    })
 }

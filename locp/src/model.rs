@@ -1,5 +1,6 @@
 //! A model file: its network, its weights, and what names it.
 
+use crate::Constraints;
 use crate::Error;
 use crate::report::ModelReport;
 use netspec::{ChannelGroup, Constraint, DType, Network};
@@ -13,6 +14,7 @@ pub struct Model {
     batch: usize,
     dtype: DType,
     network: Network,
+    constraints: Constraints,
     onnx: onnx_surgery::Model,
 }
 
@@ -27,7 +29,7 @@ impl Model {
         };
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
         let dtype = network.layers.first().map_or(DType::default(), |layer| layer.spec.dtype);
-        Ok(Model { path: path.to_owned(), sha256, batch, dtype, network, onnx })
+        Ok(Model { path: path.to_owned(), sha256, batch, dtype, network, constraints: Constraints::default(), onnx })
     }
 
     /// The same, to be deployed in this data type: its convolutions are timed in it, in the type's usual memory order.
@@ -53,6 +55,25 @@ impl Model {
     pub fn constrained(mut self, constraint: &Constraint, applies: impl Fn(&ChannelGroup) -> bool) -> Model {
         self.network.constrain(constraint, applies);
         self
+    }
+
+    /// The same with a group that keeps all its channels, if it is not frozen anyway.
+    pub(crate) fn frozen(mut self, group: usize, reason: String) -> Model {
+        if let Some(group) = self.network.groups.get_mut(group) {
+            group.frozen.get_or_insert(reason);
+        }
+        self
+    }
+
+    /// The same, remembering what was asked of its plans.
+    pub(crate) fn under(mut self, constraints: &Constraints) -> Model {
+        self.constraints = constraints.clone();
+        self
+    }
+
+    /// What was asked of its plans by [`Constraints::apply`].
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
     }
 
     /// The data type in which its convolutions are timed.

@@ -5,15 +5,17 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::planning::Planning;
-use crate::report::{BudgetReport, FrontierReport, PlanReport};
+use crate::remembered::Remembered;
+use crate::report::{BudgetReport, ConstraintsReport, FrontierReport, PlanReport};
 use crate::sweeps::SweepOptions;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch, frontier};
-use benefit::{Budget, Limits, Magnitude, Norm, Planner, Scope, Solution, TwoStage, Value};
+use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Scope, Solution, TwoStage, Value};
 use netspec::{GroupPlan, PrunePlan};
 use onnx_surgery::Patch;
 use sharing::Store;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What a pipeline may change, and how finely it looks.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,7 @@ pub struct Pipeline<'a> {
     engine: &'a Engine,
     measurer: Measurer<'a>,
     planner: Box<dyn Planner + 'a>,
+    value: Option<Rc<dyn Value + 'a>>,
     options: Options,
     watch: Watch<'a>,
 }
@@ -112,12 +115,18 @@ impl<'a> Pipeline<'a> {
         watch: Watch<'a>,
     ) -> Result<Pipeline<'a>, Error> {
         let measurer = Measurer::new(engine, table, &watch.cancel, options.seed)?;
-        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), options, watch })
+        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), value: None, options, watch })
     }
 
     /// Another planner.
     pub fn planner(mut self, planner: impl Planner + 'a) -> Pipeline<'a> {
         self.planner = Box::new(planner);
+        self
+    }
+
+    /// Another value, for the groups of the model that is planned for; by default the squares of its weights, per layer.
+    pub fn value(mut self, value: impl Value + 'a) -> Pipeline<'a> {
+        self.value = Some(Rc::new(value));
         self
     }
 
@@ -128,7 +137,7 @@ impl<'a> Pipeline<'a> {
 
     /// Steps and plan, without surgery.
     pub fn plan(&mut self, model: &Model, budget: Budget) -> Result<Planned, Error> {
-        let value = value_of(model);
+        let value = self.value_of(model);
         let mut planning = self.state(model, &value)?;
         let limit_ns = budget.limit_ns(planning.dense_ns);
         self.solve(&mut planning, &value, budget, limit_ns)
@@ -139,7 +148,7 @@ impl<'a> Pipeline<'a> {
     ///
     /// It ends at the first share that cannot be reached, and says why; where that is the first one, that is the error.
     pub fn frontier(&mut self, model: &Model, shares: &[f64]) -> Result<FrontierReport, Error> {
-        let value = value_of(model);
+        let value = self.value_of(model);
         let mut planning = self.state(model, &value)?;
         let mut shares: Vec<f64> = shares.to_vec();
         shares.sort_by(|a, b| b.total_cmp(a));
@@ -150,7 +159,7 @@ impl<'a> Pipeline<'a> {
             let limit_ns = budget.limit_ns(planning.dense_ns);
             match self.solve(&mut planning, &value, budget, limit_ns) {
                 Ok(planned) => plans.push((share, planned)),
-                Err(Error::Infeasible(why)) if !plans.is_empty() => {
+                Err(why @ (Error::Infeasible(_) | Error::Floor { .. })) if !plans.is_empty() => {
                     ends = Some(why.to_string());
                     break;
                 }
@@ -168,14 +177,14 @@ impl<'a> Pipeline<'a> {
     /// A plan that turns out too slow, or faster than was asked for, is made again with what was learned; of those
     /// within the budget the one with the highest value is returned.
     pub fn run(&mut self, model: &Model, budget: Budget) -> Result<Pruned, Error> {
-        let value = value_of(model);
+        let value = self.value_of(model);
         let mut planning = self.state(model, &value)?;
         let mut aim = Aim::new(budget.limit_ns(planning.dense_ns));
         let mut timed: Vec<(Verdict, Pruned)> = Vec::new();
         for round in 1..=ATTEMPTS {
             let planned = match self.solve(&mut planning, &value, budget, aim.limit_ns) {
                 // The first limit is the user's own; a later one is ours, and its failure says nothing to them.
-                Err(Error::Infeasible(_)) if !timed.is_empty() => break,
+                Err(Error::Infeasible(_) | Error::Floor { .. }) if !timed.is_empty() => break,
                 planned => planned?,
             };
             let is_known = timed.iter().any(|(_, earlier)| earlier.planned.plan == planned.plan);
@@ -218,6 +227,18 @@ impl<'a> Pipeline<'a> {
         Ok(Pruned { planned, rounds: round, pair, _folder: folder, path, parameters })
     }
 
+    /// What removing channels of the model is taken to lose.
+    fn value_of<'v>(&self, model: &'v Model) -> Remembered<'v>
+    where
+        'a: 'v,
+    {
+        let value: Box<dyn Value + 'v> = match &self.value {
+            Some(value) => Box::new(Rc::clone(value)),
+            None => Box::new(Magnitude::new(model.network(), model.onnx(), Criterion::default(), Scope::default())),
+        };
+        Remembered::new(value, model.network().groups.len())
+    }
+
     fn state<'m>(&mut self, model: &'m Model, value: &dyn Value) -> Result<Planning<'m>, Error> {
         let Options { limits, sweeps, .. } = &self.options;
         Planning::new(model, self.engine, &mut self.measurer, value, limits, sweeps, &self.watch)
@@ -233,6 +254,11 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Planned, Error> {
         let solution = planning.solve(&*self.planner, limit_ns, &mut self.measurer, self.watch.progress)?;
         let model = planning.model;
+        let floor = model.constraints().value_floor;
+        if let Some(floor) = floor.filter(|floor| solution.value < *floor) {
+            let (limit_ms, value, bound) = (limit_ns / 1e6, solution.value, solution.bound);
+            return Err(Error::Floor { limit_ms, value, floor, bound });
+        }
         let plan = solution.to_plan(model.network(), value)?;
         // Surgery knows the file's own constraints, not those that were added for this run.
         plan.validate(model.network()).map_err(onnx_surgery::SurgeryError::from)?;
@@ -259,6 +285,8 @@ impl<'a> Pipeline<'a> {
             predicted_ms: solution.predicted_ns / 1e6,
             planner: solution.planner.clone(),
             value_kind: solution.value_kind.to_string(),
+            value_name: value.name(),
+            constraints: ConstraintsReport::new(&self.options.limits, model.constraints()),
             value: solution.value,
             bound: solution.bound,
             dense_value: solution.dense_value,
@@ -271,11 +299,6 @@ impl<'a> Pipeline<'a> {
         };
         Ok(Planned { plan, solution, report })
     }
-}
-
-/// What removing channels of a model is taken to lose.
-fn value_of(model: &Model) -> Magnitude<'_> {
-    Magnitude::new(model.network(), model.onnx(), Norm::default(), Scope::default())
 }
 
 /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one

@@ -3,15 +3,15 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, ModuleKeep, Provenance};
+use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 mod apply;
 mod bench;
 mod doctor;
 mod explain;
 mod frontier;
+mod plan;
 mod table;
 
 pub use apply::{ApplyReport, ChangeReport};
@@ -19,6 +19,7 @@ pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};
 pub use explain::{ExplainReport, Finding, GroupExplained, LintReport, MemberReport, StepTo};
 pub use frontier::{FrontierPlan, FrontierReport};
+pub use plan::{BudgetReport, ConstraintsReport, PlanReport};
 pub use table::{DiffReport, DiffRow, MachineCount, RiserReport, SetAsideReport, TableReport, TransferReport};
 
 /// The schema's name and version, for example `locp.plan/1`.
@@ -277,61 +278,6 @@ pub struct PointReport {
     /// What the engine ran, where it has a choice and says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
-}
-
-/// A budget as it was asked for and what it comes to.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct BudgetReport {
-    /// The ratio, where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<f64>,
-    /// Milliseconds.
-    pub ms: f64,
-}
-
-/// Result of `plan`: what `plan.json` holds.
-#[derive(Clone, Debug, Serialize)]
-pub struct PlanReport {
-    /// Schema, engine, machine.
-    #[serde(flatten)]
-    pub header: Header,
-    /// The model.
-    pub model: ModelReport,
-    /// Images per run.
-    pub batch: usize,
-    /// The data type that the network is timed in.
-    pub dtype: DType,
-    /// The budget.
-    pub budget: BudgetReport,
-    /// Latency of the dense model.
-    pub dense_ms: f64,
-    /// What `dense_ms` and `predicted_ms` cover.
-    pub covers: Covers,
-    /// Predicted latency of the pruned model.
-    pub predicted_ms: f64,
-    /// The planner's name.
-    pub planner: String,
-    /// What the value is: `magnitude`, `damage` or `file`.
-    pub value_kind: String,
-    /// Minus the predicted damage.
-    pub value: f64,
-    /// The best value that any plan could have, where the planner proves one.
-    pub bound: Option<f64>,
-    /// The value of the dense model.
-    pub dense_value: f64,
-    /// Share of the loss that a perfect plan could still save, where there is a bound.
-    pub gap: Option<f64>,
-    /// Why the planner stopped: `rule`, `optimal`, `labels`, `time` or `too-wide`.
-    pub stopped: String,
-    /// Cells of the final plan that were estimated, not measured.
-    pub cells_estimated: usize,
-    /// What each group keeps.
-    pub groups: Vec<GroupPlan>,
-    /// The same for each module that computes channels of these groups, where the export kept its name: for pruners
-    /// that work on modules.
-    pub modules: BTreeMap<String, ModuleKeep>,
-    /// Weights of such modules whose names the export did not keep.
-    pub modules_unnamed: Vec<String>,
 }
 
 /// Result of `prune`.

@@ -51,10 +51,19 @@ impl IndexMap {
 pub enum Role {
     /// Output axis of a weight that computes the channels.
     Producer,
-    /// Per-channel parameter: bias, norm scale, depthwise kernel.
+    /// Per-channel parameter: bias, a norm's shift and statistics, depthwise kernel.
     Parameter,
+    /// Per-channel factor of a norm, often called gamma.
+    Scale,
     /// Input axis of a weight that reads the channels.
     Consumer,
+}
+
+impl Role {
+    /// Whether the weight computes or reads the channels; otherwise it acts on each channel by itself.
+    pub fn mixes(self) -> bool {
+        matches!(self, Role::Producer | Role::Consumer)
+    }
 }
 
 /// One tensor axis that loses positions when a group loses channels.

@@ -122,7 +122,7 @@ def check_shapes(dense, pruned, plan):
     for (name, axis), (roles, gone) in removed_positions(plan).items():
         if name in before:
             shapes.setdefault(name, {})[axis] = gone
-        elif roles != {"parameter"}:
+        elif not roles <= {"parameter", "scale"}:
             # A parameter may get a name of its own where layers shared one tensor.
             raise Failed(f"the plan names {name!r} ({', '.join(roles)}), which the model has not")
     for name, axes in shapes.items():

@@ -11,3 +11,4 @@ mod plans;
 mod snapshots;
 mod stairs;
 mod tables;
+mod values;

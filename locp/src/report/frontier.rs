@@ -23,8 +23,10 @@ pub struct FrontierReport {
     pub covers: Covers,
     /// The planner's name.
     pub planner: String,
-    /// What the value is: `magnitude`, `damage` or `file`.
+    /// What the value is: `magnitude`, `damage`, `file` or `random`.
     pub value_kind: String,
+    /// How it was computed: `l2, per layer`.
+    pub value_name: String,
     /// The plans, from the highest latency to the lowest.
     pub plans: Vec<FrontierPlan>,
     /// Why lower latencies have no plan, where one was asked for that cannot be reached.

@@ -50,7 +50,7 @@ impl Cx<'_> {
         };
         let reader = stored.via.unwrap_or(Reader { node: self.index, input });
         // Layers that share a weight share their channels; other parameters can be given to each on its own.
-        let owner = if role == Role::Parameter { Some(reader) } else { None };
+        let owner = if role.mixes() { None } else { Some(reader) };
         let slot = self.claims.slot(self.graph, stored.name, owner);
         self.claims.claim(reader, slot, root_axis);
         let result = self.deps.member(self.claims.text(slot), root_axis, role, labels);

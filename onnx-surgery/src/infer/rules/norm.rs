@@ -5,6 +5,11 @@ use super::{Cx, Stop};
 use crate::infer::{Kind, Value};
 use netspec::Role;
 
+/// All norms have their scale as input 1.
+fn role(input: usize) -> Role {
+    if input == 1 { Role::Scale } else { Role::Parameter }
+}
+
 pub(super) fn batch_normalization(cx: &mut Cx<'_>) -> Result<(), Stop> {
     if cx.has_more_outputs() || cx.node().int("training_mode", 0) != 0 {
         return Err(Stop::Freeze("computes statistics, as in training".to_owned()));
@@ -18,7 +23,7 @@ pub(super) fn batch_normalization(cx: &mut Cx<'_>) -> Result<(), Stop> {
         }
     }
     if let Some(labels) = cx.line(&input, 1)? {
-        (1..5).try_for_each(|i| cx.claim(i, 0, Role::Parameter, &labels))?;
+        (1..5).try_for_each(|i| cx.claim(i, 0, role(i), &labels))?;
     }
     let kind = cx.carried_on(&input, 1)?;
     cx.set(0, Value { dims: input.dims, ints: None, kind });
@@ -42,7 +47,7 @@ pub(super) fn instance_normalization(cx: &mut Cx<'_>) -> Result<(), Stop> {
             return Err(Stop::Freeze("normalizes another axis than the channels'".to_owned()));
         }
         let labels = layout.line(1);
-        (1..3).try_for_each(|i| cx.claim(i, 0, Role::Parameter, &labels))?;
+        (1..3).try_for_each(|i| cx.claim(i, 0, role(i), &labels))?;
     }
     cx.set(0, Value { dims: input.dims, ints: None, kind });
     Ok(())
@@ -69,7 +74,7 @@ pub(super) fn group_normalization(cx: &mut Cx<'_>) -> Result<(), Stop> {
             let tied = cx.deps.tie(&labels, channels / groups, reason);
             for (i, dims) in lengths.iter().enumerate() {
                 // Before operator set 21 there was one parameter per group.
-                cx.claim(i + 1, 0, Role::Parameter, if *dims == [channels] { &labels } else { &tied })?;
+                cx.claim(i + 1, 0, role(i + 1), if *dims == [channels] { &labels } else { &tied })?;
             }
             cx.count_attribute("num_groups", None, &tied);
         }

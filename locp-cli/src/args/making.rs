@@ -1,0 +1,134 @@
+//! How plans are made: planner, value, constraints.
+
+use super::{Reach, number};
+use clap::{Args, ValueEnum};
+use locp::{Constraints, Criterion, Least, Scope};
+use std::path::PathBuf;
+
+/// How plans are made.
+#[derive(Debug, Args)]
+pub(crate) struct Making {
+    /// How the plan is made.
+    #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
+    pub(crate) planner: Planner,
+    #[command(flatten)]
+    pub(crate) worth: Worth,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Planner {
+    // Step by step, by the best benefit; with a bound on what a better plan could save.
+    TwoStage,
+    // The best plan there is over these levels and cells, and the proof.
+    Exact,
+    // A knapsack per layer with its input channels as they are, again and again: a baseline.
+    Knapsack,
+    // One threshold over the values of all channels, latency aside: a baseline.
+    Global,
+    // One share for all groups: a baseline.
+    Uniform,
+}
+
+/// What a channel is worth.
+#[derive(Debug, Args)]
+pub(crate) struct Worth {
+    /// What a channel is worth, from the weights alone: a proxy, whichever is taken.
+    #[arg(long, value_enum, default_value_t = Value::L2)]
+    pub(crate) value: Value,
+    /// Scores or curves computed elsewhere, by tensor name (.npz, .npy, .json), in place of --value; may be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with = "value")]
+    pub(crate) scores: Vec<PathBuf>,
+    /// Whether scores of different layers are compared as they are; by default those of --scores are, others not.
+    #[arg(long, value_enum)]
+    pub(crate) scope: Option<ScopeFlag>,
+}
+
+impl Worth {
+    /// What scores are relative to.
+    pub(crate) fn scope(&self) -> Scope {
+        match self.scope {
+            Some(ScopeFlag::Raw) => Scope::Raw,
+            Some(ScopeFlag::PerLayer) => Scope::PerLayer,
+            None if self.scores.is_empty() => Scope::PerLayer,
+            None => Scope::Raw,
+        }
+    }
+
+    pub(crate) fn criterion(&self, seed: u64) -> Criterion {
+        match self.value {
+            Value::L1 => Criterion::L1,
+            Value::L2 => Criterion::L2,
+            Value::Fpgm => Criterion::GeometricMedian,
+            Value::Lamp => Criterion::Lamp,
+            Value::BnScale => Criterion::NormScale,
+            Value::Random => Criterion::Random(seed),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Value {
+    // The sum of absolute weights.
+    L1,
+    // The sum of squared weights.
+    L2,
+    // The distance to the other channels of the layer: geometric median.
+    Fpgm,
+    // The squared weights over those of all channels that are not smaller.
+    Lamp,
+    // The scale of the norms behind the channel.
+    BnScale,
+    // By lot, with --seed: a baseline.
+    Random,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeFlag {
+    Raw,
+    PerLayer,
+}
+
+/// What a plan may not do.
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    /// Every group keeps a multiple of N channels, or all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) multiple_of: Option<u32>,
+    /// Groups that keep all channels, by the name of a layer or weight that computes them; * is any text; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) freeze: Vec<String>,
+    /// Only these groups may lose channels, named in the same way.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Vec<String>,
+    /// Groups that keep at least so many channels, as 'conv1*=48', or so large a share of them, as 'conv1*=0.5x'.
+    #[arg(long, value_name = "PATTERN=LEAST", value_parser = at_least)]
+    pub(crate) at_least: Vec<(String, Least)>,
+    /// The least total value that a plan may have; the dense model's is 0, all others are below.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, value_parser = value_floor)]
+    pub(crate) value_floor: Option<f64>,
+}
+
+impl From<&Rules> for Constraints {
+    fn from(rules: &Rules) -> Constraints {
+        let mut constraints = Constraints::default();
+        constraints.freeze.clone_from(&rules.freeze);
+        constraints.only.clone_from(&rules.only);
+        constraints.at_least.clone_from(&rules.at_least);
+        constraints.multiple_of = rules.multiple_of.map(|step| step as usize);
+        constraints.value_floor = rules.value_floor;
+        constraints
+    }
+}
+
+fn at_least(text: &str) -> Result<(String, Least), String> {
+    let (pattern, least) = text.rsplit_once('=').ok_or("expected PATTERN=LEAST, for example 'conv1*=48'")?;
+    Ok((pattern.to_owned(), least.parse()?))
+}
+
+fn value_floor(text: &str) -> Result<f64, String> {
+    number(text, |v| v.is_finite() && v <= 0.0, "a value of at most 0, which is that of the dense model")
+}

@@ -1,0 +1,85 @@
+//! What `plan` reports.
+
+use super::{Covers, Header, ModelReport};
+use crate::Constraints;
+use benefit::Limits;
+use netspec::{DType, GroupPlan, ModuleKeep};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A budget as it was asked for and what it comes to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BudgetReport {
+    /// The ratio, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+    /// Milliseconds.
+    pub ms: f64,
+}
+
+/// Result of `plan`: what `plan.json` holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// Schema, engine, machine.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The model.
+    pub model: ModelReport,
+    /// Images per run.
+    pub batch: usize,
+    /// The data type that the network is timed in.
+    pub dtype: DType,
+    /// The budget.
+    pub budget: BudgetReport,
+    /// Latency of the dense model.
+    pub dense_ms: f64,
+    /// What `dense_ms` and `predicted_ms` cover.
+    pub covers: Covers,
+    /// Predicted latency of the pruned model.
+    pub predicted_ms: f64,
+    /// The planner's name.
+    pub planner: String,
+    /// What the value is: `magnitude`, `damage`, `file` or `random`.
+    pub value_kind: String,
+    /// How it was computed: `l2, per layer`.
+    pub value_name: String,
+    /// What the plan was not allowed to do.
+    pub constraints: ConstraintsReport,
+    /// Minus the predicted damage.
+    pub value: f64,
+    /// The best value that any plan could have, where the planner proves one.
+    pub bound: Option<f64>,
+    /// The value of the dense model.
+    pub dense_value: f64,
+    /// Share of the loss that a perfect plan could still save, where there is a bound.
+    pub gap: Option<f64>,
+    /// Why the planner stopped: `rule`, `optimal`, `labels`, `time` or `too-wide`.
+    pub stopped: String,
+    /// Cells of the final plan that were estimated, not measured.
+    pub cells_estimated: usize,
+    /// What each group keeps.
+    pub groups: Vec<GroupPlan>,
+    /// The same for each module that computes channels of these groups, where the export kept its name: for pruners
+    /// that work on modules.
+    pub modules: BTreeMap<String, ModuleKeep>,
+    /// Weights of such modules whose names the export did not keep.
+    pub modules_unnamed: Vec<String>,
+}
+
+/// The constraints that a plan was made under.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConstraintsReport {
+    /// Least share of its channels that a group keeps.
+    pub min_share: f64,
+    /// Whether residual streams were open.
+    pub prune_residual: bool,
+    /// By name, and for all groups.
+    #[serde(flatten)]
+    pub named: Constraints,
+}
+
+impl ConstraintsReport {
+    pub(crate) fn new(limits: &Limits, named: &Constraints) -> ConstraintsReport {
+        ConstraintsReport { min_share: limits.min_share, prune_residual: limits.prune_residual, named: named.clone() }
+    }
+}
