@@ -7,7 +7,7 @@ use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::{Shard, TableForm};
 use std::path::PathBuf;
 
-pub(crate) use making::{Making, Planner, Worth};
+pub(crate) use making::{Align, Making, Planner, Worth};
 
 /// Make a convolutional network faster on the device it will run on.
 ///
@@ -162,6 +162,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", requires = "images")]
         labels: Option<PathBuf>,
     },
+    /// Move another pruner's widths to those next to them that pay here: down at a small loss, up where it is free.
+    Align(Align),
     /// Apply a plan: surgery alone.
     Apply {
         /// The ONNX model that the plan was made for.

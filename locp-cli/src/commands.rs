@@ -1,8 +1,8 @@
 //! One function per subcommand: flags in, report out.
 
 use crate::args::{
-    Cli, Command, Format, Frontier, Generate, Global, Making, Planner, Planning, Progress as ProgressFlag, Reach,
-    Search, Steps, Table, Worth,
+    Align, Cli, Command, Format, Frontier, Generate, Global, Making, Planner, Planning, Progress as ProgressFlag,
+    Reach, Search, Steps, Table, Worth,
 };
 use crate::progress::Bars;
 use crate::{human, output};
@@ -11,8 +11,8 @@ use clap::CommandFactory;
 use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
-    Budget, Cancel, Constraints, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options, Pipeline,
-    SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
+    Budget, Cancel, Constraints, Counts, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options,
+    Pipeline, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
             let labelled = images.as_deref().zip(labels.as_deref());
             run.prune(model, planning, output, plan_out.as_deref(), labelled)
         }
+        Command::Align(args) => run.align(args),
         Command::Apply { model, plan, output, dry_run } => {
             run.apply(model, plan, output.as_deref().filter(|_| !dry_run))
         }
@@ -226,6 +227,19 @@ impl Run<'_> {
             locp::write_plan(plan_out, &report.plan)?;
         }
         self.show(&report, human::prune)
+    }
+
+    fn align(&self, args: &Align) -> Result<ExitCode> {
+        let inputs: Vec<&Path> =
+            [&args.model, &args.keep].into_iter().chain(&args.worth.scores).map(PathBuf::as_path).collect();
+        self.check_outputs(&[&args.output], &inputs)?;
+        let (model, engine) = (self.open(&args.model)?, self.engine()?);
+        let counts = Counts::read(&args.keep, &model)?;
+        let value = self.value(&model, &args.worth)?;
+        let mut measurer = self.measurer(&engine)?;
+        let report = locp::align(&model, &counts, &*value, args.max_loss, &engine, &mut measurer, &self.watch())?;
+        locp::write_aligned(&args.output, &report)?;
+        self.show(&report, human::align)
     }
 
     fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>) -> Result<ExitCode> {

@@ -7,7 +7,7 @@ mod table;
 
 pub(crate) use apply::apply;
 pub(crate) use explain::{explain, lint};
-pub(crate) use plan::{frontier, plan, prune};
+pub(crate) use plan::{align, frontier, plan, prune};
 pub(crate) use table::{set_aside, table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};

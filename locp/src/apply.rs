@@ -6,6 +6,7 @@ use crate::report::{ApplyReport, ChangeReport, PlanFile};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// Reads the groups of a plan file and checks that it is for this model.
 pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
@@ -13,7 +14,7 @@ pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
     let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     let file: PlanFile =
         serde_json::from_slice(&text).map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
-    if !["locp.plan/1", "locp.prune/1"].contains(&file.schema.as_str()) {
+    if !["locp.plan/1", "locp.prune/1", "locp.align/1"].contains(&file.schema.as_str()) {
         return Err(bad(format!("its schema is `{}`; this version reads locp.plan/1", file.schema)));
     }
     let own = model.report().sha256;
@@ -30,6 +31,17 @@ pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
 
 fn short(hash: &str) -> String {
     hash.chars().take(12).collect()
+}
+
+/// A plan carried out on a model in a temporary folder, which lives as long as the value, timed as the model is.
+pub(crate) fn carried_out(model: &Model, plan: &PrunePlan) -> Result<(TempDir, Model), Error> {
+    let patch = Patch::build(model.onnx(), plan)?;
+    let folder = tempfile::Builder::new().prefix("locp-").tempdir();
+    let folder = folder.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
+    let path = folder.path().join("pruned.onnx");
+    patch.write(&path)?;
+    let smaller = Model::open(&path, Some(model.batch()))?.computed_in(model.dtype());
+    Ok((folder, smaller))
 }
 
 /// Carries out a plan; without an output nothing is written.

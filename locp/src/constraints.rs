@@ -1,7 +1,8 @@
 //! What plans for a model may not do, by the names of its layers.
 
+use crate::members::names;
 use crate::{Error, Model};
-use netspec::{ChannelGroup, Constraint, Network, Role};
+use netspec::{ChannelGroup, Constraint, Network};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -42,7 +43,7 @@ impl FromStr for Least {
 
 /// Constraints on the groups of any model, picked by name.
 ///
-/// A pattern is compared with the name of every layer that computes a group's channels and of its weight; `*`
+/// A pattern is compared with the name of every layer that computes a group's channels, of its weight and module; `*`
 /// stands for any text, `?` for one character. What the network gives back is never narrowed, with or without
 /// constraints, so the last layers keep their outputs. The first ones are open, as filter pruners' custom is, unless
 /// they are on a residual stream: freeze them by name to protect them.
@@ -147,13 +148,7 @@ impl Picked {
 
 fn pick(network: &Network, flag: &'static str, pattern: &str) -> Result<Picked, Error> {
     let wild = WildMatch::new(pattern);
-    let fits = |group: &&ChannelGroup| {
-        let layers = network.layers.iter().filter(|layer| layer.outputs.follows(group.id));
-        let weights = group.members.iter().filter(|member| member.role == Role::Producer);
-        wild.matches(&group.name)
-            || layers.into_iter().any(|layer| wild.matches(&layer.name))
-            || weights.into_iter().any(|member| wild.matches(&member.tensor))
-    };
+    let fits = |group: &&ChannelGroup| names(network, group).any(|name| wild.matches(name));
     let groups: Vec<usize> = network.groups.iter().filter(fits).map(|group| group.id.0).collect();
     if groups.is_empty() {
         return Err(Error::NoMatch { flag, pattern: pattern.to_owned() });

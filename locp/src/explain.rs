@@ -1,16 +1,15 @@
 //! `explain` and `lint`: where every group's width stands, what pruning it would save, and what growing it is free.
 
 use crate::engine::Engine;
-use crate::measure::{Measurer, Told};
+use crate::measure::Measurer;
+use crate::members::{STEPS, latency_ns, members};
 use crate::model::Model;
 use crate::report::{ExplainReport, GroupExplained, MemberReport, StepTo};
 use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::{Error, Progress};
-use netspec::{ChannelGroup, ConvSpec, GroupId, Layer, Network, Width};
+use netspec::{ChannelGroup, GroupId, Layer, Network};
 use std::collections::BTreeSet;
 
-/// Steps at whose multiples a group is tried beyond its own width: what engines are known to compute by.
-const GROW: [usize; 5] = [4, 8, 16, 32, 64];
 /// Widths below its own that a group is tried at, at most: those nearest to it, and the narrowest.
 const BELOW: usize = 8;
 
@@ -53,15 +52,6 @@ pub fn explain(
     })
 }
 
-/// The layers that read or write a group, and by which axes.
-fn members(network: &Network, group: GroupId) -> Vec<(&Layer, Vec<&'static str>)> {
-    let axes = |layer: &Layer| {
-        let of = |width: &Width, axis| width.follows(group).then_some(axis);
-        [of(&layer.outputs, "c_out"), of(&layer.inputs, "c_in")].into_iter().flatten().collect::<Vec<_>>()
-    };
-    network.layers.iter().map(|layer| (layer, axes(layer))).filter(|(_, axes)| !axes.is_empty()).collect()
-}
-
 fn group_explained(
     network: &Network,
     group: &ChannelGroup,
@@ -70,7 +60,10 @@ fn group_explained(
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
 ) -> Result<GroupExplained, Error> {
-    let mut at = |width: usize| latency_ns(network, group.id, width, members, measurer);
+    let mut at = |width: usize| {
+        let channels = |id: GroupId| if id == group.id { width } else { network.groups[id.0].channels };
+        latency_ns(members, channels, measurer)
+    };
     let full = group.channels;
     let now = at(full)?;
     let mut explained = GroupExplained {
@@ -108,7 +101,7 @@ fn group_explained(
             });
         }
         let wider: BTreeSet<usize> =
-            GROW.iter().map(|step| (full + 1).next_multiple_of(*step)).filter(|&width| width <= 2 * full).collect();
+            STEPS.iter().map(|step| (full + 1).next_multiple_of(*step)).filter(|&width| width <= 2 * full).collect();
         for width in wider.into_iter().rev() {
             if at(width)?.is_some_and(|ns| ns <= now * (1.0 + options.tolerance / 2.0)) {
                 explained.grow_to = Some(width);
@@ -118,23 +111,6 @@ fn group_explained(
     }
     explained.words = words(&explained);
     Ok(explained)
-}
-
-/// The latency of a group's members at a width of it, or nothing where a table does not hold one of them.
-fn latency_ns(
-    network: &Network,
-    group: GroupId,
-    width: usize,
-    members: &[(&Layer, Vec<&'static str>)],
-    measurer: &mut Measurer<'_>,
-) -> Result<Option<f64>, Error> {
-    let channels = |id: GroupId| if id == group { width } else { network.groups[id.0].channels };
-    let specs: Vec<ConvSpec> = members.iter().map(|(layer, _)| layer.spec_at(channels)).collect();
-    if measurer.is_table() {
-        let told = measurer.recall(specs.iter())?;
-        return Ok(told.into_iter().map(|told| if let Told::Known(m) = told { Some(m.median_ns) } else { None }).sum());
-    }
-    Ok(Some(measurer.latencies(&specs)?.iter().map(|m| m.median_ns).sum()))
 }
 
 /// Widths of a group at which one of its members has an edge, ascending: the nearest below its own and the narrowest.

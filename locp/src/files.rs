@@ -1,8 +1,9 @@
 //! Outputs: checked before the work, written all or nothing after it.
 
 use crate::Error;
-use crate::report::PlanReport;
+use crate::report::{AlignReport, PlanReport};
 use onnx_surgery::NewFile;
+use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,16 @@ fn resolved(path: &Path) -> Option<PathBuf> {
 
 /// Writes a plan as JSON, all or nothing.
 pub fn write_plan(output: &Path, plan: &PlanReport) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(plan).map_err(|e| Error::write(output, e.into()))?;
+    write_json(output, plan)
+}
+
+/// Writes aligned widths as JSON, all or nothing; `apply` takes them as a plan.
+pub fn write_aligned(output: &Path, aligned: &AlignReport) -> Result<(), Error> {
+    write_json(output, aligned)
+}
+
+fn write_json(output: &Path, report: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(report).map_err(|e| Error::write(output, e.into()))?;
     text.push(b'\n');
     write_bytes(output, &text)
 }

@@ -21,10 +21,12 @@
 mod accuracy;
 mod across;
 mod aim;
+mod align;
 mod apply;
 mod arrays;
 mod bench;
 mod constraints;
+mod counts;
 mod elsewhere;
 mod engine;
 mod error;
@@ -34,6 +36,7 @@ mod frontier;
 mod images;
 mod inspect;
 mod measure;
+mod members;
 mod model;
 mod pipeline;
 mod planning;
@@ -52,16 +55,18 @@ mod verify;
 mod whole;
 
 pub use accuracy::{accuracy, wilson};
+pub use align::align;
 pub use apply::{apply, read_plan};
 pub use bench::bench;
 pub use benefit::{
     Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Scope, Scores, TwoStage, Uniform, Value,
 };
 pub use constraints::{Constraints, Least};
+pub use counts::Counts;
 pub use engine::{Engine, Liveness, doctor};
 pub use error::Error;
 pub use explain::explain;
-pub use files::{check_outputs, write_bytes, write_plan};
+pub use files::{check_outputs, write_aligned, write_bytes, write_plan};
 pub use images::{Images, read_labels};
 pub use inspect::inspect;
 pub use measure::{Measurer, Precision};

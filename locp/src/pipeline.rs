@@ -1,6 +1,7 @@
 //! The whole way: steps, plan, surgery, verification.
 
 use crate::aim::{ATTEMPTS, Aim, Verdict};
+use crate::apply::carried_out;
 use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
@@ -12,7 +13,6 @@ use crate::whole::{self, Pair};
 use crate::{Error, Watch, frontier};
 use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Scope, Solution, TwoStage, Value};
 use netspec::{GroupPlan, PrunePlan};
-use onnx_surgery::Patch;
 use sharing::Store;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -216,14 +216,10 @@ impl<'a> Pipeline<'a> {
                 remedy: "ask for a lower latency",
             });
         }
-        let patch = Patch::build(model.onnx(), &planned.plan)?;
-        let folder = tempfile::Builder::new().prefix("locp-").tempdir();
-        let folder = folder.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
-        let path = folder.path().join("pruned.onnx");
-        patch.write(&path)?;
-        let smaller = Model::open(&path, Some(model.batch()))?.computed_in(model.dtype());
+        let (folder, smaller) = carried_out(model, &planned.plan)?;
         let pair = whole::compare(self.engine, [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
+        let path = smaller.path().to_owned();
         Ok(Pruned { planned, rounds: round, pair, _folder: folder, path, parameters })
     }
 

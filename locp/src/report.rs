@@ -6,6 +6,7 @@
 use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
 
+mod align;
 mod apply;
 mod bench;
 mod doctor;
@@ -14,6 +15,7 @@ mod frontier;
 mod plan;
 mod table;
 
+pub use align::{AlignReport, AlignedWidth};
 pub use apply::{ApplyReport, ChangeReport};
 pub use bench::{BenchReport, BenchRow, Drift};
 pub use doctor::{DoctorReport, EngineReport, LibraryReport};

@@ -92,6 +92,24 @@ pub(crate) enum ScopeFlag {
     PerLayer,
 }
 
+/// Another pruner's widths.
+#[derive(Debug, Args)]
+pub(crate) struct Align {
+    /// The ONNX model that was pruned, as it was before.
+    pub(crate) model: PathBuf,
+    /// What it keeps (.json): numbers of channels, or lists of them, by the name of a layer, module or weight.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: PathBuf,
+    /// The share of a group's kept channels that may go where that saves time.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_hyphen_values = true, value_parser = loss)]
+    pub(crate) max_loss: f64,
+    #[command(flatten)]
+    pub(crate) worth: Worth,
+    /// Where to write the plan.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
 /// What a plan may not do.
 #[derive(Debug, Args)]
 pub(crate) struct Rules {
@@ -122,6 +140,10 @@ impl From<&Rules> for Constraints {
         constraints.value_floor = rules.value_floor;
         constraints
     }
+}
+
+fn loss(text: &str) -> Result<f64, String> {
+    number(text, |v| (0.0..1.0).contains(&v), "a share from 0 to below 1")
 }
 
 fn at_least(text: &str) -> Result<(String, Least), String> {

@@ -98,6 +98,44 @@ pub(crate) fn frontier(report: &FrontierReport) -> String {
     out
 }
 
+pub(crate) fn align(report: &AlignReport) -> String {
+    let mut out = format!("engine   {}\n", engine_line(&report.header));
+    let moved = report.widths.iter().filter(|row| row.asked != row.aligned).count();
+    let _ = writeln!(out, "value    {}", value(&report.value_kind, &report.value_name));
+    let _ = writeln!(
+        out,
+        "before   {} {}, {} parameters\nafter    {} {}, {} parameters\n         {:.3}x {} ({}, in {})",
+        ms(report.asked_ms),
+        interval(report.asked_interval_ms),
+        thousands(report.params_asked),
+        ms(report.aligned_ms),
+        interval(report.aligned_interval_ms),
+        thousands(report.params_aligned),
+        report.ratio,
+        interval(report.ratio_interval),
+        covers(report.covers),
+        report.dtype
+    );
+    let _ = writeln!(out, "widths   {moved} of {} moved\n", report.widths.len());
+    let head = ["group", "channels", "given", "aligned", "layers before", "after", "first producer"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for row in &report.widths {
+        let ms = |time: Option<f64>| time.map_or("unknown".to_owned(), ms);
+        rows.push(vec![
+            format!("g{}", row.id.0),
+            row.channels.to_string(),
+            row.asked.to_string(),
+            row.aligned.to_string(),
+            ms(row.asked_ms),
+            ms(row.aligned_ms),
+            row.name.clone(),
+        ]);
+    }
+    out.push_str(&table(&[false, true, true, true, true, true, false], &rows));
+    let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
+    out
+}
+
 pub(crate) fn prune(report: &PruneReport) -> String {
     let plan = &report.plan;
     let ratio = format!("{:.3}x {}", report.ratio, interval(report.ratio_interval));

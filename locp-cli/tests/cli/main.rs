@@ -1,6 +1,7 @@
 //! The built `locp` as people run it.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps in vain fails, as it should")]
 
+mod align;
 mod bad_input;
 mod contract;
 mod explain;
