@@ -259,7 +259,9 @@ impl ProblemBuilder {
         }
         let groups = self.groups.into_iter().map(DraftGroup::finish).collect::<Result<_, _>>()?;
         let ProblemBuilder { layers, operators, fixed_ns, ns_per_element, value_kind, .. } = self;
-        Problem { groups, layers, operators, fixed_ns, conv_scale: 1.0, ns_per_element, value_kind }.checked()
+        let (conv_scale, estimate_error) = (1.0, None);
+        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
+            .checked()
     }
 
     /// The narrowest level that [`set_levels`](Self::set_levels) lets a group have: its full width if it is frozen.

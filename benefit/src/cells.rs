@@ -6,6 +6,9 @@ use crate::ticks::MOST_NS;
 use netspec::{Provenance, Width};
 use std::collections::BTreeMap;
 
+/// The share of the sweeps' product that an estimate has at least.
+const LEAST: f64 = 0.5;
+
 /// The cost of a layer at one pair of widths.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -23,7 +26,8 @@ pub struct Cell {
 /// 2. a sweep's knot, where the other side is at full width;
 /// 3. the estimate T(c_in, C_out) * T(C_in, c_out) / T(C_in, C_out) from the two sweeps, marked `interpolated`.
 ///
-/// The product is exact where the work is (tiles of c_in) x (tiles of c_out) and nothing else costs time.
+/// The product is exact where the work is (tiles of c_in) x (tiles of c_out) and nothing else costs time;
+/// [`Problem::refit`](crate::Problem::refit) learns from given cells what else there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerCost {
     pub(crate) name: String,
@@ -34,11 +38,14 @@ pub struct LayerCost {
     pub(crate) exact: BTreeMap<(usize, usize), Cell>,
     pub(crate) by_in: Option<Sweep>,
     pub(crate) by_out: Option<Sweep>,
+    /// Factor of the estimates' second term.
+    pub(crate) bend: f64,
 }
 
 impl LayerCost {
     pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
-        LayerCost { name, inputs, outputs, coupled, full: [0, 0], exact: BTreeMap::new(), by_in: None, by_out: None }
+        let (full, exact) = ([0, 0], BTreeMap::new());
+        LayerCost { name, inputs, outputs, coupled, full, exact, by_in: None, by_out: None, bend: 0.0 }
     }
 
     /// The layer's name.
@@ -80,12 +87,26 @@ impl LayerCost {
         if self.coupled || is_full_in {
             return estimate(self.by_out.as_ref()?.price(c_out));
         }
-        let by_in = self.by_in.as_ref()?;
         if is_full_out {
-            return estimate(by_in.price(c_in));
+            return estimate(self.by_in.as_ref()?.price(c_in));
         }
+        estimate(self.estimate(c_in, c_out)?)
+    }
+
+    /// The estimate of a cell off both sweeps, in nanoseconds.
+    pub(crate) fn estimate(&self, c_in: usize, c_out: usize) -> Option<f64> {
+        let (product, bend) = self.estimate_parts(c_in, c_out)?;
+        // A second term that was learned elsewhere must not make a cell free.
+        Some((product + self.bend * bend).clamp(product * LEAST, MOST_NS))
+    }
+
+    /// The product of the two sweeps, and what one unit of bend adds.
+    pub(crate) fn estimate_parts(&self, c_in: usize, c_out: usize) -> Option<(f64, f64)> {
+        let (by_in, by_out) = (self.by_in.as_ref()?, self.by_out.as_ref()?);
         // The input axis enters as a ratio within its own sweep, so that drift between the sweeps cancels.
-        estimate(self.by_out.as_ref()?.price(c_out) * (by_in.price(c_in) / by_in.price(self.full[0])))
+        let s_in = by_in.price(c_in) / by_in.price(self.full[0]);
+        let (out, full) = (by_out.price(c_out), by_out.price(self.full[1]));
+        Some((out * s_in, (1.0 - s_in) * (full - out)))
     }
 
     /// Whether the sweeps alone price every pair of widths that differs from the full one where `moves` says so.

@@ -1,6 +1,7 @@
 //! The seam between a problem and whoever solves it.
 
 use crate::budget::Budget;
+use crate::hold::Hold;
 use crate::ledger::Ledger;
 use crate::problem::Problem;
 use crate::solution::Solution;
@@ -67,6 +68,8 @@ pub struct Holder {
     pub name: String,
     /// Its time in nanoseconds.
     pub ns: f64,
+    /// What keeps it up.
+    pub hold: Hold,
 }
 
 /// No plan within the budget was found.
@@ -84,29 +87,32 @@ pub struct Infeasible {
     pub best_ratio: f64,
     /// Whether it is certain that no choice of levels costs less than `best_ns`.
     pub is_proven: bool,
-    /// What takes most of the time there, most first.
+    /// What takes the time there, most first.
     pub holders: Vec<Holder>,
 }
 
-/// How many holders an infeasible budget names.
+/// How many holders are named in words.
 const HOLDERS: usize = 3;
 
 impl Infeasible {
     /// The answer where `levels` is the fastest plan that a planner knows; it does not count as proven.
     pub fn new(problem: &Problem, planner: &str, budget: Budget, levels: &[usize]) -> Infeasible {
         let (dense_ns, best_ns) = (problem.dense_ns(), problem.cost(levels).ns);
-        let layers = (0..problem.layers().len())
-            .map(|layer| (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels))));
+        let layers = (0..problem.layers().len()).map(|layer| {
+            (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels)), Some(layer))
+        });
         let operators = problem.operators().iter().map(|operator| {
             let channels = operator.width.at(|group: GroupId| problem.width_of(levels, group));
-            (operator.name.as_str(), problem.ns_per_element * operator.elements_per_channel * channels as f64)
+            (operator.name.as_str(), problem.ns_per_element * operator.elements_per_channel * channels as f64, None)
         });
-        let fixed = std::iter::once(("the fixed part", problem.fixed_ns));
-        let mut holders: Vec<Holder> =
-            layers.chain(operators).chain(fixed).map(|(name, ns)| Holder { name: name.to_owned(), ns }).collect();
+        let fixed = std::iter::once(("the fixed part", problem.fixed_ns, None));
+        let holder = |(name, ns, layer): (&str, f64, Option<usize>)| {
+            let hold = layer.map_or(Hold::NoLayer, |layer| problem.hold(layer));
+            Holder { name: name.to_owned(), ns, hold }
+        };
+        let mut holders: Vec<Holder> = layers.chain(operators).chain(fixed).map(holder).collect();
         holders.retain(|holder| holder.ns > 0.0);
         holders.sort_by(|a, b| b.ns.total_cmp(&a.ns).then_with(|| a.name.cmp(&b.name)));
-        holders.truncate(HOLDERS);
         Infeasible {
             planner: planner.to_owned(),
             limit_ns: budget.limit_ns(dense_ns),
@@ -115,6 +121,20 @@ impl Infeasible {
             is_proven: false,
             holders,
         }
+    }
+
+    /// The shares of the time that each reason holds, largest first.
+    pub fn shares(&self) -> Vec<(Hold, f64)> {
+        let total: f64 = self.holders.iter().map(|holder| holder.ns).sum();
+        let mut shares: Vec<(Hold, f64)> = Vec::new();
+        for holder in &self.holders {
+            match shares.iter_mut().find(|(hold, _)| *hold == holder.hold) {
+                Some((_, share)) => *share += holder.ns / total,
+                None => shares.push((holder.hold, holder.ns / total)),
+            }
+        }
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        shares
     }
 
     pub(crate) fn proven(self, is_proven: bool) -> Infeasible {
@@ -129,9 +149,13 @@ impl fmt::Display for Infeasible {
         let (limit_ms, best_ms) = (self.limit_ns / 1e6, self.best_ns / 1e6);
         write!(f, "no plan takes at most {limit_ms:.4} ms; the best that {} reaches is {ratio:.3}x", self.planner)?;
         write!(f, " ({best_ms:.4} ms), held by ")?;
-        for (i, Holder { name, ns }) in self.holders.iter().enumerate() {
+        for (i, Holder { name, ns, hold }) in self.holders.iter().take(HOLDERS).enumerate() {
             let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}`{name}` ({:.4} ms)", ns / 1e6)?;
+            write!(f, "{separator}`{name}` ({:.4} ms, {hold})", ns / 1e6)?;
+        }
+        if self.holders.len() > HOLDERS {
+            let words = self.shares().into_iter().map(|(hold, share)| format!("{:.0} % {hold}", 100.0 * share));
+            write!(f, " (in all {})", words.collect::<Vec<_>>().join(", "))?;
         }
         write!(f, "; ask for a higher latency, or allow narrower levels")
     }

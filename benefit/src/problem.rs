@@ -93,6 +93,7 @@ pub struct Problem {
     pub(crate) conv_scale: f64,
     pub(crate) ns_per_element: f64,
     pub(crate) value_kind: ValueKind,
+    pub(crate) estimate_error: Option<f64>,
 }
 
 impl Problem {

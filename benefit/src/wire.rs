@@ -17,6 +17,8 @@ pub(crate) struct Wire {
     conv_scale: f64,
     ns_per_element: f64,
     value_kind: ValueKind,
+    #[serde(default)]
+    estimate_error: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,6 +30,8 @@ struct WireLayer {
     cells: Vec<WireCell>,
     by_in: Vec<Knot>,
     by_out: Vec<Knot>,
+    #[serde(default)]
+    bend: f64,
 }
 
 /// JSON has no map with pairs as keys.
@@ -41,36 +45,39 @@ struct WireCell {
 
 impl From<Problem> for Wire {
     fn from(problem: Problem) -> Wire {
-        let Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind } = problem;
+        let Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error } =
+            problem;
         let layers = layers.into_iter().map(WireLayer::from).collect();
-        Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind }
+        Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
     }
 }
 
 impl From<LayerCost> for WireLayer {
     fn from(layer: LayerCost) -> WireLayer {
-        let LayerCost { name, inputs, outputs, coupled, exact, by_in, by_out, full: _ } = layer;
+        let LayerCost { name, inputs, outputs, coupled, exact, by_in, by_out, bend, full: _ } = layer;
         let cell =
             |((c_in, c_out), cell): (_, Cell)| WireCell { c_in, c_out, ns: cell.ns, provenance: cell.provenance };
         let knots = |sweep: Option<Sweep>| sweep.map(|sweep| sweep.knots().to_vec()).unwrap_or_default();
         let (by_in, by_out) = (knots(by_in), knots(by_out));
-        WireLayer { name, inputs, outputs, coupled, cells: exact.into_iter().map(cell).collect(), by_in, by_out }
+        let cells = exact.into_iter().map(cell).collect();
+        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend }
     }
 }
 
 impl TryFrom<Wire> for Problem {
     type Error = ProblemError;
     fn try_from(wire: Wire) -> Result<Problem, ProblemError> {
-        let Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind } = wire;
+        let Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error } = wire;
         let layers = layers.into_iter().map(LayerCost::try_from).collect::<Result<_, _>>()?;
-        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind }.checked()
+        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
+            .checked()
     }
 }
 
 impl TryFrom<WireLayer> for LayerCost {
     type Error = ProblemError;
     fn try_from(wire: WireLayer) -> Result<LayerCost, ProblemError> {
-        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out } = wire;
+        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend } = wire;
         let sweep = |axis, knots: Vec<Knot>| match knots.is_empty() {
             true => Ok(None),
             false => match Sweep::new(knots) {
@@ -80,7 +87,7 @@ impl TryFrom<WireLayer> for LayerCost {
         };
         let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
         let mut layer = LayerCost::new(name, inputs, outputs, coupled);
-        (layer.by_in, layer.by_out) = (by_in, by_out);
+        (layer.by_in, layer.by_out, layer.bend) = (by_in, by_out, bend);
         for WireCell { c_in, c_out, ns, provenance } in cells {
             layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
         }

@@ -224,12 +224,11 @@ fn impossible_budgets_name_the_best_one_and_what_holds_it() {
             let infeasible = planner.plan(&problem, budget).unwrap_err();
             assert_eq!(infeasible.best_ns, 8e6);
             let text = infeasible.to_string();
-            assert!(
-                text.contains("0.800x") && text.contains("`frozen` (5.0000 ms), `conv1` (2.0000 ms), `the fixed part`"),
-                "{text}"
-            );
+            let held = "`frozen` (5.0000 ms, frozen), `conv1` (2.0000 ms, at its narrowest), `the fixed part`";
+            assert!(text.contains("0.800x") && text.contains(held), "{text}");
         }
     }
+    assert_eq!([0, 1, 2].map(|layer| problem.hold(layer)), [Hold::Narrowest, Hold::Frozen, Hold::NoLayer]);
     assert_eq!(TwoStage::default().plan(&problem, Budget::ratio(0.8)).unwrap().widths, [2]);
     assert_eq!(TwoStage::default().plan(&problem, Budget::ns(f64::INFINITY)).unwrap().widths, [4]);
 }

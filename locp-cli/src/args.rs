@@ -140,6 +140,9 @@ pub(crate) enum Command {
         /// Where to write the plan.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Also write the problem (.json): levels, values, and every latency the plan rests on.
+        #[arg(long, value_name = "FILE")]
+        problem_out: Option<PathBuf>,
     },
     /// Plan for many budgets at once: what each latency costs, and what is proven of it.
     Frontier(Frontier),

@@ -39,7 +39,9 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
         Command::Lint { model, device, machine, strict, reach } => {
             run.lint(model, device, machine.as_deref(), *strict, reach)
         }
-        Command::Plan { model, planning, output } => run.plan(model, planning, output),
+        Command::Plan { model, planning, output, problem_out } => {
+            run.plan(model, planning, output, problem_out.as_deref())
+        }
         Command::Frontier(frontier) => run.frontier(frontier),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
             let labelled = images.as_deref().zip(labels.as_deref());
@@ -172,18 +174,22 @@ impl Run<'_> {
         Ok(if strict && report.has_dominated() { ExitCode::from(1) } else { ExitCode::SUCCESS })
     }
 
-    fn plan(&self, model: &Path, planning: &Planning, output: &Path) -> Result<ExitCode> {
+    fn plan(&self, model: &Path, planning: &Planning, output: &Path, problem_out: Option<&Path>) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
-        self.check_outputs(&[output], &[model])?;
+        let outputs: Vec<&Path> = [output].into_iter().chain(problem_out).collect();
+        self.check_outputs(&outputs, &planning.making.inputs(model))?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
         let planned = self.pipeline(&engine, &model, &planning.making)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
+        if let Some(problem_out) = problem_out {
+            locp::write_problem(problem_out, &planned.problem)?;
+        }
         self.show(&planned.report, human::plan)
     }
 
     fn frontier(&self, args: &Frontier) -> Result<ExitCode> {
         let plot = args.plot.as_deref();
-        self.check_outputs(plot.as_slice(), &[&args.model])?;
+        self.check_outputs(plot.as_slice(), &args.making.inputs(&args.model))?;
         let (model, engine) = (self.open_to_plan(&args.model, &args.making)?, self.engine()?);
         let steps = f64::from(args.points - 1);
         let shares: Vec<f64> =
@@ -205,7 +211,8 @@ impl Run<'_> {
         labelled: Option<(&Path, &Path)>,
     ) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
-        let inputs: Vec<&Path> = [model].into_iter().chain(labelled.iter().flat_map(|(i, l)| [*i, *l])).collect();
+        let mut inputs = planning.making.inputs(model);
+        inputs.extend(labelled.iter().flat_map(|(images, labels)| [*images, *labels]));
         // Where the model keeps data outside its file, the result has a file of its own for them.
         let data = data_file(output);
         let outputs: Vec<&Path> = [output, &data].into_iter().chain(plan_out).collect();

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::report::{AlignReport, PlanReport};
+use benefit::Problem;
 use onnx_surgery::NewFile;
 use serde::Serialize;
 use std::io::Write;
@@ -42,6 +43,11 @@ pub fn write_plan(output: &Path, plan: &PlanReport) -> Result<(), Error> {
 /// Writes aligned widths as JSON, all or nothing; `apply` takes them as a plan.
 pub fn write_aligned(output: &Path, aligned: &AlignReport) -> Result<(), Error> {
     write_json(output, aligned)
+}
+
+/// Writes a problem as JSON, all or nothing.
+pub fn write_problem(output: &Path, problem: &Problem) -> Result<(), Error> {
+    write_json(output, problem)
 }
 
 fn write_json(output: &Path, report: &impl Serialize) -> Result<(), Error> {

@@ -10,8 +10,8 @@ use crate::remembered::Remembered;
 use crate::report::{BudgetReport, ConstraintsReport, FrontierReport, PlanReport};
 use crate::sweeps::SweepOptions;
 use crate::whole::{self, Pair};
-use crate::{Error, Watch, frontier};
-use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Scope, Solution, TwoStage, Value};
+use crate::{Error, Watch, frontier, holds};
+use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Problem, Scope, Solution, TwoStage, Value};
 use netspec::{GroupPlan, PrunePlan};
 use sharing::Store;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,9 @@ pub struct Planned {
     pub solution: Solution,
     /// The plan as it is reported and written.
     pub report: PlanReport,
+    /// The problem as it stood at the end, with all cells that were measured for it: for a bug report, or for another
+    /// planner.
+    pub problem: Problem,
 }
 
 /// A pruned model that was proven faster, not yet written.
@@ -205,7 +208,7 @@ impl<'a> Pipeline<'a> {
                 break;
             }
         }
-        best(timed, budget)
+        best(timed, budget, model)
     }
 
     /// Surgery and verification of one plan.
@@ -289,18 +292,25 @@ impl<'a> Pipeline<'a> {
             gap: solution.gap(),
             stopped: solution.stopped.to_string(),
             cells_estimated: solution.estimated,
+            estimate_error: planning.problem.estimate_error(),
+            plan_rounds: planning.effort.rounds,
+            cells_measured: planning.effort.measured,
+            cells_afresh: planning.effort.afresh,
             groups: groups.groups,
             modules: modules.named,
             modules_unnamed: modules.unnamed,
         };
-        Ok(Planned { plan, solution, report })
+        Ok(Planned { plan, solution, report, problem: planning.problem.clone() })
     }
 }
 
 /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one
 /// only where there is no other.
-fn best(timed: Vec<(Verdict, Pruned)>, budget: Budget) -> Result<Pruned, Error> {
-    let last = timed.last().map(|(_, pruned)| pruned.pair);
+fn best(timed: Vec<(Verdict, Pruned)>, budget: Budget, model: &Model) -> Result<Pruned, Error> {
+    let last = timed.last().map(|(_, pruned)| {
+        let Planned { problem, solution, .. } = &pruned.planned;
+        (pruned.pair, holds::slowest(model.network(), problem, &solution.levels))
+    });
     let rank = |verdict: Verdict| usize::from(matches!(verdict, Verdict::Fast | Verdict::Close));
     let candidates = timed.into_iter().filter(|(verdict, _)| *verdict != Verdict::Slow);
     let best = candidates.max_by(|(a, first), (b, second)| {
@@ -311,20 +321,20 @@ fn best(timed: Vec<(Verdict, Pruned)>, budget: Budget) -> Result<Pruned, Error> 
 }
 
 /// Why no plan was taken: the last one that was timed tells.
-fn refuted(last: Option<Pair>, budget: Budget) -> Error {
-    let Some(pair) = last else {
+fn refuted(last: Option<(Pair, String)>, budget: Budget) -> Error {
+    let Some((pair, slowest)) = last else {
         return Error::NotFaster { why: "no plan was timed".to_owned(), remedy: "ask for a higher latency" };
     };
     let [low, high] = pair.ratio_interval;
     let measured = format!("{:.3}x [{low:.3}, {high:.3}] of the dense model's latency", pair.ratio);
     if high >= 1.0 {
         return Error::NotFaster {
-            why: format!("the pruned model is not faster: {measured}"),
+            why: format!("the pruned model is not faster: {measured}; most of its time goes to {slowest}"),
             remedy: "ask for a lower latency, or leave this model as it is",
         };
     }
     Error::NotFaster {
-        why: format!("the plans came to {measured}, over the budget of {budget}"),
+        why: format!("the plans came to {measured}, over the budget of {budget}; most of it goes to {slowest}"),
         remedy: "ask for a higher latency, or run on a quieter machine",
     }
 }

@@ -1,6 +1,7 @@
 //! From staircases to a plan: the pruning problem, solved on estimates, measured where the plan stands, solved again.
 
 use crate::engine::Engine;
+use crate::holds;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::Axis;
@@ -19,6 +20,17 @@ const ROUNDS: usize = 30;
 const LOWER_ROUNDS: usize = 10;
 const LOWER: f64 = 0.97;
 
+/// What a plan took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effort {
+    /// Times that the problem was solved.
+    pub(crate) rounds: usize,
+    /// Cells that were estimates and were asked for.
+    pub(crate) measured: usize,
+    /// Cells of proposed plans that were measured once more.
+    pub(crate) afresh: usize,
+}
+
 /// A network's pruning problem and what it was made from.
 pub(crate) struct Planning<'a> {
     pub(crate) model: &'a Model,
@@ -27,6 +39,8 @@ pub(crate) struct Planning<'a> {
     pub(crate) dense_ns: f64,
     /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
     scale: f64,
+    /// What the last plan took.
+    pub(crate) effort: Effort,
     /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
     fresh: HashSet<ConvSpec>,
 }
@@ -71,7 +85,7 @@ impl<'a> Planning<'a> {
         let dense = Reading { levels: problem.dense(), ns: problem.dense_ns() * dense_ns / parts_ns };
         problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
         let scale = dense_ns / problem.dense_ns();
-        Ok(Planning { model, problem, dense_ns, scale, fresh: HashSet::new() })
+        Ok(Planning { model, problem, dense_ns, scale, effort: Effort::default(), fresh: HashSet::new() })
     }
 
     /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.
@@ -88,17 +102,20 @@ impl<'a> Planning<'a> {
     ) -> Result<Solution, Error> {
         progress.begin("plan", None);
         let limit_ns = limit_ns / self.scale;
-        let mut rounds = 0;
+        self.effort = Effort::default();
         let mut earlier: Vec<Solution> = Vec::new();
         // A planner finds what estimates promise too much for, again and again: in the end it is asked for a little less.
         let mut aim_ns = limit_ns;
         loop {
-            rounds += 1;
+            self.effort.rounds += 1;
+            let rounds = self.effort.rounds;
             let is_lower = aim_ns < limit_ns;
             let (mut solution, is_out) = match (planner.plan(&self.problem, Budget::ns(aim_ns)), earlier.last()) {
                 (Ok(solution), _) => (solution, false),
                 (Err(_), Some(last)) if is_lower => (last.clone(), true),
-                (Err(infeasible), _) => return Err(infeasible.into()),
+                (Err(infeasible), _) => {
+                    return Err(holds::explained(infeasible, self.model.network(), &self.problem).into());
+                }
             };
             if is_lower {
                 // What is proven for less time says nothing of what was asked for.
@@ -109,7 +126,9 @@ impl<'a> Planning<'a> {
             let estimated = self.problem.unmeasured_cells(&solution.levels);
             let is_last = is_out || rounds >= ROUNDS + LOWER_ROUNDS;
             if !estimated.is_empty() {
+                self.effort.measured += estimated.len();
                 self.measure(&estimated, |specs| measurer.latencies(specs))?;
+                self.problem.refit();
             }
             if rounds >= ROUNDS {
                 aim_ns *= (limit_ns / self.problem.cost(&solution.levels).ns).clamp(LOWER, 1.0);
@@ -120,6 +139,7 @@ impl<'a> Planning<'a> {
             }
             let mut cells = self.problem.cells(&solution.levels);
             cells.retain(|cell| self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
+            self.effort.afresh += cells.len();
             self.measure(&cells, |specs| measurer.fresh(specs))?;
             let mut cost = self.problem.cost(&solution.levels);
             if cost.ns > limit_ns && is_last {

@@ -3,7 +3,7 @@
 use super::{Reach, number};
 use clap::{Args, ValueEnum};
 use locp::{Constraints, Criterion, Least, Scope};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How plans are made.
 #[derive(Debug, Args)]
@@ -31,6 +31,13 @@ pub(crate) enum Planner {
     Global,
     // One share for all groups: a baseline.
     Uniform,
+}
+
+impl Making {
+    /// The files that a plan is made from.
+    pub(crate) fn inputs<'p>(&'p self, model: &'p Path) -> Vec<&'p Path> {
+        [model].into_iter().chain(self.worth.scores.iter().map(PathBuf::as_path)).collect()
+    }
 }
 
 /// What a channel is worth.

@@ -19,9 +19,7 @@ pub(crate) fn plan(report: &PlanReport) -> String {
         covers(report.covers),
         report.dtype
     );
-    if report.cells_estimated > 0 {
-        let _ = writeln!(out, "            {} of its cells are estimated, not measured", report.cells_estimated);
-    }
+    let _ = writeln!(out, "cells       {}", cells(report));
     let _ = writeln!(out, "value       {}", value(&report.value_kind, &report.value_name));
     if let Some(constraints) = constraints(&report.constraints) {
         let _ = writeln!(out, "constraints {constraints}");
@@ -40,6 +38,23 @@ pub(crate) fn plan(report: &PlanReport) -> String {
     }
     out.push_str(&table(&[false, true, true, false], &rows));
     out
+}
+
+/// What the plan rests on.
+fn cells(report: &PlanReport) -> String {
+    let rounds = report.plan_rounds;
+    let mut text = format!(
+        "{} measured in {rounds} rounds, {} of them afresh",
+        report.cells_measured + report.cells_afresh,
+        report.cells_afresh
+    );
+    if report.cells_estimated > 0 {
+        let _ = write!(text, "; {} of the plan's are estimated, not measured", report.cells_estimated);
+        if let Some(error) = report.estimate_error {
+            let _ = write!(text, " (standard error {:.1} %)", 100.0 * error);
+        }
+    }
+    text
 }
 
 /// What is proven of a plan: only over the levels that were offered and the cells as they are known.
@@ -183,9 +198,7 @@ pub(crate) fn prune(report: &PruneReport) -> String {
     if let Some(constraints) = constraints(&plan.constraints) {
         let _ = writeln!(out, "constraints   {constraints}");
     }
-    if plan.cells_estimated > 0 {
-        let _ = writeln!(out, "              {} of its cells are estimated, not measured", plan.cells_estimated);
-    }
+    let _ = writeln!(out, "cells         {}", cells(plan));
     if let Some(proof) = proof(plan) {
         let _ = writeln!(out, "proof         {proof}");
     }

@@ -61,6 +61,39 @@ fn the_exact_planner_proves_its_plan_and_loses_no_more_than_others() {
 }
 
 #[test]
+fn a_problem_is_written_with_all_it_rests_on() {
+    let place = Place::new();
+    let plan = json(&place, &format!("plan {MODEL} {QUICK} -o plan.json --problem-out problem.json"));
+    let problem: Value = serde_json::from_slice(&std::fs::read(place.path("problem.json")).unwrap()).unwrap();
+    assert_eq!(list(&problem["layers"]).len(), 21);
+    let groups = list(&problem["groups"]).iter().filter(|group| list(&group["levels"]).len() > 1).count();
+    assert!(groups > 8 && list(&problem["layers"]).iter().all(|layer| !list(&layer["by_out"]).is_empty()));
+    let given: usize = list(&problem["layers"]).iter().map(|layer| list(&layer["cells"]).len()).sum();
+    let (measured, afresh) = (plan["cells_measured"].as_u64().unwrap(), plan["cells_afresh"].as_u64().unwrap());
+    assert!(given as u64 <= measured + afresh && given > 0, "{given} of {measured} and {afresh}");
+    assert!(plan["plan_rounds"].as_u64() >= Some(1));
+    let same = place.locp(&format!("plan {MODEL} {QUICK} -o plan.json --problem-out plan.json"));
+    assert_eq!(same.code, 2, "{}", same.stderr);
+}
+
+#[test]
+fn what_holds_a_network_is_named() {
+    let place = Place::new();
+    let says = |flags: &str, parts: &[&str]| {
+        let ran = place.locp(&format!("-q plan --engine simulated:h100 -o plan.json {flags}"));
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        for part in parts {
+            assert!(ran.stderr.contains(part), "`{flags}` said `{}` without `{part}`", ran.stderr);
+        }
+    };
+    // One small image is a row of launches for such a device.
+    let tiny = "@onnx-surgery/tests/models/chain_ts.onnx --latency 0.3x";
+    says(tiny, &["held by `/", "ms, launch floor)"]);
+    says(&format!("{MODEL} --latency 0.2x"), &["already on its edge", "% at its narrowest"]);
+    says(&format!("{MODEL} --latency 0.2x --batch 256 --freeze block?.conv?*"), &["ms, frozen)"]);
+}
+
+#[test]
 fn modules_keep_what_their_groups_keep() {
     let place = Place::new();
     let plan = json(&place, &format!("plan {MODEL} {QUICK} -o plan.json"));

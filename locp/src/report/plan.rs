@@ -57,6 +57,14 @@ pub struct PlanReport {
     pub stopped: String,
     /// Cells of the final plan that were estimated, not measured.
     pub cells_estimated: usize,
+    /// Relative standard error of estimated cells, from those that were measured after they were estimated.
+    pub estimate_error: Option<f64>,
+    /// Times that the problem was solved, each time with what the last plan's cells taught.
+    pub plan_rounds: usize,
+    /// Estimated cells of plans on the way that were then measured, or found in the table.
+    pub cells_measured: usize,
+    /// Cells of plans that were measured once more before they were believed.
+    pub cells_afresh: usize,
     /// What each group keeps.
     pub groups: Vec<GroupPlan>,
     /// The same for each module that computes channels of these groups, where the export kept its name: for pruners
