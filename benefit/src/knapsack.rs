@@ -80,11 +80,13 @@ impl Planner for Knapsack {
     }
 }
 
-/// The best levels, none wider than now, where every layer's input channels stay as they are; the fastest ones where none
-/// hold the limit so, for the next round may with what they save elsewhere.
+/// The best levels, none wider than now, where every layer's input channels stay as they are. Where none hold the limit
+/// so, those that save half of what can be saved: what they save elsewhere, the next round sees.
 fn choose(ledger: &Ledger<'_>, now: &[usize], limit: Ticks) -> Option<Vec<usize>> {
     let relaxation = Relaxation::of(linear(ledger, now))?;
     let feasible = relaxation.cheapest();
+    let least = relaxation.model.total(&feasible);
+    let limit = if limit < least { least + (ledger.total(now) - least).max(0) / 2 } else { limit };
     let Some(bound) = relaxation.bound(limit) else { return Some(feasible) };
     let known = relaxation.model.value(&feasible);
     let effort = Effort { labels: LABELS, is_late: &|| false };

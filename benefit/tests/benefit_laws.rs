@@ -72,6 +72,27 @@ proptest! {
     }
 
     #[test]
+    fn rounding_keeps_the_budget_and_loses_nothing(seed in any::<u64>()) {
+        let case = Case::random(seed);
+        let (problem, budget) = (case.problem(), random_budget(&case, seed));
+        let limit = budget.limit_ns(problem.dense_ns());
+        let pairs: [(&dyn Planner, &dyn Planner); 2] =
+            [(&Uniform, &Rounded::new(Uniform)), (&Global, &Rounded::new(Global))];
+        for (plain, rounded) in pairs {
+            match (plain.plan(&problem, budget), rounded.plan(&problem, budget)) {
+                (Ok(plain), Ok(rounded)) => {
+                    prop_assert!(rounded.value >= plain.value && rounded.predicted_ns <= limit);
+                    prop_assert_eq!(rounded.predicted_ns, problem.cost(&rounded.levels).ns);
+                    prop_assert_eq!(rounded.widths, problem.widths(&rounded.levels));
+                }
+                (Ok(plain), Err(why)) => prop_assert!(false, "{} was lost: {why}", plain.planner),
+                (Err(plain), Err(rounded)) => prop_assert!(rounded.best_ns <= plain.best_ns),
+                (Err(_), Ok(rounded)) => prop_assert!(rounded.predicted_ns <= limit),
+            }
+        }
+    }
+
+    #[test]
     fn uniform_keeps_the_budget_with_one_share_for_all(seed in any::<u64>()) {
         let case = Case::random(seed);
         let problem = case.problem();

@@ -339,9 +339,9 @@ impl Run<'_> {
         Ok(match making.planner {
             Planner::TwoStage => pipeline,
             Planner::Exact => pipeline.planner(locp::Exact::default()),
-            Planner::Knapsack => pipeline.planner(locp::Knapsack::default()),
-            Planner::Global => pipeline.planner(locp::Global),
-            Planner::Uniform => pipeline.planner(locp::Uniform),
+            Planner::Knapsack => pipeline.planner(locp::Rounded::new(locp::Knapsack::default())),
+            Planner::Global => pipeline.planner(locp::Rounded::new(locp::Global)),
+            Planner::Uniform => pipeline.planner(locp::Rounded::new(locp::Uniform)),
         })
     }
 }

@@ -60,7 +60,8 @@ pub use align::align;
 pub use apply::{apply, read_plan};
 pub use bench::bench;
 pub use benefit::{
-    Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Scope, Scores, TwoStage, Uniform, Value,
+    Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Rounded, Scope, Scores, TwoStage, Uniform,
+    Value,
 };
 pub use constraints::{Constraints, Least};
 pub use counts::Counts;
