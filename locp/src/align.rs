@@ -83,6 +83,8 @@ pub fn align(
         covers: engine.covers(),
         value_kind: value.kind().to_string(),
         value_name: value.name(),
+        value_asked: worth(network, &asked, value)?,
+        value_aligned: worth(network, &widths, value)?,
         widths: rows,
         asked_ms: pair.dense_ns / 1e6,
         asked_interval_ms: ms(pair.dense_interval_ns),
@@ -161,6 +163,14 @@ fn neighbors(group: &ChannelGroup, asked: usize, max_loss: f64) -> BTreeSet<usiz
     let all = STEPS.iter().flat_map(|&step| around(step)).chain([group.channels]);
     let is_near = |width: &usize| *width >= least && *width <= 2 * asked && *width != asked;
     all.filter(|width| is_near(width) && group.allows(*width).is_ok()).collect()
+}
+
+/// What a network with these widths is worth.
+fn worth(network: &Network, widths: &[usize], value: &dyn Value) -> Result<f64, Error> {
+    let narrowed = network.groups.iter().filter(|group| widths[group.id.0] < group.channels);
+    let values = narrowed.map(|group| Ok::<f64, Error>(value.curve(group.id)?.value(widths[group.id.0])));
+    // An empty sum is -0 unless it starts at 0.
+    values.sum::<Result<f64, _>>().map(|sum| 0.0 + sum)
 }
 
 /// The plan with these widths: first those channels stay that were asked to, then those that are worth most.

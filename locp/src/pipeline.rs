@@ -11,7 +11,7 @@ use crate::report::{BudgetReport, ConstraintsReport, FrontierReport, PlanReport}
 use crate::sweeps::SweepOptions;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch, frontier, holds};
-use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Problem, Scope, Solution, TwoStage, Value};
+use benefit::{Budget, Calibration, Criterion, Limits, Magnitude, Planner, Problem, Scope, Solution, TwoStage, Value};
 use netspec::{GroupPlan, PrunePlan};
 use sharing::Store;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,8 @@ pub struct Pruned {
     pub planned: Planned,
     /// Plans that were timed.
     pub rounds: usize,
+    /// How the sum of the layers and the whole model differ, by all plans that were timed until this one.
+    pub calibration: Calibration,
     pub(crate) pair: Pair,
     /// Holds the model's files until they are written for good.
     _folder: tempfile::TempDir,
@@ -195,14 +197,16 @@ impl<'a> Pipeline<'a> {
             if is_known || (planned.plan.groups.is_empty() && !timed.is_empty()) {
                 break;
             }
-            let pruned = self.carry_out(model, planned, round)?;
+            let mut pruned = self.carry_out(model, planned, round, planning.calibration)?;
             let achieved_ns = match budget {
                 Budget::Ns(_) => pruned.pair.pruned_ns,
                 // Of the latency that the budget was computed from; the ratio itself is free of drift.
                 _ => pruned.pair.ratio * planning.dense_ns,
             };
             let verdict = if pruned.pair.ratio_interval[1] < 1.0 { aim.judge(achieved_ns) } else { Verdict::Slow };
-            aim.correct(pruned.planned.solution.predicted_ns, achieved_ns);
+            let predicted_ns = planning.learn(&pruned.planned.solution.levels, achieved_ns)?;
+            aim.correct(predicted_ns, achieved_ns);
+            pruned.calibration = planning.calibration;
             timed.push((verdict, pruned));
             if verdict == Verdict::Close {
                 break;
@@ -212,7 +216,13 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Surgery and verification of one plan.
-    fn carry_out(&mut self, model: &Model, planned: Planned, round: usize) -> Result<Pruned, Error> {
+    fn carry_out(
+        &mut self,
+        model: &Model,
+        planned: Planned,
+        rounds: usize,
+        calibration: Calibration,
+    ) -> Result<Pruned, Error> {
         if planned.plan.groups.is_empty() {
             return Err(Error::NotFaster {
                 why: format!("the model takes {:.4} ms, which holds the budget as it is", planned.report.dense_ms),
@@ -223,7 +233,7 @@ impl<'a> Pipeline<'a> {
         let pair = whole::compare(self.engine, [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
         let path = smaller.path().to_owned();
-        Ok(Pruned { planned, rounds: round, pair, _folder: folder, path, parameters })
+        Ok(Pruned { planned, rounds, calibration, pair, _folder: folder, path, parameters })
     }
 
     /// What removing channels of the model is taken to lose.

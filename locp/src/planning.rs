@@ -9,9 +9,10 @@ use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Progress, Watch};
 use benefit::{
-    Budget, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution, Stopped, Value,
+    Budget, Calibration, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution,
+    Stopped, Value,
 };
-use netspec::{ConvSpec, Measurement, Network};
+use netspec::{ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
 
 /// How often a plan may be measured and solved again before less is asked for.
@@ -39,6 +40,9 @@ pub(crate) struct Planning<'a> {
     pub(crate) dense_ns: f64,
     /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
     scale: f64,
+    /// Runs of the whole model, in the problem's nanoseconds, and what they say of sum and whole.
+    readings: Vec<Reading>,
+    pub(crate) calibration: Calibration,
     /// What the last plan took.
     pub(crate) effort: Effort,
     /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
@@ -83,9 +87,13 @@ impl<'a> Planning<'a> {
         let [dense_ns, parts_ns] = whole::with_parts(engine, model, watch)?;
         // The table's cells may be from a quieter or busier hour: only the ratio is taken over.
         let dense = Reading { levels: problem.dense(), ns: problem.dense_ns() * dense_ns / parts_ns };
-        problem.apply(&benefit::calibrate(&problem, &[dense])?)?;
+        let readings = vec![dense];
+        let calibration = benefit::calibrate(&problem, &readings)?;
+        problem.apply(&calibration)?;
         let scale = dense_ns / problem.dense_ns();
-        Ok(Planning { model, problem, dense_ns, scale, effort: Effort::default(), fresh: HashSet::new() })
+        remember(&mut problem, network, measurer)?;
+        let (effort, fresh) = (Effort::default(), HashSet::new());
+        Ok(Planning { model, problem, dense_ns, scale, readings, calibration, effort, fresh })
     }
 
     /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.
@@ -169,6 +177,15 @@ impl<'a> Planning<'a> {
         }
     }
 
+    /// Takes a run of the whole model, in the time of `dense_ns`, into account: how sum and whole differ is told by all
+    /// runs so far. What the problem predicts for these levels by then comes back.
+    pub(crate) fn learn(&mut self, levels: &[usize], achieved_ns: f64) -> Result<f64, Error> {
+        self.readings.push(Reading { levels: levels.to_vec(), ns: achieved_ns / self.scale });
+        self.calibration = benefit::calibrate(&self.problem, &self.readings)?;
+        self.problem.apply(&self.calibration)?;
+        Ok(self.problem.cost(levels).ns * self.scale)
+    }
+
     fn measure(
         &mut self,
         cells: &[CellUse],
@@ -184,6 +201,27 @@ impl<'a> Planning<'a> {
     fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {
         self.model.network().layers[layer].spec.with_channels(c_in, c_out)
     }
+}
+
+/// Takes over what the table has of cells off the sweeps, from earlier plans.
+fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -> Result<(), Error> {
+    for (index, layer) in network.layers.iter().enumerate() {
+        // A concat can come to more widths than anyone has measured.
+        if layer.inputs.parts.len() > 1 || layer.outputs.parts.len() > 1 {
+            continue;
+        }
+        for (c_in, c_out) in problem.reachable(index) {
+            if c_in == layer.spec.c_in || c_out == layer.spec.c_out {
+                continue;
+            }
+            let known = measurer.entry(&layer.spec.with_channels(c_in, c_out))?;
+            if let Some(m) = known.filter(|m| m.stop != StopReason::Decided) {
+                problem.set_cell(index, c_in, c_out, m.median_ns, m.provenance)?;
+            }
+        }
+    }
+    problem.refit();
+    Ok(())
 }
 
 fn problem_axis(axis: Axis) -> benefit::Axis {

@@ -76,6 +76,7 @@ pub fn report(
         channels_before: sum(|g| g.channels),
         channels_after: sum(|g| g.keep.len()),
         rounds: pruned.rounds,
+        calibration: pruned.calibration,
         measurements_new: measurer.measured(),
         measurements_shared: measurer.shared(),
         device_seconds: measurer.device_seconds(),

@@ -3,6 +3,7 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
+use benefit::Calibration;
 use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
 
@@ -312,6 +313,8 @@ pub struct PruneReport {
     pub channels_after: usize,
     /// How often plan and verification went round.
     pub rounds: usize,
+    /// How the sum of the layers and the whole model differ: coefficients fitted to the whole models that were timed.
+    pub calibration: Calibration,
     /// Measurements made in this run.
     pub measurements_new: u64,
     /// Measurements that the table answered.

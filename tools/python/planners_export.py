@@ -13,11 +13,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import torch
-import torchvision
-
-import common
-
 MODELS = (
     "resnet50",
     "mobilenet_v2",
@@ -31,6 +26,11 @@ MODELS = (
 
 def build(name):
     """The network, and always the same one."""
+    import torch
+    import torchvision
+
+    import common
+
     more = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     torch.manual_seed(MODELS.index(name))
     model = getattr(torchvision.models, name)(weights=None, **more)
@@ -42,6 +42,8 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("models", nargs="*", default=MODELS)
     args = parser.parse_args()
+    import common
+
     warnings.filterwarnings("ignore")
     for name in args.models:
         path = args.work / f"{name}.onnx"

@@ -119,13 +119,15 @@ pub(crate) fn align(report: &AlignReport) -> String {
     let _ = writeln!(out, "value    {}", value(&report.value_kind, &report.value_name));
     let _ = writeln!(
         out,
-        "before   {} {}, {} parameters\nafter    {} {}, {} parameters\n         {:.3}x {} ({}, in {})",
+        "before   {} {}, {} parameters, value {:.3}\nafter    {} {}, {} parameters, value {:.3}\n         {:.3}x {} ({}, in {})",
         ms(report.asked_ms),
         interval(report.asked_interval_ms),
         thousands(report.params_asked),
+        report.value_asked,
         ms(report.aligned_ms),
         interval(report.aligned_interval_ms),
         thousands(report.params_aligned),
+        report.value_aligned,
         report.ratio,
         interval(report.ratio_interval),
         covers(report.covers),

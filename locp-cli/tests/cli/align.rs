@@ -40,6 +40,12 @@ fn widths_move_to_edges_and_never_beyond_the_model() {
     assert_eq!(row(&report, "/branches/c1/conv/Conv")["aligned"], 16);
     assert!(report["ratio"].as_f64() < Some(1.0), "{report:#}");
 
+    let value = |name: &str| report[name].as_f64().unwrap();
+    assert!(
+        value("value_asked") < 0.0 && value("value_aligned") > value("value_asked"),
+        "channels came back: {report:#}"
+    );
+
     // Where channels were listed, they stay when the group grows.
     let groups = report["groups"].as_array().unwrap();
     let grown = groups.iter().find(|group| group["name"] == "/inverted/expand/conv/Conv").unwrap();

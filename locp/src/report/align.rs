@@ -23,6 +23,10 @@ pub struct AlignReport {
     pub value_kind: String,
     /// How it was computed.
     pub value_name: String,
+    /// What the network is worth with the widths that were asked for, each group keeping its best channels.
+    pub value_asked: f64,
+    /// The same with the aligned widths.
+    pub value_aligned: f64,
     /// Groups that were asked to lose channels, or that keep fewer than all now.
     pub widths: Vec<AlignedWidth>,
     /// Latency with the widths that were asked for, measured next to the aligned ones.
