@@ -15,6 +15,8 @@ use benefit::{
 use netspec::{ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
 
+/// By what share of the loss a plan must be better, over cells measured afresh, than the one they were measured for.
+const CHASED: f64 = 0.005;
 /// How often a plan may be measured and solved again before less is asked for.
 const ROUNDS: usize = 30;
 /// Rounds that follow with a lower and lower aim, and by how much it falls at most in each.
@@ -125,11 +127,6 @@ impl<'a> Planning<'a> {
                     return Err(holds::explained(infeasible, self.model.network(), &self.problem).into());
                 }
             };
-            if is_lower {
-                // What is proven for less time says nothing of what was asked for.
-                solution = solution.with_bound(None);
-                solution.stopped = Stopped::Rule;
-            }
             progress.advance(1);
             let estimated = self.problem.unmeasured_cells(&solution.levels);
             let is_last = is_out || rounds >= ROUNDS + LOWER_ROUNDS;
@@ -158,13 +155,19 @@ impl<'a> Planning<'a> {
                 };
                 let best = earlier.drain(..).filter(fits).max_by(|a, b| a.value.total_cmp(&b.value));
                 if let Some(best) = best {
-                    // Its bound was proven over cells that have changed since.
-                    solution = best.with_bound(None);
-                    solution.stopped = Stopped::Rule;
+                    solution = best;
                     cost = self.problem.cost(&solution.levels);
                 }
             }
             if cost.ns <= limit_ns || is_last {
+                // What was proven, was proven over cells that are known better by now.
+                let again = planner.plan(&self.problem, Budget::ns(limit_ns)).ok();
+                let is_beaten = |again: &Solution| again.value - solution.value > CHASED * -again.value;
+                if !is_last && !is_lower && again.as_ref().is_some_and(is_beaten) {
+                    earlier.push(solution);
+                    continue;
+                }
+                solution = certified(solution, again.filter(|_| cost.ns <= limit_ns));
                 solution.predicted_ns = cost.ns * self.scale;
                 solution.dense_ns = self.dense_ns;
                 solution.estimated = cost.estimated;
@@ -222,6 +225,18 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
     }
     problem.refit();
     Ok(())
+}
+
+/// A plan with what is proven of it by another answer to the same question, if there is one.
+fn certified(solution: Solution, again: Option<Solution>) -> Solution {
+    let bound = again.as_ref().and_then(|again| again.bound);
+    let stopped = match again {
+        Some(again) if again.levels == solution.levels => again.stopped,
+        _ => Stopped::Rule,
+    };
+    let mut certified = solution.with_bound(bound);
+    certified.stopped = stopped;
+    certified
 }
 
 fn problem_axis(axis: Axis) -> benefit::Axis {
