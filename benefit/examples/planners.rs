@@ -4,7 +4,7 @@
 //!
 //! One JSON object a line: for every problem and budget what `exact` proves and how long it takes, and for each baseline
 //! (with its best rounding) the latency that it reaches, what it is worth there and what `exact` is worth at the very
-//! same latency, and the least latency at which `exact` is worth as much.
+//! same latency, and the least latency at which `exact` is worth as much. With `--proofs` the baselines are left out.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use benefit::{Budget, Exact, Global, Knapsack, Planner, Problem, Rounded, Solution, TwoStage, Uniform};
@@ -16,16 +16,17 @@ const BUDGETS: [f64; 3] = [0.8, 0.6, 0.4];
 const HALVINGS: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in std::env::args().skip(1) {
+    let (flags, paths): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--proofs");
+    for path in paths {
         let problem: Problem = serde_json::from_slice(&std::fs::read(&path)?)?;
         for ratio in BUDGETS {
-            println!("{}", budget(&path, &problem, ratio));
+            println!("{}", budget(&path, &problem, ratio, flags.is_empty()));
         }
     }
     Ok(())
 }
 
-fn budget(path: &str, problem: &Problem, ratio: f64) -> serde_json::Value {
+fn budget(path: &str, problem: &Problem, ratio: f64, with_rivals: bool) -> serde_json::Value {
     let start = Instant::now();
     let exact = Exact::default().plan(problem, Budget::ratio(ratio));
     let seconds = start.elapsed().as_secs_f64();
@@ -44,8 +45,12 @@ fn budget(path: &str, problem: &Problem, ratio: f64) -> serde_json::Value {
     let baselines: [&dyn Planner; 3] =
         [&Rounded::new(Uniform), &Rounded::new(Global), &Rounded::new(Knapsack::default())];
     let names = ["uniform", "global", "knapsack"];
-    let rivals: Vec<serde_json::Value> =
-        names.iter().zip(baselines).map(|(name, planner)| rival(problem, name, planner, ratio)).collect();
+    let rivals: Vec<serde_json::Value> = names
+        .iter()
+        .zip(baselines)
+        .filter(|_| with_rivals)
+        .map(|(name, planner)| rival(problem, name, planner, ratio))
+        .collect();
     serde_json::json!({
         "problem": path,
         "groups": problem.groups().iter().filter(|group| group.is_free()).count(),

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 /// - With [`Stopped::Optimal`] no plan within the budget is worth more (over the same levels and cells), and
 ///   [`Solution::gap`] is 0. Where it stopped before, [`Solution::bound`] is what it could not rule out.
 /// - Without a time limit the same problem gives the same plan on every machine.
-/// - Concats are priced by running sums of their groups' channels. Where these are too many, or a concat reads a group
-///   twice ([`Stopped::TooWide`]), the plan is the two-stage plan, without a bound.
+/// - Concats are priced by running sums of their groups' channels. Where these are too many, a concat reads a group twice,
+///   or a group is added to several sums ([`Stopped::TooWide`]), the plan is the two-stage plan, without a bound.
 ///
 /// ```
 /// use benefit::{Budget, Exact, Planner, Problem, Stopped};

@@ -14,6 +14,7 @@
 use crate::eliminate::{Factor, place};
 use crate::lagrange::Relaxation;
 use crate::ticks::{Ticks, nanoseconds};
+use crate::units::Unit;
 use std::collections::HashMap;
 
 /// What may be spent on a search.
@@ -66,6 +67,8 @@ struct Completion<'e> {
 /// What the step of one variable adds and looks at; frontiers are lists of variables, ascending.
 struct Stage {
     variable: usize,
+    /// The running sum that is decided with it.
+    tie: Option<usize>,
     /// The frontier before and after.
     before: Vec<usize>,
     after: Vec<usize>,
@@ -104,6 +107,9 @@ pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: 
             stage.before.iter().zip(&label.frontier).for_each(|(&v, &level)| levels[v] = level.into());
             for level in 0..model.sizes[stage.variable] {
                 levels[stage.variable] = level;
+                if let Some(tie) = stage.tie.map(|tie| &model.ties[tie]) {
+                    levels[tie.to] = tie.level(&model.sizes, levels[tie.from], level);
+                }
                 let added = model.unary[stage.variable][level]
                     + stage.terms.iter().map(|&t| model.cost(&model.terms[t], &levels)).sum::<Ticks>();
                 let cost = label.cost + added;
@@ -158,7 +164,7 @@ pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: 
         values.max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value)).map(|(place, label)| (place, label.value))
     });
     let bound = best.map_or(known, |(_, value)| value).max(dropped);
-    let levels = best.map(|(place, _)| model.of_groups(traced(&lists, &stages, place)));
+    let levels = best.map(|(place, _)| model.of_groups(traced(&lists, &stages, place, model.sizes.len())));
     Found { levels, bound, end }
 }
 
@@ -175,8 +181,8 @@ fn undominated(mut labels: Vec<Label>) -> Vec<Label> {
 }
 
 /// The choice that ends in a label of the last list.
-fn traced(lists: &[Vec<Label>], stages: &[Stage], mut place: usize) -> Vec<usize> {
-    let mut levels = vec![0; stages.len()];
+fn traced(lists: &[Vec<Label>], stages: &[Stage], mut place: usize, variables: usize) -> Vec<usize> {
+    let mut levels = vec![0; variables];
     for (list, stage) in lists[1..].iter().zip(stages).rev() {
         levels[stage.variable] = list[place].level.into();
         place = list[place].parent as usize;
@@ -190,9 +196,11 @@ fn at<T: Copy>(factor: &Factor<T>, sizes: &[usize], levels: &[usize]) -> T {
 }
 
 fn stages(relaxation: &Relaxation, messages: &[&Factor<Ticks>]) -> Vec<Stage> {
-    let n = relaxation.order.len();
-    let mut position = vec![0; n];
-    relaxation.order.iter().enumerate().for_each(|(place, &v)| position[v] = place);
+    let (n, model) = (relaxation.order.len(), &relaxation.model);
+    let mut position = vec![0; model.sizes.len()];
+    for (place, unit) in relaxation.order.iter().enumerate() {
+        unit.variables(&model.ties).for_each(|v| position[v] = place);
+    }
     // A message is part of that of the variable of its scope that is eliminated first.
     let joined_at = |message: &Factor<Ticks>| message.scope.iter().map(|&v| position[v]).min().unwrap_or(usize::MAX);
     let joined: Vec<usize> = messages.iter().map(|message| joined_at(message)).collect();
@@ -203,11 +211,12 @@ fn stages(relaxation: &Relaxation, messages: &[&Factor<Ticks>]) -> Vec<Stage> {
         let mut after: Vec<usize> = live.iter().flat_map(|&m| messages[m].scope.iter().copied()).collect();
         after.sort_unstable();
         after.dedup();
-        let variable = relaxation.order[place];
+        let unit = relaxation.order[place];
+        let tie = if let Unit::Pair(tie) = unit { Some(tie) } else { None };
         let is_complete = |groups: &[usize]| groups.iter().map(|&g| position[g]).min() == Some(place);
-        let terms = &relaxation.model.terms;
-        let terms = (0..terms.len()).filter(|&t| is_complete(&terms[t].scope)).collect();
-        stages.push(Stage { variable, before: std::mem::replace(&mut before, after.clone()), after, terms, live });
+        let terms = (0..model.terms.len()).filter(|&t| is_complete(&model.terms[t].scope)).collect();
+        let variable = unit.decided(&model.ties);
+        stages.push(Stage { variable, tie, before: std::mem::replace(&mut before, after.clone()), after, terms, live });
     }
     stages
 }

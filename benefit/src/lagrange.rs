@@ -5,10 +5,12 @@
 //! every D(p) bounds them all, whatever p is. D(p) itself is found exactly by eliminating variables, for value
 //! and cost are sums of small tables. The code looks for the p with the smallest D(p).
 
-use crate::eliminate::{Elimination, Factor, order};
+use crate::eliminate::{Elimination, Factor};
 use crate::ledger::Ledger;
-use crate::model::{FORBIDDEN, Model};
+use crate::model::Model;
 use crate::ticks::{Ticks, nanoseconds};
+use crate::units::{Unit, order};
+use std::cell::OnceCell;
 
 /// The largest number of prices that are tried; the search mostly ends after about ten.
 const PRICES: usize = 40;
@@ -16,7 +18,9 @@ const PRICES: usize = 40;
 /// A problem whose tables are small enough to be searched exactly.
 pub(crate) struct Relaxation {
     pub(crate) model: Model,
-    pub(crate) order: Vec<usize>,
+    pub(crate) order: Vec<Unit>,
+    /// The elimination that finds the choice of least cost: asked for again and again.
+    least: OnceCell<Elimination<Ticks>>,
 }
 
 /// A proven upper bound, and the price of a nanosecond at which it is lowest.
@@ -41,18 +45,18 @@ impl Relaxation {
 
     /// Nothing where the tables on the way would be too large.
     pub(crate) fn of(model: Model) -> Option<Relaxation> {
-        let order = order(&model.sizes, model.terms.iter().map(|term| term.scope.as_slice()))?;
-        Some(Relaxation { model, order })
+        let order = order(&model.sizes, model.terms.iter().map(|term| term.scope.as_slice()), &model.ties)?;
+        Some(Relaxation { model, order, least: OnceCell::new() })
     }
 
     /// The choice that costs least; of equally cheap ones one with wide levels.
     pub(crate) fn cheapest(&self) -> Vec<usize> {
-        self.model.of_groups(self.at_least_cost().assignment(&self.model.sizes))
+        self.model.of_groups(self.at_least_cost().assignment(&self.model.sizes, &self.model.ties))
     }
 
     /// The elimination that finds the choice of least cost; its sums are costs below zero.
-    pub(crate) fn at_least_cost(&self) -> Elimination<Ticks> {
-        self.eliminated(|_, _, cost| -cost, |cost| -cost)
+    pub(crate) fn at_least_cost(&self) -> &Elimination<Ticks> {
+        self.least.get_or_init(|| self.eliminated(|_, _, cost| -cost, |cost| -cost))
     }
 
     /// The elimination that finds the largest value minus price times cost, the constant part of the cost left out.
@@ -72,7 +76,7 @@ impl Relaxation {
         if over.cost <= limit {
             return Some(Bound { value: 0.0, price: 0.0 });
         }
-        let mut within = self.line(&self.at_least_cost().assignment(&self.model.sizes));
+        let mut within = self.line(&self.at_least_cost().assignment(&self.model.sizes, &self.model.ties));
         if within.cost > limit {
             return None;
         }
@@ -83,7 +87,7 @@ impl Relaxation {
             if !(price.is_finite() && price > 0.0) {
                 break;
             }
-            let line = self.line(&self.at_price(price).assignment(&self.model.sizes));
+            let line = self.line(&self.at_price(price).assignment(&self.model.sizes, &self.model.ties));
             let height = |line: Line| line.value + price * nanoseconds(limit - line.cost);
             let value = height(line) + self.rounding(price);
             if value < bound.value {
@@ -105,7 +109,7 @@ impl Relaxation {
     /// 2^-53 of a partial sum, and no partial sum is larger than the parts' absolute sum.
     pub(crate) fn rounding(&self, price: f64) -> f64 {
         let worst_value: f64 = self.model.values.iter().map(|values| -values.iter().copied().fold(0.0, f64::min)).sum();
-        let worst = |costs: &[Ticks]| costs.iter().copied().filter(|&cost| cost < FORBIDDEN).max().unwrap_or(0);
+        let worst = |costs: &[Ticks]| costs.iter().copied().max().unwrap_or(0);
         let worst_cost: Ticks = self.model.unary.iter().map(|costs| worst(costs)).sum::<Ticks>()
             + self.model.terms.iter().map(|term| worst(&term.table)).sum::<Ticks>();
         let sums = (self.model.terms.len() + 2 * self.model.sizes.len() + 16) as f64;
@@ -124,6 +128,6 @@ impl Relaxation {
             scope: term.scope.clone(),
             table: term.table.iter().map(|&cost| shared(cost)).collect(),
         });
-        Elimination::run(&self.model.sizes, own.chain(shared).collect(), &self.order)
+        Elimination::run(&self.model.sizes, own.chain(shared).collect(), &self.model.ties, &self.order)
     }
 }

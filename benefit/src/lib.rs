@@ -65,6 +65,7 @@ mod sweep;
 mod ticks;
 mod two_stage;
 mod uniform;
+mod units;
 mod value;
 #[cfg(feature = "serde")]
 mod wire;

@@ -3,20 +3,18 @@
 //!
 //! A layer that reads a concat of k groups has a table of k + 1 dimensions, which nobody can write down. Its cost only
 //! depends on the *sum* of their channels: with one variable per running sum, the table has two dimensions, and three
-//! neighbors are tied by a table that forbids all sums but the right one. Layers that read longer and longer concats of
+//! neighbors are tied: two of them decide the third. Layers that read longer and longer concats of
 //! the same groups, as in a dense block, share their running sums.
 
 use crate::eliminate::place;
 use crate::ledger::Ledger;
 use crate::ticks::Ticks;
+use crate::units::Tie;
 use netspec::Part;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The cost of what cannot be; more than any network's, and far from where sums of it overflow.
-pub(crate) const FORBIDDEN: Ticks = 1 << 100;
-
 /// Different sums that a running sum may take.
-const MOST_SUMS: usize = 1 << 10;
+const MOST_SUMS: usize = 1 << 12;
 /// The largest table of a term.
 const TABLE_CELLS: usize = 1 << 20;
 /// Groups from which on a concat is summed up.
@@ -38,6 +36,8 @@ pub(crate) struct Model {
     pub(crate) values: Vec<Vec<f64>>,
     pub(crate) unary: Vec<Vec<Ticks>>,
     pub(crate) terms: Vec<Term>,
+    /// What holds the running sums together.
+    pub(crate) ties: Vec<Tie>,
     pub(crate) constant: Ticks,
     /// How many of the variables are groups.
     pub(crate) groups: usize,
@@ -97,6 +97,7 @@ impl Model {
             values,
             unary: ledger.unary.clone(),
             terms: Vec::new(),
+            ties: Vec::new(),
             constant: ledger.constant,
             groups: ledger.unary.len(),
         }
@@ -158,14 +159,17 @@ impl Model {
             variable = match sums.known.get(&key) {
                 Some(&known) => known,
                 None => {
-                    if reached.len() > MOST_SUMS || amounts.len() * added.len() * reached.len() > TABLE_CELLS {
+                    if reached.len() > MOST_SUMS {
                         return None;
                     }
                     let next = self.sizes.len();
                     self.sizes.push(reached.len());
                     self.values.push(vec![0.0; reached.len()]);
                     self.unary.push(vec![0; reached.len()]);
-                    self.tie(variable, &amounts, part.group.0, &added, next, &reached);
+                    let level = |sum: usize| reached.binary_search(&sum).expect("every sum was collected") as u32;
+                    let pairs = amounts.iter().flat_map(|a| added.iter().map(move |b| a + b));
+                    let steps = pairs.map(level).collect();
+                    self.ties.push(Tie { from: variable, group: part.group.0, to: next, next: steps });
                     sums.known.insert(key.clone(), next);
                     sums.amounts.insert(next, reached.clone());
                     next
@@ -174,20 +178,6 @@ impl Model {
             amounts = reached;
         }
         Some(variable)
-    }
-
-    /// Forbids all but `to` = `from` + `group`.
-    fn tie(&mut self, from: usize, amounts: &[usize], group: usize, added: &[usize], to: usize, reached: &[usize]) {
-        let is_from_first = from < group;
-        let (first, second) = if is_from_first { (amounts, added) } else { (added, amounts) };
-        let mut table = Vec::with_capacity(first.len() * second.len() * reached.len());
-        for a in first {
-            for b in second {
-                table.extend(reached.iter().map(|&sum| if sum == a + b { 0 } else { FORBIDDEN }));
-            }
-        }
-        // A new variable comes after all that there are.
-        self.terms.push(Term { scope: vec![from.min(group), from.max(group), to], table });
     }
 }
 

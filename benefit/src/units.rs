@@ -1,0 +1,168 @@
+//! In which order variables are eliminated, and which go together.
+
+use std::collections::BTreeSet;
+
+/// The largest table that elimination may leave.
+const TABLE_CELLS: usize = 1 << 20;
+/// The most sums that eliminating one unit may take.
+const JOINT_CELLS: usize = 1 << 24;
+
+/// A variable that two others determine: the running sum behind one more group.
+#[derive(Clone, Debug)]
+pub(crate) struct Tie {
+    /// The sum so far.
+    pub(crate) from: usize,
+    /// The group that is added.
+    pub(crate) group: usize,
+    /// What they come to.
+    pub(crate) to: usize,
+    /// The level of `to`, by the levels of `from` and `group`; the latter moves fastest.
+    pub(crate) next: Vec<u32>,
+}
+
+impl Tie {
+    /// Where `to` stands if the others stand so.
+    pub(crate) fn level(&self, sizes: &[usize], from: usize, group: usize) -> usize {
+        self.next[from * sizes[self.group] + group] as usize
+    }
+}
+
+/// What is eliminated in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// A variable by itself.
+    Single(usize),
+    /// The group of this tie and the sum that it leads to: where the sum so far is known, one decides the other.
+    Pair(usize),
+}
+
+impl Unit {
+    /// The variable whose level is decided.
+    pub(crate) fn decided(self, ties: &[Tie]) -> usize {
+        match self {
+            Unit::Single(variable) => variable,
+            Unit::Pair(tie) => ties[tie].group,
+        }
+    }
+
+    /// All variables that are gone with it.
+    pub(crate) fn variables(self, ties: &[Tie]) -> impl Iterator<Item = usize> {
+        let to = match self {
+            Unit::Single(_) => None,
+            Unit::Pair(tie) => Some(ties[tie].to),
+        };
+        std::iter::once(self.decided(ties)).chain(to)
+    }
+}
+
+/// Who stands next to whom while variables go one after another.
+struct Graph<'a> {
+    sizes: &'a [usize],
+    ties: &'a [Tie],
+    near: Vec<BTreeSet<usize>>,
+    /// Ties of a variable that are still there.
+    live: Vec<usize>,
+    units: Vec<Unit>,
+    /// The unit that each variable goes with.
+    unit_of: Vec<usize>,
+}
+
+impl<'a> Graph<'a> {
+    /// Nothing where a group is added to several sums.
+    fn new(sizes: &'a [usize], scopes: impl Iterator<Item = &'a [usize]>, ties: &'a [Tie]) -> Option<Graph<'a>> {
+        let mut near: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); sizes.len()];
+        for scope in scopes {
+            for &v in scope {
+                near[v].extend(scope.iter().copied().filter(|&w| w != v));
+            }
+        }
+        let mut units: Vec<Unit> = (0..sizes.len()).map(Unit::Single).collect();
+        let mut live = vec![0; sizes.len()];
+        for (place, tie) in ties.iter().enumerate() {
+            for v in [tie.from, tie.group, tie.to] {
+                live[v] += 1;
+            }
+            for v in [tie.group, tie.to] {
+                if units[v] != Unit::Single(v) {
+                    return None;
+                }
+                units[v] = Unit::Pair(place);
+            }
+        }
+        // Both variables of a pair name the unit at the group's place.
+        let unit_of = (0..sizes.len()).map(|v| units[v].decided(ties)).collect();
+        Some(Graph { sizes, ties, near, live, units, unit_of })
+    }
+
+    /// The variables that a unit's elimination leaves a table over.
+    fn scope(&self, unit: Unit) -> BTreeSet<usize> {
+        let mut scope: BTreeSet<usize> = unit.variables(self.ties).flat_map(|v| self.near[v].iter().copied()).collect();
+        if let Unit::Pair(tie) = unit {
+            scope.insert(self.ties[tie].from);
+        }
+        unit.variables(self.ties).for_each(|v| _ = scope.remove(&v));
+        scope
+    }
+
+    /// What a unit takes, or more than may be where it is not its turn or too large.
+    fn joint(&self, unit: Unit) -> usize {
+        let own = usize::from(matches!(unit, Unit::Pair(_)));
+        if unit.variables(self.ties).any(|v| self.live[v] > own) {
+            return usize::MAX;
+        }
+        let cells = self.scope(unit).iter().try_fold(1_usize, |n, &w| n.checked_mul(self.sizes[w]));
+        match cells {
+            Some(cells) if cells <= TABLE_CELLS => cells.saturating_mul(self.sizes[unit.decided(self.ties)]),
+            _ => usize::MAX,
+        }
+    }
+
+    /// Takes a unit out; all that it leaves a table over are neighbors then.
+    fn eliminate(&mut self, unit: Unit) -> BTreeSet<usize> {
+        let scope = self.scope(unit);
+        for v in unit.variables(self.ties) {
+            for w in std::mem::take(&mut self.near[v]) {
+                self.near[w].remove(&v);
+            }
+        }
+        for &w in &scope {
+            self.near[w].extend(scope.iter().copied().filter(|&x| x != w));
+        }
+        if let Unit::Pair(tie) = unit {
+            let Tie { from, group, to, .. } = self.ties[tie];
+            [from, group, to].into_iter().for_each(|v| self.live[v] -= 1);
+        }
+        scope
+    }
+}
+
+/// An order in which all variables can be eliminated, cheapest first, or nothing where that would take too much.
+pub(crate) fn order<'a>(
+    sizes: &'a [usize],
+    scopes: impl Iterator<Item = &'a [usize]>,
+    ties: &'a [Tie],
+) -> Option<Vec<Unit>> {
+    let mut graph = Graph::new(sizes, scopes, ties)?;
+    let places: BTreeSet<usize> = graph.unit_of.iter().copied().collect();
+    let mut joints: Vec<usize> = vec![0; sizes.len()];
+    let mut queue: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for place in places {
+        joints[place] = graph.joint(graph.units[place]);
+        queue.insert((joints[place], place));
+    }
+    let mut order = Vec::with_capacity(queue.len());
+    while let Some((joint, place)) = queue.pop_first() {
+        if joint > JOINT_CELLS {
+            return None;
+        }
+        let unit = graph.units[place];
+        order.push(unit);
+        let around: BTreeSet<usize> = graph.eliminate(unit).into_iter().map(|w| graph.unit_of[w]).collect();
+        for place in around {
+            queue.remove(&(joints[place], place));
+            joints[place] = graph.joint(graph.units[place]);
+            queue.insert((joints[place], place));
+        }
+    }
+    Some(order)
+}
