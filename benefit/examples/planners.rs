@@ -13,7 +13,7 @@ use std::time::Instant;
 
 const BUDGETS: [f64; 3] = [0.8, 0.6, 0.4];
 /// Halvings of the range in which a latency of equal value is searched.
-const HALVINGS: usize = 12;
+const HALVINGS: usize = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (flags, paths): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--proofs");
@@ -90,7 +90,7 @@ fn rival(problem: &Problem, name: &str, planner: &dyn Planner, ratio: f64) -> se
 
 /// The least latency, as a share of the dense one, at which `at` finds a plan that is worth as much.
 fn equal_value(problem: &Problem, plan: &Solution, at: impl Fn(f64) -> Option<Solution>) -> f64 {
-    let (mut low, mut high) = (0.0, plan.predicted_ns);
+    let (mut low, mut high) = (0.25 * plan.predicted_ns, plan.predicted_ns);
     for _ in 0..HALVINGS {
         let middle = (low + high) / 2.0;
         match at(middle).filter(|exact| exact.value >= plan.value) {

@@ -49,7 +49,7 @@ pub struct Exact {
 
 impl Default for Exact {
     fn default() -> Exact {
-        Exact { labels: 2_000, seconds: None, start: TwoStage::default().certify(false) }
+        Exact { labels: 500, seconds: None, start: TwoStage::default().certify(false) }
     }
 }
 

@@ -209,8 +209,9 @@ impl<'a> Planning<'a> {
 /// Takes over what the table has of cells off the sweeps, from earlier plans.
 fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -> Result<(), Error> {
     for (index, layer) in network.layers.iter().enumerate() {
-        // A concat can come to more widths than anyone has measured.
-        if layer.inputs.parts.len() > 1 || layer.outputs.parts.len() > 1 {
+        // A concat can come to more widths than anyone has measured, and a grouped layer's one sweep has all of its.
+        let is_concat = layer.inputs.parts.len() > 1 || layer.outputs.parts.len() > 1;
+        if is_concat || layer.spec.groups > 1 {
             continue;
         }
         for (c_in, c_out) in problem.reachable(index) {
