@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 /// The largest table that elimination may leave.
-const TABLE_CELLS: usize = 1 << 20;
+const TABLE_CELLS: usize = 1 << 21;
 /// The most sums that eliminating one unit may take.
-const JOINT_CELLS: usize = 1 << 24;
+const JOINT_CELLS: usize = 1 << 25;
 
 /// A variable that two others determine: the running sum behind one more group.
 #[derive(Clone, Debug)]
