@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Exact {
-    /// Partial plans that are kept after each group.
+    /// Partial plans that are kept after each group; more, by a fixed rule, where that costs little.
     pub labels: usize,
     /// Seconds after which the best plan so far is returned with what is proven by then; nothing for no limit.
     pub seconds: Option<f64>,
@@ -67,6 +67,10 @@ impl Exact {
 
 const NAME: &str = "exact";
 
+/// By how much more partial plans are kept where too many were left, and how many may be looked at for it in all.
+const MORE: usize = 4;
+const TRIED: usize = 4_000_000;
+
 /// Prices at which completions are bounded, as multiples of the one that bounds all plans lowest: each is lowest for
 /// other partial plans.
 const PRICES: [f64; 3] = [1.0, 0.85, 1.2];
@@ -90,14 +94,28 @@ impl Planner for Exact {
         }
         let prices = PRICES.map(|multiple| multiple * bound.price);
         let is_late = || late.is_some_and(|late| started.elapsed() >= late);
-        let effort = Effort { labels: self.labels, is_late: &is_late };
-        let found = labels::search(&relaxation, limit, start.value, &prices, effort);
+        let mut known = start.value;
+        let mut levels = None;
+        let (mut labels, mut tried) = (self.labels, 0);
+        let found = loop {
+            let mut found = labels::search(&relaxation, limit, known, &prices, Effort { labels, is_late: &is_late });
+            if let Some(better) = found.levels.take() {
+                known = problem.value(&better);
+                levels = Some(better);
+            }
+            tried += found.tried;
+            // Where networks are small, more partial plans cost next to nothing.
+            if found.end != End::Crowded || tried * MORE > TRIED {
+                break found;
+            }
+            labels *= MORE;
+        };
         let stopped = match found.end {
             End::Complete => Stopped::Optimal,
             End::Crowded => Stopped::Labels,
             End::Late => Stopped::Time,
         };
-        let solution = match found.levels {
+        let solution = match levels {
             Some(levels) => Solution::new(problem, NAME, levels).with_stages(start.stages),
             None => start,
         };

@@ -42,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) levels: Option<Vec<usize>>,
     pub(crate) bound: f64,
     pub(crate) end: End,
+    /// Partial choices that were looked at.
+    pub(crate) tried: usize,
 }
 
 /// A partial choice.
@@ -93,10 +95,11 @@ pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: 
     let constant = model.constant;
     let root = Label { cost: constant, value: 0.0, bound: 0.0, frontier: Vec::new(), parent: 0, level: 0 };
     let mut lists: Vec<Vec<Label>> = vec![vec![root]];
-    let (mut dropped, mut end) = (f64::NEG_INFINITY, End::Complete);
+    let (mut dropped, mut end, mut tried) = (f64::NEG_INFINITY, End::Complete, 0);
     for stage in &stages {
         let last = lists.last().expect("the list begins with the root");
         let mut next: HashMap<Vec<u16>, Vec<Label>> = HashMap::new();
+        tried += last.len() * model.sizes[stage.variable];
         let mut levels = vec![0; model.sizes.len()];
         for (parent, label) in last.iter().enumerate() {
             if (effort.is_late)() {
@@ -156,7 +159,7 @@ pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: 
         lists.push(kept);
         if end == End::Late {
             dropped = lists.last().into_iter().flatten().map(|label| label.bound).fold(dropped, f64::max);
-            return Found { levels: None, bound: dropped, end };
+            return Found { levels: None, bound: dropped, end, tried };
         }
     }
     let best = lists.last().and_then(|list| {
@@ -165,7 +168,7 @@ pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: 
     });
     let bound = best.map_or(known, |(_, value)| value).max(dropped);
     let levels = best.map(|(place, _)| model.of_groups(traced(&lists, &stages, place, model.sizes.len())));
-    Found { levels, bound, end }
+    Found { levels, bound, end, tried }
 }
 
 /// Those of one frontier of which none costs no more and is worth no less than another.

@@ -164,7 +164,7 @@ impl<'a> Pipeline<'a> {
             let limit_ns = budget.limit_ns(planning.dense_ns);
             match self.solve(&mut planning, &value, budget, limit_ns) {
                 Ok(planned) => plans.push((share, planned)),
-                Err(why @ (Error::Infeasible(_) | Error::Floor { .. })) if !plans.is_empty() => {
+                Err(why) if why.is_an_answer() && !plans.is_empty() => {
                     ends = Some(why.to_string());
                     break;
                 }
@@ -189,7 +189,7 @@ impl<'a> Pipeline<'a> {
         for round in 1..=ATTEMPTS {
             let planned = match self.solve(&mut planning, &value, budget, aim.limit_ns) {
                 // The first limit is the user's own; a later one is ours, and its failure says nothing to them.
-                Err(Error::Infeasible(_) | Error::Floor { .. }) if !timed.is_empty() => break,
+                Err(why) if why.is_an_answer() && !timed.is_empty() => break,
                 planned => planned?,
             };
             let is_known = timed.iter().any(|(_, earlier)| earlier.planned.plan == planned.plan);

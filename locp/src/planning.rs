@@ -149,17 +149,16 @@ impl<'a> Planning<'a> {
             let mut cost = self.problem.cost(&solution.levels);
             if cost.ns > limit_ns && is_last {
                 // The planner was led on by estimates to the end; what it proposed before rests on measured cells by now.
-                let fits = |plan: &Solution| {
-                    let cost = self.problem.cost(&plan.levels);
-                    cost.estimated == 0 && cost.ns <= limit_ns
-                };
-                let best = earlier.drain(..).filter(fits).max_by(|a, b| a.value.total_cmp(&b.value));
-                if let Some(best) = best {
-                    solution = best;
-                    cost = self.problem.cost(&solution.levels);
-                }
+                let over = cost.ns / limit_ns;
+                solution = self.best_of(&earlier, limit_ns).ok_or_else(|| Error::NotFaster {
+                    why: format!(
+                        "{rounds} plans were made and measured, and the last one takes {over:.3}x of the budget"
+                    ),
+                    remedy: "measure on a quieter machine, or ask for a higher latency",
+                })?;
+                cost = self.problem.cost(&solution.levels);
             }
-            if cost.ns <= limit_ns || is_last {
+            if cost.ns <= limit_ns {
                 // What was proven, was proven over cells that are known better by now.
                 let again = planner.plan(&self.problem, Budget::ns(limit_ns)).ok();
                 let is_beaten = |again: &Solution| again.value - solution.value > CHASED * -again.value;
@@ -167,7 +166,7 @@ impl<'a> Planning<'a> {
                     earlier.push(solution);
                     continue;
                 }
-                solution = certified(solution, again.filter(|_| cost.ns <= limit_ns));
+                solution = certified(solution, again);
                 solution.predicted_ns = cost.ns * self.scale;
                 solution.dense_ns = self.dense_ns;
                 solution.estimated = cost.estimated;
@@ -178,6 +177,16 @@ impl<'a> Planning<'a> {
             }
             earlier.push(solution);
         }
+    }
+
+    /// Of these plans the best that holds the limit by what is known now; one on estimates only where there is no other.
+    fn best_of(&self, plans: &[Solution], limit_ns: f64) -> Option<Solution> {
+        let costs = plans.iter().map(|plan| (plan, self.problem.cost(&plan.levels)));
+        let fitting = costs.filter(|(_, cost)| cost.ns <= limit_ns);
+        let best = fitting.max_by(|(a, of_a), (b, of_b)| {
+            (of_a.estimated == 0).cmp(&(of_b.estimated == 0)).then(a.value.total_cmp(&b.value))
+        });
+        best.map(|(plan, _)| plan.clone())
     }
 
     /// Takes a run of the whole model, in the time of `dense_ns`, into account: how sum and whole differ is told by all
