@@ -57,8 +57,9 @@ const PRIOR_WEIGHT: f64 = 0.01;
 ///
 /// One rule serves any number of readings. The fit is drawn, weakly, towards this assumption: cells count fully
 /// (scale 1), and what the whole model takes beyond them goes to the operators, or to the fixed part where there
-/// are no operators; where the cells alone take longer than the model, only the scale explains it. With one reading
-/// the assumption is met exactly. More readings move away from it in the directions that they tell apart, and
+/// are no operators; where the cells alone take longer than the model, only the scale explains it. A problem that
+/// knows what an element costs ([`Problem::assume_ns_per_element`], or an earlier calibration) is taken at its word, and
+/// the scale explains the rest. With one reading the assumption is met exactly. More readings move away from it in the directions that they tell apart, and
 /// those that they do not, as when elements and cells shrink alike, stay as assumed.
 ///
 /// ```
@@ -89,7 +90,12 @@ pub fn calibrate(problem: &Problem, readings: &[Reading]) -> Result<Calibration,
     let unit: [f64; 3] = mean.map(|term| if term > 0.0 { mean_ns / term } else { 0.0 });
     let rest = ((mean_ns - mean[1]) / mean_ns).max(0.0);
     let cells = (mean[1] / mean_ns).min(1.0);
-    let assumed = if mean[2] > 0.0 { [0.0, cells, rest] } else { [rest, cells, 0.0] };
+    let known = (problem.ns_per_element * mean[2] / mean_ns).min(1.0);
+    let assumed = match (known > 0.0, mean[2] > 0.0) {
+        (true, _) => [0.0, 1.0 - known, known],
+        (false, true) => [0.0, cells, rest],
+        (false, false) => [rest, cells, 0.0],
+    };
 
     let rows = readings.len() + 3;
     let design = DMatrix::from_fn(rows, 3, |row, i| match readings.get(row) {
@@ -139,6 +145,12 @@ impl Problem {
         let Calibration { fixed_ns, conv_scale, ns_per_element, .. } = *calibration;
         [self.fixed_ns, self.conv_scale, self.ns_per_element] = [fixed_ns, conv_scale, ns_per_element];
         self.check_coefficients().inspect_err(|_| [self.fixed_ns, self.conv_scale, self.ns_per_element] = before)
+    }
+
+    /// What operators are taken to pay per element, in nanoseconds, until runs of the whole model tell.
+    pub fn assume_ns_per_element(&mut self, ns: f64) -> Result<(), ProblemError> {
+        let before = std::mem::replace(&mut self.ns_per_element, ns);
+        self.check_coefficients().inspect_err(|_| self.ns_per_element = before)
     }
 
     /// What the coefficients multiply: 1, the sum of all cells in nanoseconds, the elements that operators move.

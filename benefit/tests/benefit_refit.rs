@@ -94,6 +94,23 @@ fn estimates_stay_sane_whatever_cells_say() {
     assert_eq!(other.refit(), None);
 }
 
+#[test]
+fn operators_are_not_blamed_for_more_than_their_elements_can_cost() {
+    let mut problem = Problem::builder();
+    let a = problem.group("a", 64).levels(&[32, 64]).value(&[-1.0, 0.0]);
+    problem.layer("conv", 3, a, |_, c_out| 10.0 * c_out as f64);
+    problem.operator("pool", a, 1.0);
+    let mut problem = problem.build().unwrap();
+    assert!(problem.assume_ns_per_element(-1.0).is_err());
+    problem.assume_ns_per_element(0.5).unwrap();
+    // The cells sum up to 640 ns, the model takes 1,000: the pool's 64 elements explain 32 ns of it.
+    let calibration = calibrate(&problem, &[Reading { levels: problem.dense(), ns: 1000.0 }]).unwrap();
+    assert!((calibration.ns_per_element - 0.5).abs() < 1e-6, "{calibration:?}");
+    assert!((calibration.conv_scale - 968.0 / 640.0).abs() < 1e-6, "{calibration:?}");
+    problem.apply(&calibration).unwrap();
+    assert!((problem.dense_ns() - 1000.0).abs() < 1e-3);
+}
+
 #[cfg(feature = "serde")]
 #[test]
 fn what_was_learned_is_written_with_the_problem() {

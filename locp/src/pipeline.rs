@@ -145,7 +145,7 @@ impl<'a> Pipeline<'a> {
         let value = self.value_of(model);
         let mut planning = self.state(model, &value)?;
         let limit_ns = budget.limit_ns(planning.dense_ns);
-        self.solve(&mut planning, &value, budget, limit_ns)
+        held(self.solve(&mut planning, &value, budget, limit_ns)?, limit_ns)
     }
 
     /// Steps once, then a plan for each share of the dense latency, the largest first, each on measured cells; without
@@ -162,7 +162,7 @@ impl<'a> Pipeline<'a> {
         for share in shares {
             let budget = Budget::ratio(share);
             let limit_ns = budget.limit_ns(planning.dense_ns);
-            match self.solve(&mut planning, &value, budget, limit_ns) {
+            match self.solve(&mut planning, &value, budget, limit_ns).and_then(|planned| held(planned, limit_ns)) {
                 Ok(planned) => plans.push((share, planned)),
                 Err(why) if why.is_an_answer() && !plans.is_empty() => {
                     ends = Some(why.to_string());
@@ -312,6 +312,19 @@ impl<'a> Pipeline<'a> {
         };
         Ok(Planned { plan, solution, report, problem: planning.problem.clone() })
     }
+}
+
+/// The plan, if it is predicted to hold its limit; where a whole model is timed, that has the last word instead.
+fn held(planned: Planned, limit_ns: f64) -> Result<Planned, Error> {
+    let over = planned.solution.predicted_ns / limit_ns;
+    if over <= 1.0 + 1e-9 {
+        return Ok(planned);
+    }
+    let rounds = planned.report.plan_rounds;
+    Err(Error::NotFaster {
+        why: format!("{rounds} plans were made and measured, and the last one takes {over:.3}x of the budget"),
+        remedy: "measure on a quieter machine, or ask for a higher latency",
+    })
 }
 
 /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one
