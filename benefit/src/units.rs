@@ -7,6 +7,9 @@ const TABLE_CELLS: usize = 1 << 21;
 /// The most sums that eliminating one unit may take.
 const JOINT_CELLS: usize = 1 << 25;
 
+/// How much sums are favored, attempt after attempt.
+const PAIRS_FIRST: [usize; 3] = [1, 64, 4096];
+
 /// A variable that two others determine: the running sum behind one more group.
 #[derive(Clone, Debug)]
 pub(crate) struct Tie {
@@ -137,17 +140,34 @@ impl<'a> Graph<'a> {
 }
 
 /// An order in which all variables can be eliminated, cheapest first, or nothing where that would take too much.
+///
+/// Taking what reads a concat before the concat can leave more than the other way round, which the cheapest step does
+/// not see: if it leads nowhere, sums are taken earlier.
 pub(crate) fn order<'a>(
+    sizes: &'a [usize],
+    scopes: impl Iterator<Item = &'a [usize]> + Clone,
+    ties: &'a [Tie],
+) -> Option<Vec<Unit>> {
+    PAIRS_FIRST.iter().find_map(|&favor| order_favoring(sizes, scopes.clone(), ties, favor))
+}
+
+/// The same, where the next unit is the one that takes least, what pairs take being divided by `favor`.
+fn order_favoring<'a>(
     sizes: &'a [usize],
     scopes: impl Iterator<Item = &'a [usize]>,
     ties: &'a [Tie],
+    favor: usize,
 ) -> Option<Vec<Unit>> {
     let mut graph = Graph::new(sizes, scopes, ties)?;
+    let rank = |unit: Unit, joint: usize| match unit {
+        Unit::Pair(_) if joint <= JOINT_CELLS => joint / favor,
+        _ => joint,
+    };
     let places: BTreeSet<usize> = graph.unit_of.iter().copied().collect();
     let mut joints: Vec<usize> = vec![0; sizes.len()];
     let mut queue: BTreeSet<(usize, usize)> = BTreeSet::new();
     for place in places {
-        joints[place] = graph.joint(graph.units[place]);
+        joints[place] = rank(graph.units[place], graph.joint(graph.units[place]));
         queue.insert((joints[place], place));
     }
     let mut order = Vec::with_capacity(queue.len());
@@ -160,7 +180,7 @@ pub(crate) fn order<'a>(
         let around: BTreeSet<usize> = graph.eliminate(unit).into_iter().map(|w| graph.unit_of[w]).collect();
         for place in around {
             queue.remove(&(joints[place], place));
-            joints[place] = graph.joint(graph.units[place]);
+            joints[place] = rank(graph.units[place], graph.joint(graph.units[place]));
             queue.insert((joints[place], place));
         }
     }
