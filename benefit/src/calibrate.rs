@@ -59,8 +59,8 @@ const PRIOR_WEIGHT: f64 = 0.01;
 /// (scale 1), and what the whole model takes beyond them goes to the operators, or to the fixed part where there
 /// are no operators; where the cells alone take longer than the model, only the scale explains it. A problem that
 /// knows what an element costs ([`Problem::assume_ns_per_element`], or an earlier calibration) is taken at its word, and
-/// the scale explains the rest. With one reading the assumption is met exactly. More readings move away from it in the directions that they tell apart, and
-/// those that they do not, as when elements and cells shrink alike, stay as assumed.
+/// the scale explains the rest. With one reading the assumption is met exactly. More readings move away from it in
+/// the directions that they tell apart, and those that they do not, as when elements and cells shrink alike, stay as assumed.
 ///
 /// ```
 /// use benefit::{Problem, Reading, calibrate};

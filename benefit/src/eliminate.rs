@@ -5,6 +5,7 @@
 //! it to what it sums up: it is eliminated together with the group that leads to it.
 
 use crate::units::{Tie, Unit};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Add;
 
@@ -45,8 +46,8 @@ impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
         for &unit in order {
             let ids: BTreeSet<usize> = unit.variables(ties).flat_map(|v| of_variable[v].iter().copied()).collect();
             let ids: Vec<usize> = ids.into_iter().filter(|&id| !is_joined[id]).collect();
-            let joined = merged(sizes, ids.iter().map(|&id| factors[id].clone()).collect());
-            let joined: Vec<&Factor<T>> = joined.iter().collect();
+            let joined = merged(sizes, ids.iter().map(|&id| Cow::Borrowed(&factors[id])).collect());
+            let joined: Vec<&Factor<T>> = joined.iter().map(Cow::as_ref).collect();
             let (message, best) = match unit {
                 Unit::Single(variable) => eliminate(sizes, &joined, variable, None),
                 Unit::Pair(tie) => eliminate(sizes, &joined, ties[tie].group, Some(&ties[tie])),
@@ -97,14 +98,17 @@ fn largest<T: Copy + PartialOrd>(mut sums: impl Iterator<Item = T>) -> (T, u32) 
     most
 }
 
-/// The same factors, those added into others that look at all of their variables.
-fn merged<T: Copy + Add<Output = T>>(sizes: &[usize], mut factors: Vec<Factor<T>>) -> Vec<Factor<T>> {
+/// The same factors, those added into others that look at all of their variables; only the latter are copied.
+fn merged<'f, T: Copy + Add<Output = T>>(
+    sizes: &[usize],
+    mut factors: Vec<Cow<'f, Factor<T>>>,
+) -> Vec<Cow<'f, Factor<T>>> {
     factors.sort_by_key(|factor| factor.scope.len());
-    let mut merged: Vec<Factor<T>> = Vec::new();
+    let mut merged = Vec::new();
     while let Some(small) = (!factors.is_empty()).then(|| factors.remove(0)) {
-        let covers = |factor: &&mut Factor<T>| small.scope.iter().all(|v| factor.scope.contains(v));
+        let covers = |factor: &&mut Cow<'f, Factor<T>>| small.scope.iter().all(|v| factor.scope.contains(v));
         match factors.iter_mut().find(covers) {
-            Some(large) => add(sizes, large, &small),
+            Some(large) => add(sizes, large.to_mut(), &small),
             None => merged.push(small),
         }
     }

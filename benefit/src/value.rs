@@ -314,38 +314,21 @@ pub trait Value {
     }
 }
 
-impl<T: Value + ?Sized> Value for &T {
-    fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
-        (**self).curve(group)
-    }
-    fn kind(&self) -> ValueKind {
-        (**self).kind()
-    }
-    fn name(&self) -> String {
-        (**self).name()
-    }
+/// What points to a value is one.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Value + ?Sized> Value for $pointer {
+            fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
+                (**self).curve(group)
+            }
+            fn kind(&self) -> ValueKind {
+                (**self).kind()
+            }
+            fn name(&self) -> String {
+                (**self).name()
+            }
+        }
+    )*};
 }
 
-impl<T: Value + ?Sized> Value for Box<T> {
-    fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
-        (**self).curve(group)
-    }
-    fn kind(&self) -> ValueKind {
-        (**self).kind()
-    }
-    fn name(&self) -> String {
-        (**self).name()
-    }
-}
-
-impl<T: Value + ?Sized> Value for Rc<T> {
-    fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
-        (**self).curve(group)
-    }
-    fn kind(&self) -> ValueKind {
-        (**self).kind()
-    }
-    fn name(&self) -> String {
-        (**self).name()
-    }
-}
+forward!(&T, Box<T>, Rc<T>);

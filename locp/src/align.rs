@@ -6,8 +6,8 @@ use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::members::{STEPS, latency_ns, members};
 use crate::model::Model;
-use crate::report::{AlignReport, AlignedWidth, Interval};
-use crate::whole::{self, Pair};
+use crate::report::{AlignReport, AlignedWidth};
+use crate::whole::{self, Pair, in_ms};
 use crate::{Error, Watch};
 use benefit::Value;
 use netspec::{ChannelGroup, GroupId, GroupPlan, Network, PrunePlan};
@@ -73,7 +73,6 @@ pub fn align(
             aligned_ms: at(&widths)?.map(|ns| ns / 1e6),
         });
     }
-    let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     let modules = plan.modules(network);
     Ok(AlignReport {
         header: engine.header("locp.align/1"),
@@ -87,9 +86,9 @@ pub fn align(
         value_aligned: worth(network, &widths, value)?,
         widths: rows,
         asked_ms: pair.dense_ns / 1e6,
-        asked_interval_ms: ms(pair.dense_interval_ns),
+        asked_interval_ms: in_ms(pair.dense_interval_ns),
         aligned_ms: pair.pruned_ns / 1e6,
-        aligned_interval_ms: ms(pair.pruned_interval_ns),
+        aligned_interval_ms: in_ms(pair.pruned_interval_ns),
         ratio: pair.ratio,
         ratio_interval: pair.ratio_interval,
         params_asked: before.network().parameters,

@@ -6,7 +6,8 @@ use crate::images::{Images, read_labels};
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::pipeline::Pruned;
-use crate::report::{Accuracy, Interval, PruneReport};
+use crate::report::{Accuracy, PruneReport};
+use crate::whole::in_ms;
 use crate::{Error, Watch};
 use netspec::GroupPlan;
 use std::path::Path;
@@ -58,7 +59,6 @@ pub fn report(
     output: &Path,
     accuracies: Option<[Accuracy; 2]>,
 ) -> PruneReport {
-    let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     let mut plan = pruned.planned.report.clone();
     plan.header.schema = "locp.prune/1";
     let [params_before, params_after] = pruned.parameters();
@@ -66,9 +66,9 @@ pub fn report(
     PruneReport {
         output: output.display().to_string(),
         measured_dense_ms: pruned.pair.dense_ns / 1e6,
-        measured_dense_interval_ms: ms(pruned.pair.dense_interval_ns),
+        measured_dense_interval_ms: in_ms(pruned.pair.dense_interval_ns),
         measured_pruned_ms: pruned.pair.pruned_ns / 1e6,
-        measured_pruned_interval_ms: ms(pruned.pair.pruned_interval_ns),
+        measured_pruned_interval_ms: in_ms(pruned.pair.pruned_interval_ns),
         ratio: pruned.pair.ratio,
         ratio_interval: pruned.pair.ratio_interval,
         params_before,

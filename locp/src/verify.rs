@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
-use crate::report::{Covers, Interval, VerifyReport};
-use crate::whole;
+use crate::report::{Covers, VerifyReport};
+use crate::whole::{self, in_ms};
 use crate::{Error, Watch};
 use netspec::Network;
 
@@ -35,13 +35,12 @@ pub fn verify<'e>(
             Some([ms(models[0])?, ms(models[1])?])
         }
     };
-    let ms = |interval: Interval| interval.map(|ns| ns / 1e6);
     Ok(VerifyReport {
         header: engine.header("locp.verify/1"),
         dense_ms: pair.dense_ns / 1e6,
-        dense_interval_ms: ms(pair.dense_interval_ns),
+        dense_interval_ms: in_ms(pair.dense_interval_ns),
         pruned_ms: pair.pruned_ns / 1e6,
-        pruned_interval_ms: ms(pair.pruned_interval_ns),
+        pruned_interval_ms: in_ms(pair.pruned_interval_ns),
         ratio: pair.ratio,
         ratio_interval: pair.ratio_interval,
         at_most,

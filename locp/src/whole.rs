@@ -34,6 +34,11 @@ pub(crate) struct Pair {
     pub(crate) samples: u32,
 }
 
+/// An interval of nanoseconds in milliseconds.
+pub(crate) fn in_ms(interval_ns: Interval) -> Interval {
+    interval_ns.map(|ns| ns / 1e6)
+}
+
 /// The network as the engine runs it.
 fn load(engine: &Engine, model: &Model) -> Result<Box<dyn Prepared + Send>, Error> {
     match engine.models() {
