@@ -3,10 +3,11 @@
 
     python tools/python/planners_table.py proofs FRONTIERS.jsonl
     python tools/python/planners_table.py rivals PLANNERS.jsonl
+    python tools/python/planners_table.py problems PLANNERS.jsonl
     python tools/python/planners_table.py torch-pruning TORCH-PRUNING.jsonl
     python tools/python/planners_table.py budgets PRUNED.json.. --svg scatter.svg
 
-`proofs` is from planners.py, `rivals` from the example `planners` of the crate benefit,
+`proofs` is from planners.py, `rivals` and `problems` from the example `planners` of the crate benefit,
 `torch-pruning` from planners_tp.py, `budgets` from `locp prune --format json`. Markdown
 goes to stdout. Of several answers to one question the last one counts.
 """
@@ -90,6 +91,21 @@ def rivals(paths):
             )
     head = "problem,asked,baseline,reaches,its value,exact there,loss of it,latency at equal value"
     table(head.split(","), rows)
+
+
+def problems(paths):
+    rows = []
+    for answer in (row for path in paths for row in lines(path)):
+        problem, asked = Path(answer["problem"]).stem, f"{answer['budget']:.1f}x"
+        if "infeasible" in answer:
+            proven = ", proven" if answer["proven"] else ""
+            rows.append((problem, asked, f"best {answer['infeasible']:.3f}x{proven}", *[""] * 4))
+            continue
+        gaps = [percent(answer["gap"]), percent((answer["two_stage"] or {}).get("gap"))]
+        seconds = f"{answer['seconds']:.1f}"
+        value = f"{answer['value']:.3f}"
+        rows.append((problem, asked, value, gaps[0], answer["stopped"], seconds, gaps[1]))
+    table("problem,asked,value,gap,stopped,seconds,two-stage's gap".split(","), rows)
 
 
 def torch_pruning(paths):
@@ -188,14 +204,16 @@ def scatter(points):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("proofs", "rivals", "torch-pruning", "budgets"))
+    parser.add_argument("what", choices=("proofs", "rivals", "problems", "torch-pruning", "budgets"))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--svg")
     args = parser.parse_args()
     if args.what == "budgets":
         budgets(args.files, args.svg)
     else:
-        {"proofs": proofs, "rivals": rivals, "torch-pruning": torch_pruning}[args.what](args.files)
+        tables = {"proofs": proofs, "rivals": rivals, "problems": problems}
+        tables["torch-pruning"] = torch_pruning
+        tables[args.what](args.files)
 
 
 if __name__ == "__main__":
