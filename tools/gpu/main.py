@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The main command on a GPU: ResNet-50 narrowed by `locp prune`, and PyTorch as a witness who knows nothing of locp.
+"""The main command on a GPU: a network narrowed by `locp prune`, and PyTorch as a witness who knows nothing of locp.
 
-    main.py --locp bin/locp --out OUT --engine cuda --minutes 8
+    main.py --locp bin/locp --out OUT --engine cuda --minutes 8 [--network mobilenet_v2]
 
-torchvision's ResNet-50 with random weights goes through `locp prune` in f16 at batch 64 and at batch 1, with budgets
-from ambitious to modest until one is reached; the floor that locp names for those it cannot reach is kept. Then
-PyTorch runs the same network, dense and at the plan's widths, in CUDA graphs (half, channels_last, normalization
-folded), in turns. Where 0.6x is out of reach it goes on with residual streams narrowed too. OUT/summary.md holds both ratios; plans and locp's answers lie beside it.
+torchvision's network (ResNet-50 by default) with random weights goes through `locp prune` in f16 at batch 64 and at
+batch 1, with budgets from ambitious to modest until one is reached; the floor that locp names for those it cannot
+reach is kept. Then PyTorch runs the same network, dense and at the plan's widths, in CUDA graphs (half,
+channels_last, normalization folded), in turns. Where 0.6x is out of reach it goes on with residual streams narrowed
+too. OUT/summary.md holds both ratios; plans and locp's answers lie beside it.
 With a simulated engine locp's figures are simulated, and --device cpu --dry-run tries the witness without a GPU.
 """
 
@@ -82,7 +83,8 @@ def prune(args, dense, batch, more):
     while budget < 1:
         stem = f"batch{batch}{''.join(more)}-{budget}x"
         pruned, plan = args.out / f"{stem}.onnx", args.out / f"{stem}.plan.json"
-        command = ["prune", dense, "--engine", args.engine, "--dtype", "f16", "--batch", batch, "--latency", f"{budget}x"]
+        command = ["prune", dense, "--engine", args.engine, "--planner", args.planner]
+        command += ["--dtype", "f16", "--batch", batch, "--latency", f"{budget}x"]
         command += ["-o", pruned, "--plan-out", plan, "--table", args.out / "table.locp", *more]
         code, answer = locp(args, *command)
         (args.out / f"{stem}.json").write_text(json.dumps(answer, indent=1) + "\n")
@@ -132,16 +134,28 @@ def is_linear(module):
     return isinstance(module, torch.nn.Linear)
 
 
-def narrowed(plan, inspected, size):
-    """A ResNet-50 at the plan's widths; layers are matched by their order and checked by their shapes."""
-    model = torchvision.models.resnet50(weights=None).eval()
+def fresh(network):
+    return getattr(torchvision.models, network)(weights=None).eval()
+
+
+def norm_after(children, name):
+    """The name of the normalization that stands right after a convolution among a module's children, if any does."""
+    names = list(children)
+    after = names[names.index(name) + 1 :][:1]
+    return after[0] if after and isinstance(children[after[0]], torch.nn.BatchNorm2d) else None
+
+
+def narrowed(network, plan, inspected, size):
+    """A network at the plan's widths; layers are matched by their order and checked by their shapes."""
+    model = fresh(network)
     modules = dict(model.named_modules())
     removed = widths_of(plan)
     layers = layers_of(model, size)
     if len(layers) != len(inspected["layers"]):
         sys.exit(f"locp sees {len(inspected['layers'])} layers, and PyTorch {len(layers)}")
     for (name, module), layer in zip(layers, inspected["layers"]):
-        shape = list(module.weight.shape[:2])
+        ends = "features" if is_linear(module) else "channels"
+        shape = [getattr(module, f"out_{ends}"), getattr(module, f"in_{ends}")]
         c_in, c_out = (int(n) for n in next(w for w in layer["spec"].split() if ">" in w).split(">"))
         if shape != [c_out, c_in]:
             sys.exit(f"{name} has {shape[1]}>{shape[0]} channels, and {layer['name']} {c_in}>{c_out}")
@@ -151,20 +165,20 @@ def narrowed(plan, inspected, size):
             axes = [1, 0]
         c_out, c_in = (shape[i] - removed.get((layer["weight"], axes[i]), 0) for i in range(2))
         parent, _, attribute = name.rpartition(".")
+        children = modules[parent]._modules
+        bias = module.bias is not None
         if is_linear(module):
-            new = torch.nn.Linear(c_in, c_out)
+            new = torch.nn.Linear(c_in, c_out, bias)
         else:
-            new = torch.nn.Conv2d(c_in, c_out, module.kernel_size, module.stride, module.padding, bias=False)
-        set_child(modules[parent], attribute, new)
-        norm = {"0": "1"}.get(attribute, attribute.replace("conv", "bn"))
-        if not is_linear(module):
-            set_child(modules[parent], norm, torch.nn.BatchNorm2d(c_out))
+            is_depthwise = module.groups == module.in_channels > 1
+            c_in, groups = (c_out, c_out) if is_depthwise else (c_in, module.groups)
+            window = (module.kernel_size, module.stride, module.padding, module.dilation)
+            new = torch.nn.Conv2d(c_in, c_out, *window, groups=groups, bias=bias)
+        children[attribute] = new
+        norm = norm_after(children, attribute)
+        if norm is not None:
+            children[norm] = torch.nn.BatchNorm2d(c_out)
     return model.eval()
-
-
-def set_child(parent, attribute, module):
-    """In a Sequential, children are named by numbers."""
-    parent._modules[attribute] = module
 
 
 def fold(model):
@@ -172,8 +186,8 @@ def fold(model):
     for module in list(model.modules()):
         children = module._modules
         for name in list(children):
-            norm = {"0": "1"}.get(name, name.replace("conv", "bn"))
-            if isinstance(children[name], torch.nn.Conv2d) and isinstance(children.get(norm), torch.nn.BatchNorm2d):
+            norm = norm_after(children, name)
+            if isinstance(children[name], torch.nn.Conv2d) and norm is not None:
                 children[name] = torch.nn.utils.fuse_conv_bn_eval(children[name], children[norm])
                 children[norm] = torch.nn.Identity()
     return model
@@ -205,7 +219,7 @@ def witness(args, models, batch, size):
 
 def summary(environment, results, args):
     label = "# DRY RUN, nothing here says anything about a GPU: " if args.dry_run else "# "
-    text = f"{label}ResNet-50 in f16 on {environment['device']}\n\n"
+    text = f"{label}{args.network} in f16 on {environment['device']}\n\n"
     text += f"locp {environment['locp']}; PyTorch {environment['torch']}, cuDNN {environment['cudnn']}, exported by {environment['exporter']}.\n"
     text += "locp's times cover what `covers` says; PyTorch's are of the whole network in CUDA graphs.\n\n"
     text += "| batch | budget | locp: dense | pruned | ratio | covers | parameters | PyTorch: dense | pruned | ratio |\n"
@@ -233,6 +247,8 @@ def main():
     parser.add_argument("--locp", type=Path, required=True, help="the locp binary")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--engine", default="cuda", help="as locp takes it")
+    parser.add_argument("--network", default="resnet50", choices=["resnet50", "mobilenet_v2", "vgg16"])
+    parser.add_argument("--planner", default="exact", help="as locp takes it; exact proves how good its plan is")
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 1])
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="where PyTorch runs")
@@ -247,8 +263,8 @@ def main():
 
     size = 224
     torch.manual_seed(0)
-    model = torchvision.models.resnet50(weights=None).eval()
-    dense = args.out / "resnet50.onnx"
+    model = fresh(args.network)
+    dense = args.out / f"{args.network}.onnx"
     exporter = export(model, dense, size)
     code, inspected = locp(args, "inspect", dense)
     if code != 0:
@@ -266,15 +282,14 @@ def main():
         result = {"attempts": attempts, "witness": None}
         results.append(result)
         if plan is not None:
-            narrow = narrowed(plan, inspected, size)
+            narrow = narrowed(args.network, plan, inspected, size)
             code, seen = locp(args, "inspect", pruned)
             if code != 0 or seen["parameters"] != attempts[-1]["answer"]["params_after"]:
                 sys.exit(f"the pruned model is not what was reported: {seen}")
             print(f"PyTorch's parameters: {shares(model)} dense, {shares(narrow)} at the plan's widths", flush=True)
-            again = torchvision.models.resnet50(weights=None).eval()
             # A CPU runs one small image, because nothing but the shapes is tried there.
             shape = (batch, size) if args.device == "cuda" else (1, 64)
-            result["witness"] = witness(args, [again, narrow], *shape)
+            result["witness"] = witness(args, [fresh(args.network), narrow], *shape)
             pruned.unlink()
         text = summary(environment, results, args)
         seen = [{**result["attempts"][-1], "answer": None, "witness": result["witness"]} for result in results]
