@@ -46,6 +46,7 @@ mod progress;
 mod prune;
 mod remembered;
 pub mod report;
+mod rounds;
 mod scores;
 mod shard;
 mod steps;

@@ -1,27 +1,15 @@
-//! From staircases to a plan: the pruning problem, solved on estimates, measured where the plan stands, solved again.
+//! A network's pruning problem: from staircases, kept up to date by what is measured.
 
 use crate::engine::Engine;
-use crate::holds;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Axis, Covers};
 use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::whole;
-use crate::{Error, Progress, Watch};
-use benefit::{
-    Budget, Calibration, CellUse, Knot, LevelRule, Limits, Planner, Problem, ProblemBuilder, Reading, Solution,
-    Stopped, Value,
-};
+use crate::{Error, Watch};
+use benefit::{Calibration, CellUse, Knot, LevelRule, Limits, Problem, ProblemBuilder, Reading, Value};
 use netspec::{ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
-
-/// By what share of the loss a plan must be better, over cells measured afresh, than the one they were measured for.
-const CHASED: f64 = 0.005;
-/// How often a plan may be measured and solved again before less is asked for.
-const ROUNDS: usize = 30;
-/// Rounds that follow with a lower and lower aim, and by how much it falls at most in each.
-const LOWER_ROUNDS: usize = 10;
-const LOWER: f64 = 0.97;
 
 /// What a plan took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,16 +29,16 @@ pub(crate) struct Planning<'a> {
     /// Latency of the dense network in nanoseconds, measured.
     pub(crate) dense_ns: f64,
     /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
-    scale: f64,
+    pub(crate) scale: f64,
     /// What takes a nanosecond in the table takes so long now: its cells may be from a quieter or busier hour.
-    drift: f64,
+    pub(crate) drift: f64,
     /// Runs of the whole model, in the problem's nanoseconds, and what they say of sum and whole.
     readings: Vec<Reading>,
     pub(crate) calibration: Calibration,
     /// What the last plan took.
     pub(crate) effort: Effort,
     /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
-    fresh: HashSet<ConvSpec>,
+    pub(crate) fresh: HashSet<ConvSpec>,
 }
 
 impl<'a> Planning<'a> {
@@ -104,94 +92,6 @@ impl<'a> Planning<'a> {
         Ok(Planning { model, problem, dense_ns, scale, drift, readings, calibration, effort, fresh })
     }
 
-    /// A plan that is predicted to take at most `limit_ns`, in the time of `dense_ns`.
-    ///
-    /// It is made on estimates, measured where it stands, and made again, until it rests on measured cells. Then all
-    /// its cells are measured afresh, each once, for chosen readings are optimistic: what looks fast by chance is chosen more
-    /// often. A plan that still holds the limit is returned; else the next one is made with what was learned. After the
-    /// last round a plan may be predicted to take longer than the limit.
-    pub(crate) fn solve(
-        &mut self,
-        planner: &dyn Planner,
-        limit_ns: f64,
-        measurer: &mut Measurer<'_>,
-        progress: &dyn Progress,
-    ) -> Result<Solution, Error> {
-        progress.begin("plan", None);
-        let limit_ns = limit_ns / self.scale;
-        self.effort = Effort::default();
-        let mut earlier: Vec<Solution> = Vec::new();
-        // A planner finds what estimates promise too much for, again and again: in the end it is asked for a little less.
-        let mut aim_ns = limit_ns;
-        loop {
-            self.effort.rounds += 1;
-            let rounds = self.effort.rounds;
-            let is_lower = aim_ns < limit_ns;
-            let (mut solution, is_out) = match (planner.plan(&self.problem, Budget::ns(aim_ns)), earlier.last()) {
-                (Ok(solution), _) => (solution, false),
-                (Err(_), Some(last)) if is_lower => (last.clone(), true),
-                (Err(infeasible), _) => {
-                    return Err(holds::explained(infeasible, self.model.network(), &self.problem).into());
-                }
-            };
-            progress.advance(1);
-            let estimated = self.problem.unmeasured_cells(&solution.levels);
-            let is_last = is_out || rounds >= ROUNDS + LOWER_ROUNDS;
-            if !estimated.is_empty() {
-                self.effort.measured += estimated.len();
-                self.measure(&estimated, 1.0, |specs| measurer.latencies(specs))?;
-                self.problem.refit();
-            }
-            if rounds >= ROUNDS {
-                aim_ns *= (limit_ns / self.problem.cost(&solution.levels).ns).clamp(LOWER, 1.0);
-            }
-            if !estimated.is_empty() && !is_last {
-                earlier.push(solution);
-                continue;
-            }
-            let mut cells = self.problem.cells(&solution.levels);
-            cells.retain(|cell| self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
-            self.effort.afresh += cells.len();
-            self.measure(&cells, self.drift, |specs| measurer.fresh(specs))?;
-            let mut cost = self.problem.cost(&solution.levels);
-            if cost.ns > limit_ns && is_last {
-                // The planner was led on by estimates to the end; what it proposed before rests on measured cells by now.
-                if let Some(best) = self.best_of(&earlier, limit_ns) {
-                    solution = best;
-                }
-                cost = self.problem.cost(&solution.levels);
-            }
-            if cost.ns <= limit_ns || is_last {
-                // What was proven, was proven over cells that are known better by now.
-                let again = planner.plan(&self.problem, Budget::ns(limit_ns)).ok();
-                let is_beaten = |again: &Solution| again.value - solution.value > CHASED * -again.value;
-                if !is_last && !is_lower && again.as_ref().is_some_and(is_beaten) {
-                    earlier.push(solution);
-                    continue;
-                }
-                solution = certified(solution, again.filter(|_| cost.ns <= limit_ns));
-                solution.predicted_ns = cost.ns * self.scale;
-                solution.dense_ns = self.dense_ns;
-                solution.estimated = cost.estimated;
-                let groups = self.model.network().groups.iter().zip(&solution.widths);
-                let narrowed = groups.filter(|(group, width)| **width < group.channels).count();
-                progress.end(&format!("{narrowed} groups narrowed, predicted {:.3}x", solution.ratio()));
-                return Ok(solution);
-            }
-            earlier.push(solution);
-        }
-    }
-
-    /// Of these plans the best that holds the limit by what is known now; one on estimates only where there is no other.
-    fn best_of(&self, plans: &[Solution], limit_ns: f64) -> Option<Solution> {
-        let costs = plans.iter().map(|plan| (plan, self.problem.cost(&plan.levels)));
-        let fitting = costs.filter(|(_, cost)| cost.ns <= limit_ns);
-        let best = fitting.max_by(|(a, of_a), (b, of_b)| {
-            (of_a.estimated == 0).cmp(&(of_b.estimated == 0)).then(a.value.total_cmp(&b.value))
-        });
-        best.map(|(plan, _)| plan.clone())
-    }
-
     /// Takes a run of the whole model, in the time of `dense_ns`, into account: how sum and whole differ is told by all
     /// runs so far. What the problem predicts for these levels by then comes back.
     pub(crate) fn learn(&mut self, levels: &[usize], achieved_ns: f64) -> Result<f64, Error> {
@@ -202,7 +102,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Asks for cells, whose nanoseconds are `drift` of the table's.
-    fn measure(
+    pub(crate) fn measure(
         &mut self,
         cells: &[CellUse],
         drift: f64,
@@ -215,7 +115,7 @@ impl<'a> Planning<'a> {
         Ok(())
     }
 
-    fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {
+    pub(crate) fn spec(&self, layer: usize, c_in: usize, c_out: usize) -> ConvSpec {
         self.model.network().layers[layer].spec.with_channels(c_in, c_out)
     }
 }
@@ -249,18 +149,6 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
     }
     problem.refit();
     Ok(())
-}
-
-/// A plan with what is proven of it by another answer to the same question, if there is one.
-fn certified(solution: Solution, again: Option<Solution>) -> Solution {
-    let bound = again.as_ref().and_then(|again| again.bound);
-    let stopped = match again {
-        Some(again) if again.levels == solution.levels => again.stopped,
-        _ => Stopped::Rule,
-    };
-    let mut certified = solution.with_bound(bound);
-    certified.stopped = stopped;
-    certified
 }
 
 fn problem_axis(axis: Axis) -> benefit::Axis {
