@@ -212,6 +212,22 @@ pub enum SurgeryError {
         /// The weight.
         tensor: String,
     },
+    /// There is no tensor of this name that a node computes.
+    #[error("no node of the model computes `{tensor}`")]
+    NoTensor {
+        /// The name.
+        tensor: String,
+    },
+    /// New values do not fit the constant they are for.
+    #[error("the new values for `{tensor}` are {found} numbers; it is {expected}")]
+    Values {
+        /// The constant.
+        tensor: String,
+        /// How many there are.
+        found: usize,
+        /// What the constant is, in words.
+        expected: String,
+    },
     /// The result would not run. This is a defect of this crate, caught before anything is written.
     #[error("the pruned model would not run: {why}; nothing was written, please report it with the model's topology")]
     Audit {

@@ -62,6 +62,12 @@ impl Patch<'_> {
                 edits.constants.insert(constant.home, edit);
             }
         }
+        for (name, values) in &self.values {
+            let constant = &model.graph.constants[&model.graph.ids[name]];
+            let data = Bytes::from(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+            let edit = TensorEdit { dims: constant.dims.clone(), data: data.into(), element: constant.element.ok() };
+            edits.constants.insert(constant.home, edit);
+        }
         edits
     }
 

@@ -14,7 +14,8 @@ pub(crate) use cut::{AxisCut, Cut};
 
 use crate::error::SurgeryError;
 use crate::model::Model;
-use netspec::PrunePlan;
+use netspec::{ElementType, PrunePlan};
+use std::collections::BTreeMap;
 
 /// One change to a model's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +106,8 @@ pub enum Change {
 pub struct Patch<'m> {
     model: &'m Model,
     changes: Vec<Change>,
+    /// New elements of constants, by name.
+    values: BTreeMap<String, Vec<f32>>,
 }
 
 impl<'m> Patch<'m> {
@@ -114,7 +117,7 @@ impl<'m> Patch<'m> {
     /// The plan is not for this model ([`SurgeryError::Plan`]), or the patched graph contradicts itself.
     pub fn build(model: &'m Model, plan: &PrunePlan) -> Result<Patch<'m>, SurgeryError> {
         plan.validate(model.network())?;
-        let patch = Patch { model, changes: build::removal(model, plan)? };
+        let patch = Patch { changes: build::removal(model, plan)?, ..Patch::nothing(model) };
         patch.audit(plan)?;
         Ok(patch)
     }
@@ -128,10 +131,33 @@ impl<'m> Patch<'m> {
     /// The plan is not for this model, or a weight is not stored in the file ([`SurgeryError::NotStored`]).
     pub fn disconnect(model: &'m Model, plan: &PrunePlan) -> Result<Patch<'m>, SurgeryError> {
         plan.validate(model.network())?;
-        Ok(Patch { model, changes: build::disconnection(model, plan)? })
+        Ok(Patch { changes: build::disconnection(model, plan)?, ..Patch::nothing(model) })
     }
 
-    /// The changes, tensors first.
+    /// Other elements for constants of the model, by name, in C order; shapes stay.
+    ///
+    /// # Errors
+    /// The model has no f32 constant of such a name and so many elements ([`SurgeryError::Values`]).
+    pub fn exchange(model: &'m Model, values: BTreeMap<String, Vec<f32>>) -> Result<Patch<'m>, SurgeryError> {
+        for (tensor, new) in &values {
+            let constant = model.graph.ids.get(tensor).and_then(|id| model.graph.constants.get(id));
+            let expected = match constant {
+                Some(c) if c.element == Ok(ElementType::F32) && c.elements() == new.len() => continue,
+                Some(c) if c.element == Ok(ElementType::F32) => format!("of {} elements", c.elements()),
+                Some(_) => "not f32".to_owned(),
+                None => "no constant of the model".to_owned(),
+            };
+            return Err(SurgeryError::Values { tensor: tensor.clone(), found: new.len(), expected });
+        }
+        Ok(Patch { values, ..Patch::nothing(model) })
+    }
+
+    /// No change.
+    pub(crate) fn nothing(model: &'m Model) -> Patch<'m> {
+        Patch { model, changes: Vec::new(), values: BTreeMap::new() }
+    }
+
+    /// The changes, tensors first; without elements that are [exchanged](Self::exchange).
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }

@@ -15,7 +15,7 @@ impl Model {
     /// # Errors
     /// As [`Patch::write`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), SurgeryError> {
-        Patch { model: self, changes: vec![] }.write(path)
+        Patch::nothing(self).write(path)
     }
 }
 

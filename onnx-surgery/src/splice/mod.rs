@@ -5,7 +5,7 @@
 
 mod data;
 mod node;
-mod number;
+pub(crate) mod number;
 mod stated;
 mod tensor;
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! How layers are wired: the tensors around each one, for whoever looks at activations or exchanges weights.
+
+use crate::graph::{Graph, Node, TensorId};
+use crate::infer::Kind;
+use crate::model::Model;
+use netspec::ElementType;
+use std::collections::HashMap;
+
+/// The tensors around a layer, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wiring {
+    /// What the layer reads.
+    pub input: String,
+    /// What it computes, before whatever follows.
+    pub output: String,
+    /// The weight's axis of output channels: 0 for a convolution, 1 for a matrix that is not transposed.
+    pub out_axis: usize,
+    /// Whether channels are the last axis of input and output, as in a fully connected layer, and not the second.
+    pub channels_last: bool,
+    /// Its bias, if it has one: f32, one element per output channel, and no other node's.
+    pub bias: Option<String>,
+    /// The addition that alone reads the output, where it goes into a residual stream.
+    pub sum: Option<Sum>,
+}
+
+/// An addition of two tensors of one shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sum {
+    /// What is added to the layer's output.
+    pub other: String,
+    /// The sum.
+    pub output: String,
+}
+
+impl Model {
+    /// How a layer of the network is wired, by its index; nothing where its weights cannot be exchanged by themselves:
+    /// they or the bias are not f32, not in the file as the layer reads them, or read by another node too, or the layer
+    /// is no convolution and no plain matrix product.
+    pub fn wiring(&self, layer: usize) -> Option<Wiring> {
+        let readers = self.graph.consumers();
+        self.wired(layer, &readers)
+    }
+
+    /// [`wiring`](Self::wiring) for every layer.
+    pub fn wirings(&self) -> Vec<Option<Wiring>> {
+        let readers = self.graph.consumers();
+        (0..self.network().layers.len()).map(|layer| self.wired(layer, &readers)).collect()
+    }
+
+    fn wired(&self, layer: usize, readers: &HashMap<TensorId, Vec<usize>>) -> Option<Wiring> {
+        let graph = &self.graph;
+        let draft = self.inference.layers.get(layer)?;
+        let node = &graph.nodes[draft.node];
+        let (out_axis, channels_last) = match node.op.as_str() {
+            "Conv" => (0, false),
+            "MatMul" => (1, true),
+            "Gemm" if [node.float("alpha", 1.0), node.float("beta", 1.0)] == [1.0, 1.0] => {
+                (usize::from(node.int("transB", 0) == 0), true)
+            }
+            _ => return None,
+        };
+        let (weight, output) = (input(node, 1)?, (*node.outputs.first()?)?);
+        let is_own = |id: TensorId| {
+            readers.get(&id).map(Vec::len) == Some(1)
+                && graph.constants.get(&id).is_some_and(|c| c.element == Ok(ElementType::F32))
+        };
+        if !is_own(weight) {
+            return None;
+        }
+        let bias = input(node, 2);
+        if bias.is_some_and(|id| !is_own(id) || graph.constants[&id].elements() != draft.spec.c_out) {
+            return None;
+        }
+        let name = |id: TensorId| graph.name(id).to_owned();
+        Some(Wiring {
+            input: name(input(node, 0)?),
+            output: name(output),
+            out_axis,
+            channels_last,
+            bias: bias.map(name),
+            sum: self.sum(output, readers, graph),
+        })
+    }
+
+    fn sum(&self, output: TensorId, readers: &HashMap<TensorId, Vec<usize>>, graph: &Graph) -> Option<Sum> {
+        let [reader] = readers.get(&output)?[..] else { return None };
+        let node = &graph.nodes[reader];
+        let (a, b) = (input(node, 0)?, input(node, 1)?);
+        let other = if a == output { b } else { a };
+        let (own, added) = (self.inference.value(output)?, self.inference.value(other)?);
+        let is_sum = node.op == "Add" && other != output && own.dims == added.dims;
+        if !is_sum
+            || matches!(added.kind, Kind::Stored(_))
+            || graph.outputs.iter().any(|o| o.name == graph.name(output))
+        {
+            return None;
+        }
+        Some(Sum { other: graph.name(other).to_owned(), output: graph.name((*node.outputs.first()?)?).to_owned() })
+    }
+}
+
+fn input(node: &Node, index: usize) -> Option<TensorId> {
+    node.inputs.get(index).copied().flatten()
+}

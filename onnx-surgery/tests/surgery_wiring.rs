@@ -1,0 +1,86 @@
+//! Wirings, inner tensors as outputs, and exchanged weights, checked by running the models.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use cpu_bench::Tract;
+use netspec::{Tensor, Weights as _};
+use onnx_surgery::{Model, Patch, SurgeryError};
+use std::collections::BTreeMap;
+use std::path::Path;
+use timing::ModelBackend;
+
+const BATCH: usize = 2;
+
+fn models() -> impl Iterator<Item = (String, Model)> {
+    let hand = support::shapes().into_iter().map(|(name, bytes)| (name.to_owned(), bytes));
+    let all = hand.chain(support::exported()).filter(|(name, _)| name != "unknown_op" && name != "nothing");
+    all.map(|(name, bytes)| (name, Model::from_bytes(bytes).unwrap()))
+}
+
+/// These tensors, for deterministic noise.
+fn observed(model: &Model, folder: &Path, tensors: &[&str]) -> Vec<Vec<f32>> {
+    let path = folder.join("observing.onnx");
+    std::fs::write(&path, model.observing(tensors).unwrap()).unwrap();
+    let mut run = Tract::new().load(&path, BATCH).unwrap();
+    let port = &model.inputs()[0];
+    let shape: Vec<usize> = port.shape.iter().map(|dim| dim.unwrap_or(BATCH)).collect();
+    let image = Tensor::from_f32(shape.clone(), &support::noise(shape.iter().product(), 11)).unwrap();
+    run.infer(&[image]).unwrap().iter().map(|output| output.to_f32().unwrap()).collect()
+}
+
+fn assert_close(name: &str, found: &[f32], expected: impl Iterator<Item = f32>) {
+    let scale = found.iter().fold(1e-6_f32, |most, v| most.max(v.abs()));
+    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
+    assert!(off < 1e-4, "{name}: off by {off}");
+}
+
+#[test]
+fn a_layer_twice_as_strong_computes_twice_as_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut wired, mut sums) = (0, 0);
+    for (name, model) in models() {
+        if model.inputs().len() != 1 {
+            continue;
+        }
+        for (layer, wiring) in model.wirings().into_iter().enumerate() {
+            let Some(wiring) = wiring else { continue };
+            let weight = model.network().layers[layer].weight.clone();
+            let spec = &model.network().layers[layer].spec;
+            assert_eq!(model.get(&weight).unwrap().shape[wiring.out_axis], spec.c_out, "{name}: {weight}");
+            let doubled = |tensor: &String| {
+                let values = model.get(tensor).unwrap().to_f32().unwrap();
+                (tensor.clone(), values.iter().map(|v| 2.0 * v).collect())
+            };
+            let values: BTreeMap<String, Vec<f32>> = [&weight].into_iter().chain(&wiring.bias).map(doubled).collect();
+            let stronger = Model::from_bytes(Patch::exchange(&model, values).unwrap().to_bytes()).unwrap();
+            assert_eq!(stronger.network(), model.network());
+            let before = observed(&model, folder.path(), &[&wiring.output]);
+            let after = observed(&stronger, folder.path(), &[&wiring.output]);
+            assert_eq!(before[0].len(), BATCH * spec.c_out * spec.out_hw().iter().product::<usize>());
+            assert_close(&name, &after[0], before[0].iter().map(|v| 2.0 * v));
+            if let Some(sum) = &wiring.sum {
+                let all = observed(&model, folder.path(), &[&wiring.output, &sum.other, &sum.output]);
+                assert_close(&name, &all[2], all[0].iter().zip(&all[1]).map(|(a, b)| a + b));
+                sums += 1;
+            }
+            wired += 1;
+        }
+    }
+    assert!(wired > 30 && sums > 3, "{wired} layers, {sums} sums");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let (_, model) = models().next().unwrap();
+    let weight = model.network().layers[0].weight.clone();
+    let error = model.observing(&["nowhere"]).unwrap_err();
+    assert!(matches!(error, SurgeryError::NoTensor { tensor } if tensor == "nowhere"));
+    // A weight is no node's result.
+    assert!(matches!(model.observing(&[&weight]), Err(SurgeryError::NoTensor { .. })));
+    let exchange = |name: &str, n: usize| {
+        Patch::exchange(&model, BTreeMap::from([(name.to_owned(), vec![0.0; n])])).err().unwrap().to_string()
+    };
+    assert!(exchange(&weight, 1).contains("of ") && exchange(&weight, 1).contains("1 numbers"));
+    assert!(exchange("nowhere", 1).contains("no constant of the model"));
+}
