@@ -177,6 +177,9 @@ pub(crate) enum Command {
         /// Where to write the pruned model.
         #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
         output: Option<PathBuf>,
+        /// Images without labels (.npy), as the model takes them: what remains is fitted to what the model computes on them.
+        #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+        calib: Option<PathBuf>,
         /// Show what would change and write nothing.
         #[arg(long)]
         dry_run: bool,

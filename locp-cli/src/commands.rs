@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
-    Budget, Cancel, Constraints, Counts, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options,
+    Budget, Calib, Cancel, Constraints, Counts, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options,
     Pipeline, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
 };
 use serde::Serialize;
@@ -48,8 +48,8 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
             run.prune(model, planning, output, plan_out.as_deref(), labelled)
         }
         Command::Align(args) => run.align(args),
-        Command::Apply { model, plan, output, dry_run } => {
-            run.apply(model, plan, output.as_deref().filter(|_| !dry_run))
+        Command::Apply { model, plan, output, calib, dry_run } => {
+            run.apply(model, plan, output.as_deref().filter(|_| !dry_run), calib.as_deref())
         }
         Command::Verify { dense, pruned, at_most } => run.verify(dense, pruned, *at_most),
         Command::Bench { specs, cache } => run.bench(specs, (*cache).into()),
@@ -218,6 +218,9 @@ impl Run<'_> {
         let outputs: Vec<&Path> = [output, &data].into_iter().chain(plan_out).collect();
         self.check_outputs(&outputs, &inputs)?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
+        if let (Some(calib), Some((images, _))) = (&planning.making.calib, labelled) {
+            locp::check_apart(calib, images)?;
+        }
         let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
         let accuracy = |onnx: &Path| match &labelled {
             Some(labelled) => labelled.accuracy(&engine, onnx, model.batch(), &self.watch()).map(Some),
@@ -249,13 +252,21 @@ impl Run<'_> {
         self.show(&report, human::align)
     }
 
-    fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>) -> Result<ExitCode> {
+    fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>, calib: Option<&Path>) -> Result<ExitCode> {
         let data = output.map(data_file);
         let outputs: Vec<&Path> = output.into_iter().chain(data.as_deref()).collect();
-        self.check_outputs(&outputs, &[model, plan])?;
+        let inputs: Vec<&Path> = [model, plan].into_iter().chain(calib).collect();
+        self.check_outputs(&outputs, &inputs)?;
         let model = self.open(model)?;
         let plan = locp::read_plan(plan, &model)?;
-        self.show(&locp::apply(&model, &plan, output)?, human::apply)
+        let report = match output.zip(calib) {
+            Some((output, calib)) => {
+                let calib = Calib::read(calib, &model)?.seed(self.global.seed);
+                locp::apply_fitted(&model, &plan, output, &*self.engine()?.runner(), &calib, &self.watch())?
+            }
+            None => locp::apply(&model, &plan, output)?,
+        };
+        self.show(&report, human::apply)
     }
 
     fn verify(&self, dense: &Path, pruned: &Path, at_most: f64) -> Result<ExitCode> {
@@ -334,8 +345,13 @@ impl Run<'_> {
             Limits::default().min_share(making.reach.min_share).prune_residual(making.reach.prune_residual);
         options.sweeps = self.sweeps(&making.reach);
         let table = locp::open(&self.table(), engine)?;
-        let value = self.value(model, &making.worth)?;
-        let pipeline = Pipeline::with(engine, table, options, self.watch())?.value(value);
+        let mut pipeline = Pipeline::with(engine, table, options, self.watch())?;
+        if making.calib.is_none() || making.worth.is_said() {
+            pipeline = pipeline.value(self.value(model, &making.worth)?);
+        }
+        if let Some(calib) = &making.calib {
+            pipeline = pipeline.calib(Calib::read(calib, model)?.seed(self.global.seed));
+        }
         Ok(match making.planner {
             Planner::TwoStage => pipeline,
             Planner::Exact => pipeline.planner(locp::Exact::default()),

@@ -3,11 +3,13 @@
 mod apply;
 mod explain;
 mod plan;
+mod repair;
 mod table;
 
 pub(crate) use apply::apply;
 pub(crate) use explain::{explain, lint};
 pub(crate) use plan::{align, frontier, plan, prune};
+pub(crate) use repair::repair;
 pub(crate) use table::{set_aside, table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};

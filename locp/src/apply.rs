@@ -1,12 +1,14 @@
 //! `apply`: surgery alone, from a plan file.
 
-use crate::Error;
+use crate::calib::{Calib, repair};
 use crate::model::Model;
 use crate::report::{ApplyReport, ChangeReport, PlanFile};
+use crate::{Error, Watch};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
 use tempfile::TempDir;
+use timing::ModelBackend;
 
 /// Reads the groups of a plan file and checks that it is for this model.
 pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
@@ -61,5 +63,22 @@ pub fn apply(model: &Model, plan: &PrunePlan, output: Option<&Path>) -> Result<A
         modules_unnamed: modules.unnamed,
         params_before: model.network().parameters,
         params_after: patch.parameters(),
+        repair: None,
     })
+}
+
+/// Carries out a plan, and fits what remains to what the model computes on images without labels.
+pub fn apply_fitted(
+    model: &Model,
+    plan: &PrunePlan,
+    output: &Path,
+    models: &dyn ModelBackend,
+    calib: &Calib,
+    watch: &Watch<'_>,
+) -> Result<ApplyReport, Error> {
+    let report = apply(model, plan, None)?;
+    let (_folder, smaller) = carried_out(model, plan)?;
+    let repair = repair(models, [model, &smaller], plan, calib, watch)?;
+    repair.write(&smaller, output)?;
+    Ok(ApplyReport { output: Some(output.display().to_string()), repair: Some(repair), ..report })
 }

@@ -141,6 +141,14 @@ impl Engine {
         self.models.as_deref()
     }
 
+    /// What runs whole models for their results: the engine, or tract where it runs none.
+    pub fn runner(&self) -> Box<dyn ModelBackend + '_> {
+        match self.models() {
+            Some(models) => Box::new(models),
+            None => Box::new(Tract::new()),
+        }
+    }
+
     /// What a time of a whole network covers on it.
     pub fn covers(&self) -> Covers {
         if self.models.is_some() { Covers::WholeModel } else { Covers::Convolutions }

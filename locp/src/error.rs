@@ -113,6 +113,14 @@ pub enum Error {
         /// The model.
         path: PathBuf,
     },
+    /// A layer cannot be fitted anew.
+    #[error("layer `{layer}` cannot be fitted to the calibration images: {source}")]
+    Repair {
+        /// The layer, or the group whose readers were to be fitted.
+        layer: String,
+        /// Why.
+        source: compensate::CompensateError,
+    },
     /// There is no such engine.
     #[error(
         "there is no engine `{name}`; use auto, tract, onnxruntime[:cuda|:tensorrt], cuda[:INDEX][:autotune], simulated:h100, simulated:t4, simulated:orin or recorded:FILE"
@@ -307,6 +315,7 @@ impl Error {
             Error::ImageShape { .. } => "image-shape",
             Error::Output { .. } => "output",
             Error::UnknownEngine { .. } => "unknown-engine",
+            Error::Repair { .. } => "repair",
             Error::NoTable { .. } => "no-table",
             Error::WhichMachine { .. } => "which-machine",
             Error::Whole { .. } => "whole",

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::arrays::read_array;
+use crate::model::Model;
 use netspec::{Tensor, TensorView};
 use std::path::Path;
 
@@ -43,6 +44,22 @@ impl Images {
     /// The shape of one image.
     pub fn image_shape(&self) -> &[usize] {
         &self.shape[1..]
+    }
+
+    /// An error where one image is not what the model's first input takes.
+    pub(crate) fn check_fit(&self, path: &Path, model: &Model) -> Result<(), Error> {
+        let Some(input) = model.onnx().inputs().first() else { return Ok(()) };
+        let (wanted, found) = (input.shape.get(1..).unwrap_or(&[]), self.image_shape());
+        if wanted.len() == found.len() && wanted.iter().zip(found).all(|(w, f)| w.is_none_or(|w| w == *f)) {
+            return Ok(());
+        }
+        let dims: Vec<String> = wanted.iter().map(|d| d.map_or("any".to_owned(), |d| d.to_string())).collect();
+        Err(Error::ImageShape {
+            path: path.to_owned(),
+            found: found.to_vec(),
+            input: input.name.clone(),
+            expected: format!("[{}]", dims.join(", ")),
+        })
     }
 
     /// Images `from` up to `from + n` as one batch; the last is repeated where there are no more.

@@ -25,6 +25,7 @@ mod align;
 mod apply;
 mod arrays;
 mod bench;
+mod calib;
 mod constraints;
 mod counts;
 mod elsewhere;
@@ -58,12 +59,13 @@ mod whole;
 
 pub use accuracy::{accuracy, wilson};
 pub use align::align;
-pub use apply::{apply, read_plan};
+pub use apply::{apply, apply_fitted, read_plan};
 pub use bench::bench;
 pub use benefit::{
     Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Rounded, Scope, Scores, TwoStage, Uniform,
     Value,
 };
+pub use calib::{Calib, LayerRepair, Repair, Skipped, check_apart, repair};
 pub use constraints::{Constraints, Least};
 pub use counts::Counts;
 pub use engine::{Engine, Liveness, doctor};

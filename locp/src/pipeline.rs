@@ -2,6 +2,7 @@
 
 use crate::aim::{ATTEMPTS, Aim, Verdict};
 use crate::apply::carried_out;
+use crate::calib::{self, Calib, Damage, Repair};
 use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::model::Model;
@@ -16,6 +17,7 @@ use netspec::{GroupPlan, PrunePlan};
 use sharing::Store;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use timing::ModelBackend;
 
 /// What a pipeline may change, and how finely it looks.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,7 @@ pub struct Pipeline<'a> {
     measurer: Measurer<'a>,
     planner: Box<dyn Planner + 'a>,
     value: Option<Rc<dyn Value + 'a>>,
+    calib: Option<Calib>,
     options: Options,
     watch: Watch<'a>,
 }
@@ -75,9 +78,11 @@ pub struct Pruned {
     pub rounds: usize,
     /// How the sum of the layers and the whole model differ, by all plans that were timed until this one.
     pub calibration: Calibration,
+    /// What calibration images repaired, if there were any.
+    pub repair: Option<Repair>,
     pub(crate) pair: Pair,
     /// Holds the model's files until they are written for good.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     path: PathBuf,
     parameters: [usize; 2],
 }
@@ -90,7 +95,8 @@ impl Pruned {
 
     /// Writes the pruned model, all or nothing; where the original keeps data in other files, `<output>.data`, too.
     ///
-    /// What was timed is what is written: a copy, piece by piece, of the files in [`path`](Self::path)'s folder.
+    /// What was timed is what is written, with other weights where it was repaired: a copy, piece by piece, of
+    /// [`path`](Self::path).
     pub fn write(&self, output: &Path) -> Result<(), Error> {
         Ok(onnx_surgery::Model::open(self.path())?.write(output)?)
     }
@@ -98,6 +104,22 @@ impl Pruned {
     /// Elements of all weights before and after.
     pub fn parameters(&self) -> [usize; 2] {
         self.parameters
+    }
+
+    /// Gives it weights that are fitted to the dense model; its shapes, and so its latency, stay.
+    fn repair(
+        &mut self,
+        dense: &Model,
+        models: &dyn ModelBackend,
+        calib: &Calib,
+        watch: &Watch<'_>,
+    ) -> Result<(), Error> {
+        let pruned = Model::open(&self.path, Some(dense.batch()))?;
+        let repair = calib::repair(models, [dense, &pruned], &self.planned.plan, calib, watch)?;
+        let path = self.folder.path().join("repaired.onnx");
+        repair.write(&pruned, &path)?;
+        (self.path, self.repair) = (path, Some(repair));
+        Ok(())
     }
 
     /// The pruned model as a temporary file, for as long as this value lives.
@@ -120,7 +142,15 @@ impl<'a> Pipeline<'a> {
         watch: Watch<'a>,
     ) -> Result<Pipeline<'a>, Error> {
         let measurer = Measurer::new(engine, table, &watch.cancel, options.seed)?;
-        Ok(Pipeline { engine, measurer, planner: Box::new(TwoStage::default()), value: None, options, watch })
+        Ok(Pipeline {
+            engine,
+            measurer,
+            planner: Box::new(TwoStage::default()),
+            value: None,
+            calib: None,
+            options,
+            watch,
+        })
     }
 
     /// Another planner.
@@ -135,6 +165,15 @@ impl<'a> Pipeline<'a> {
         self
     }
 
+    /// Images without labels: [`run`](Self::run) fits what remains of the model to what it computed on them, and
+    /// unless another value is given, plans go by the damage to the model's outputs on them.
+    ///
+    /// Where the engine runs no whole models, tract runs them in its place.
+    pub fn calib(mut self, calib: Calib) -> Pipeline<'a> {
+        self.calib = Some(calib);
+        self
+    }
+
     /// The measuring end, with its counts.
     pub fn measurer(&mut self) -> &mut Measurer<'a> {
         &mut self.measurer
@@ -142,7 +181,7 @@ impl<'a> Pipeline<'a> {
 
     /// Steps and plan, without surgery.
     pub fn plan(&mut self, model: &Model, budget: Budget) -> Result<Planned, Error> {
-        let value = self.value_of(model);
+        let value = self.value_of(model)?;
         let mut planning = self.state(model, &value)?;
         let limit_ns = budget.limit_ns(planning.dense_ns);
         held(self.solve(&mut planning, &value, budget, limit_ns)?, limit_ns)
@@ -153,7 +192,7 @@ impl<'a> Pipeline<'a> {
     ///
     /// It ends at the first share that cannot be reached, and says why; where that is the first one, that is the error.
     pub fn frontier(&mut self, model: &Model, shares: &[f64]) -> Result<FrontierReport, Error> {
-        let value = self.value_of(model);
+        let value = self.value_of(model)?;
         let mut planning = self.state(model, &value)?;
         let mut shares: Vec<f64> = shares.to_vec();
         shares.sort_by(|a, b| b.total_cmp(a));
@@ -182,7 +221,7 @@ impl<'a> Pipeline<'a> {
     /// A plan that turns out too slow, or faster than was asked for, is made again with what was learned; of those
     /// within the budget the one with the highest value is returned.
     pub fn run(&mut self, model: &Model, budget: Budget) -> Result<Pruned, Error> {
-        let value = self.value_of(model);
+        let value = self.value_of(model)?;
         let mut planning = self.state(model, &value)?;
         let mut aim = Aim::new(budget.limit_ns(planning.dense_ns));
         let mut timed: Vec<(Verdict, Pruned)> = Vec::new();
@@ -212,7 +251,11 @@ impl<'a> Pipeline<'a> {
                 break;
             }
         }
-        best(timed, budget, model)
+        let mut best = best(timed, budget, model)?;
+        if let Some(calib) = &self.calib {
+            best.repair(model, &*self.engine.runner(), calib, &self.watch)?;
+        }
+        Ok(best)
     }
 
     /// Surgery and verification of one plan.
@@ -233,19 +276,25 @@ impl<'a> Pipeline<'a> {
         let pair = whole::compare(self.engine, [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
         let path = smaller.path().to_owned();
-        Ok(Pruned { planned, rounds, calibration, pair, _folder: folder, path, parameters })
+        Ok(Pruned { planned, rounds, calibration, repair: None, pair, folder, path, parameters })
     }
 
     /// What removing channels of the model is taken to lose.
-    fn value_of<'v>(&self, model: &'v Model) -> Remembered<'v>
+    fn value_of<'v>(&self, model: &'v Model) -> Result<Remembered<'v>, Error>
     where
         'a: 'v,
     {
-        let value: Box<dyn Value + 'v> = match &self.value {
-            Some(value) => Box::new(Rc::clone(value)),
-            None => Box::new(Magnitude::new(model.network(), model.onnx(), Criterion::default(), Scope::default())),
+        let value: Box<dyn Value + 'v> = match (&self.value, &self.calib) {
+            (Some(value), _) => Box::new(Rc::clone(value)),
+            (None, Some(calib)) => {
+                let prune_residual = self.options.limits.prune_residual;
+                Box::new(Damage::new(&*self.engine.runner(), model, calib, prune_residual, &self.watch)?)
+            }
+            (None, None) => {
+                Box::new(Magnitude::new(model.network(), model.onnx(), Criterion::default(), Scope::default()))
+            }
         };
-        Remembered::new(value, model.network().groups.len())
+        Ok(Remembered::new(value, model.network().groups.len()))
     }
 
     fn state<'m>(&mut self, model: &'m Model, value: &dyn Value) -> Result<Planning<'m>, Error> {

@@ -27,20 +27,7 @@ impl Labelled {
         if images.len() != labels.len() {
             return Err(Error::Count { images: images.len(), labels: labels.len() });
         }
-        if let Some(input) = model.onnx().inputs().first() {
-            let wanted = input.shape.get(1..).unwrap_or(&[]);
-            let found = images.image_shape();
-            let fits = wanted.len() == found.len() && wanted.iter().zip(found).all(|(w, f)| w.is_none_or(|w| w == *f));
-            if !fits {
-                let dims: Vec<String> = wanted.iter().map(|d| d.map_or("any".to_owned(), |d| d.to_string())).collect();
-                return Err(Error::ImageShape {
-                    path: path.to_owned(),
-                    found: found.to_vec(),
-                    input: input.name.clone(),
-                    expected: format!("[{}]", dims.join(", ")),
-                });
-            }
-        }
+        images.check_fit(path, model)?;
         Ok(Labelled { images, labels })
     }
 
@@ -77,6 +64,7 @@ pub fn report(
         channels_after: sum(|g| g.keep.len()),
         rounds: pruned.rounds,
         calibration: pruned.calibration,
+        repair: pruned.repair.clone(),
         measurements_new: measurer.measured(),
         measurements_shared: measurer.shared(),
         device_seconds: measurer.device_seconds(),

@@ -3,6 +3,7 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
+use crate::Repair;
 use benefit::Calibration;
 use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
@@ -315,6 +316,9 @@ pub struct PruneReport {
     pub rounds: usize,
     /// How the sum of the layers and the whole model differ: coefficients fitted to the whole models that were timed.
     pub calibration: Calibration,
+    /// What calibration images repaired, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// Measurements made in this run.
     pub measurements_new: u64,
     /// Measurements that the table answered.

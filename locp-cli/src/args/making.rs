@@ -13,6 +13,10 @@ pub(crate) struct Making {
     pub(crate) planner: Planner,
     #[command(flatten)]
     pub(crate) worth: Worth,
+    /// Images without labels (.npy), as the model takes them: what remains is fitted to what the model computes on them,
+    /// and unless --value or --scores is given, channels are worth what removing them damages there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calib: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) rules: Rules,
     #[command(flatten)]
@@ -36,16 +40,16 @@ pub(crate) enum Planner {
 impl Making {
     /// The files that a plan is made from.
     pub(crate) fn inputs<'p>(&'p self, model: &'p Path) -> Vec<&'p Path> {
-        [model].into_iter().chain(self.worth.scores.iter().map(PathBuf::as_path)).collect()
+        [model].into_iter().chain(self.worth.scores.iter().chain(&self.calib).map(PathBuf::as_path)).collect()
     }
 }
 
 /// What a channel is worth.
 #[derive(Debug, Args)]
 pub(crate) struct Worth {
-    /// What a channel is worth, from the weights alone: a proxy, whichever is taken.
-    #[arg(long, value_enum, default_value_t = Value::L2)]
-    pub(crate) value: Value,
+    /// What a channel is worth, from the weights alone: a proxy, whichever is taken; l2 unless there are images to tell.
+    #[arg(long, value_enum)]
+    pub(crate) value: Option<Value>,
     /// Scores or curves computed elsewhere, by tensor name (.npz, .npy, .json), in place of --value; may be repeated.
     #[arg(long, value_name = "FILE", conflicts_with = "value")]
     pub(crate) scores: Vec<PathBuf>,
@@ -65,8 +69,13 @@ impl Worth {
         }
     }
 
+    /// Whether it was said what channels are worth.
+    pub(crate) fn is_said(&self) -> bool {
+        self.value.is_some() || !self.scores.is_empty()
+    }
+
     pub(crate) fn criterion(&self, seed: u64) -> Criterion {
-        match self.value {
+        match self.value.unwrap_or(Value::L2) {
             Value::L1 => Criterion::L1,
             Value::L2 => Criterion::L2,
             Value::Fpgm => Criterion::GeometricMedian,

@@ -18,6 +18,9 @@ pub(crate) fn apply(report: &ApplyReport) -> String {
     let (before, after) = (report.params_before, report.params_after);
     let share = after as f64 / before.max(1) as f64;
     let _ = writeln!(out, "parameters {} -> {} ({share:.3}x)", thousands(before), thousands(after));
+    if let Some(repair) = &report.repair {
+        let _ = writeln!(out, "fitted {}", super::repair(repair));
+    }
     let _ = match &report.output {
         Some(output) => writeln!(out, "wrote {output}"),
         None => writeln!(out, "dry run: nothing was written"),

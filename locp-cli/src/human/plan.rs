@@ -204,6 +204,13 @@ pub(crate) fn prune(report: &PruneReport) -> String {
     if let Some(proof) = proof(plan) {
         let _ = writeln!(out, "proof         {proof}");
     }
+    let fitted = match &report.repair {
+        Some(repair) => super::repair(repair),
+        None => {
+            "as they were; --calib FILE, images without labels, fits what remains and costs less accuracy".to_owned()
+        }
+    };
+    let _ = writeln!(out, "weights       {fitted}");
     let _ = writeln!(out, "covers        {}, in {}", covers(plan.covers), plan.dtype);
     let asked = report.measurements_new + report.measurements_shared;
     let _ = writeln!(

@@ -1,6 +1,7 @@
 //! What `apply` reports.
 
 use super::{ModelReport, Schema};
+use crate::Repair;
 use netspec::ModuleKeep;
 use onnx_surgery::Change;
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub struct ApplyReport {
     pub params_before: usize,
     /// And after.
     pub params_after: usize,
+    /// What calibration images repaired, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
 }
 
 /// One change to the model's file.

@@ -1,0 +1,321 @@
+//! What removing channels does to the network's outputs, from calibration images.
+
+use super::layers::{View, pixels};
+use super::taps::{Taps, batch_of, batches};
+use super::{Calib, Setting};
+use crate::model::Model;
+use crate::{Error, Watch};
+use benefit::{Value, ValueCurve, ValueError, ValueKind};
+use compensate::{Bias, Moments, Reader, Removal, Unfold, refit, removal};
+use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Role, Weights as _};
+use onnx_surgery::{Patch, Wiring};
+use stats::Rng;
+use std::collections::BTreeMap;
+use timing::ModelBackend;
+
+/// A reader with more inputs is looked at channel by channel, each pixel of its window by itself.
+const WIDEST: usize = 1152;
+/// Shares of a group's channels that stay where the whole network is looked at.
+const LOOKED_AT: [f64; 2] = [0.75, 0.5];
+/// The ridge of what is predicted to be lost.
+const RIDGE: f64 = 1e-4;
+
+/// Predicted damage: per group, the energy of its readers' outputs that fitting them anew cannot restore, each reader's
+/// relative to its own, times one weight for the group that makes it a relative error of the network's outputs.
+///
+/// The weight is least squares over a few widths of each group alone, where the network with fitted readers is run next
+/// to the dense one. It needs no labels.
+pub(crate) struct Damage {
+    curves: Vec<Result<ValueCurve, ValueError>>,
+    images: usize,
+}
+
+impl Damage {
+    pub(crate) fn new(
+        models: &dyn ModelBackend,
+        model: &Model,
+        calib: &Calib,
+        prune_residual: bool,
+        watch: &Watch<'_>,
+    ) -> Result<Damage, Error> {
+        let setting = Setting { models, calib, watch };
+        let wirings = model.onnx().wirings();
+        let groups: Vec<&ChannelGroup> = model.network().groups.iter().collect();
+        let is_open = |group: &ChannelGroup| group.frozen.is_none() && (prune_residual || !group.residual);
+        let mut looks: BTreeMap<usize, Look<'_>> = BTreeMap::new();
+        for group in groups.iter().filter(|group| is_open(group)) {
+            for index in readers(model, group) {
+                if let Some(look) = wirings[index].as_ref().and_then(|wiring| Look::new(model, wiring, index)) {
+                    looks.entry(index).or_insert(look);
+                }
+            }
+        }
+        watch.progress.begin("moments", Some(calib.len() as u64));
+        look(&setting, model, &mut looks)?;
+        watch.progress.end("");
+        let closed = |group: &ChannelGroup, why: &str| ValueError::Other {
+            reason: format!(
+                "group `{}` {why}; freeze it, or say what it is worth with --value or --scores",
+                group.name
+            ),
+        };
+        watch.progress.begin("damage", Some(groups.len() as u64));
+        let mut outputs = Outputs::new(&setting, model)?;
+        let mut curves = Vec::new();
+        for group in groups {
+            setting.check()?;
+            watch.progress.advance(1);
+            if !is_open(group) {
+                curves.push(Err(closed(group, "was not to be pruned, so its damage was not looked at")));
+                continue;
+            }
+            let own: Vec<(&Look<'_>, Vec<Vec<usize>>)> = readers(model, group)
+                .filter_map(|index| Some((looks.get(&index)?, looks.get(&index)?.features(group)?)))
+                .collect();
+            if own.is_empty() {
+                curves.push(Err(closed(group, "is read by no layer that can be looked at")));
+                continue;
+            }
+            curves.push(curve(&mut outputs, group, &own)?);
+        }
+        watch.progress.end("");
+        Ok(Damage { curves, images: calib.len() })
+    }
+}
+
+impl Value for Damage {
+    fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError> {
+        let unknown = || ValueError::UnknownGroup { group: group.0, groups: self.curves.len() };
+        self.curves.get(group.0).ok_or_else(unknown)?.clone()
+    }
+
+    fn kind(&self) -> ValueKind {
+        ValueKind::Damage
+    }
+
+    fn name(&self) -> String {
+        format!("damage on {} images", self.images)
+    }
+}
+
+/// Layers whose weights mix a group's channels.
+fn readers<'m>(model: &'m Model, group: &'m ChannelGroup) -> impl Iterator<Item = usize> + 'm {
+    let layers = &model.network().layers;
+    (0..layers.len()).filter(move |&i| {
+        let weight = &layers[i].weight;
+        group.members.iter().any(|member| member.role == Role::Consumer && member.tensor == *weight)
+    })
+}
+
+/// A reader's moments on the dense network.
+struct Look<'m> {
+    view: View<'m>,
+    /// Pixels of the window that are taken by themselves; 1 where the window is looked at as a whole.
+    area: usize,
+    /// How its inputs become rows.
+    unfold: Unfold,
+    /// Outputs x inputs; with an area, so many times the outputs and one input a channel.
+    weights: Vec<f64>,
+    moments: Moments,
+    is_whole: bool,
+}
+
+impl<'m> Look<'m> {
+    fn new(model: &'m Model, wiring: &'m Wiring, index: usize) -> Option<Look<'m>> {
+        let view = View::new(&model.network().layers[index], wiring);
+        let weights = view.weights(model.onnx())?;
+        let inputs = view.unfold.features();
+        let spec = view.spec();
+        let repeat = flattened(model, &view).filter(|_| inputs > WIDEST);
+        let (area, unfold) = match repeat {
+            Some(repeat) => (repeat, Unfold::new(&ConvSpec::new(inputs / repeat, 1, [repeat, 1], [1, 1]))),
+            None if inputs > WIDEST => {
+                let by_pixel = ConvSpec::new(spec.c_in, 1, [spec.height, spec.width], [1, 1]);
+                (spec.kernel[0] * spec.kernel[1], Unfold::new(&by_pixel))
+            }
+            None => (1, view.unfold.clone()),
+        };
+        let weights = if area == 1 { weights } else { by_pixel(&weights, inputs, area) };
+        let moments = Moments::new(unfold.features(), 0);
+        Some(Look { view, area, unfold, weights, moments, is_whole: true })
+    }
+
+    fn add(&mut self, tensor: &[f32], image: usize, batch: usize, rng: &mut Rng, images: usize) -> Option<()> {
+        let input = self.view.input(tensor, image, batch)?;
+        let mut rows = Vec::new();
+        let pixels = pixels(rng, self.unfold.pixels(), self.unfold.features(), images);
+        self.unfold.rows(&input, &pixels, 0, &mut rows);
+        self.moments.add(&rows, &[]).ok()
+    }
+
+    /// The inputs that each channel of a group owns; nothing where they cannot be told.
+    fn features(&self, group: &ChannelGroup) -> Option<Vec<Vec<usize>>> {
+        if !self.is_whole {
+            return None;
+        }
+        let tensor = &self.view.layer.weight;
+        let member = group.members.iter().find(|m| m.role == Role::Consumer && m.tensor == *tensor)?;
+        let window = self.unfold.features() / (self.view.spec().c_in / self.flat()).max(1);
+        let of_position = |p: usize| p * window..(p + 1) * window;
+        let of_channel = |c: usize| -> Vec<usize> {
+            let positions = member.map.positions(c);
+            if self.flat() > 1 { vec![c] } else { positions.into_iter().flat_map(of_position).collect() }
+        };
+        Some((0..group.channels).map(of_channel).collect())
+    }
+
+    /// Inputs that a flattened channel has, where it is looked at pixel by pixel.
+    fn flat(&self) -> usize {
+        if self.area > 1 && self.view.unfold.features() == self.view.spec().c_in { self.area } else { 1 }
+    }
+
+    /// The stored weights and the bias with which the layer does best on the inputs that stay.
+    fn fitted(&self, stay: &[usize], model: &Model) -> Option<Vec<(String, Vec<f32>)>> {
+        let inputs = self.unfold.features();
+        let moments = self.moments.of_layer(&self.weights).ok()?;
+        let old: Vec<f64> = self.weights.chunks(inputs).flat_map(|row| stay.iter().map(|&i| row[i])).collect();
+        let fit = refit(&moments.select(stay).ok()?, &old, RIDGE, self.view.bias()).ok()?;
+        let mut weights = vec![0.0; self.weights.len()];
+        for (row, new) in fit.weights.chunks(stay.len()).enumerate() {
+            stay.iter().zip(new).for_each(|(&input, &w)| weights[row * inputs + input] = w);
+        }
+        let whole = if self.area == 1 { weights } else { as_window(&weights, inputs, self.area) };
+        let mut values = vec![(self.view.layer.weight.clone(), self.view.stored(&whole))];
+        if let (Some(bias), Bias::Free) = (&self.view.wiring.bias, self.view.bias()) {
+            let old = model.onnx().get(bias)?.to_f32().ok()?;
+            let shift = fit.shift.chunks(self.area).map(|of_output| of_output.iter().sum::<f64>());
+            values.push((bias.clone(), old.iter().zip(shift).map(|(old, shift)| old + shift as f32).collect()));
+        }
+        Some(values)
+    }
+}
+
+/// How many inputs each channel has behind a Flatten, where all inputs are one group's.
+fn flattened(model: &Model, view: &View<'_>) -> Option<usize> {
+    let [part] = view.layer.inputs.parts[..] else { return None };
+    let group = model.network().groups.get(part.group.0)?;
+    let member = group.members.iter().find(|m| m.role == Role::Consumer && m.tensor == view.layer.weight)?;
+    match member.map {
+        IndexMap::Affine { offset: 0, repeat } if repeat > 1 && repeat * group.channels == view.spec().c_in => {
+            Some(repeat)
+        }
+        _ => None,
+    }
+}
+
+/// Outputs x (channels x area) as (outputs x area) x channels.
+fn by_pixel(weights: &[f64], inputs: usize, area: usize) -> Vec<f64> {
+    let of_output = |row: &[f64]| -> Vec<f64> {
+        (0..area).flat_map(|pixel| row.iter().skip(pixel).step_by(area).copied().collect::<Vec<f64>>()).collect()
+    };
+    weights.chunks(inputs).flat_map(of_output).collect()
+}
+
+/// The way back.
+fn as_window(weights: &[f64], channels: usize, area: usize) -> Vec<f64> {
+    let of_output =
+        |rows: &[f64]| -> Vec<f64> { (0..channels * area).map(|at| rows[at % area * channels + at / area]).collect() };
+    weights.chunks(channels * area).flat_map(of_output).collect()
+}
+
+/// Fills the moments, in one pass over the images.
+fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'_>>) -> Result<(), Error> {
+    let tensors: Vec<&str> = looks.values().map(|look| look.view.wiring.input.as_str()).collect();
+    let mut taps = Taps::new(setting, model.onnx(), &tensors)?;
+    let (batch, images) = (batch_of(model.onnx()), setting.calib.len());
+    let mut rng = Rng::new(setting.calib.seed);
+    batches(setting, model.onnx(), images, |tensor, own| {
+        for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
+            look.is_whole &= (0..own).all(|image| look.add(values, image, batch, &mut rng, images).is_some());
+        }
+        Ok(())
+    })
+}
+
+/// A group's curve: what its readers lose, weighed by what the network's outputs lose.
+fn curve(
+    outputs: &mut Outputs<'_, '_>,
+    group: &ChannelGroup,
+    own: &[(&Look<'_>, Vec<Vec<usize>>)],
+) -> Result<Result<ValueCurve, ValueError>, Error> {
+    let failed = |source| Error::Repair { layer: group.name.clone(), source };
+    let readers = own.iter().map(|(look, features)| Reader::new(&look.moments, &look.weights, features.clone(), RIDGE));
+    let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let Removal { order, loss, .. } = removal(readers, group.channels).map_err(failed)?;
+    // Least squares through zero: the outputs' divergence is weight x loss.
+    let (mut product, mut square) = (0.0, 0.0);
+    for share in LOOKED_AT {
+        let width = ((share * group.channels as f64) as usize).max(1);
+        let gone = &order[..group.channels - width];
+        if gone.is_empty() {
+            continue;
+        }
+        let lost = loss[gone.len()];
+        product += lost * outputs.divergence(own, gone)?;
+        square += lost * lost;
+    }
+    let weight = if square > 0.0 { product / square } else { 0.0 };
+    // What nothing reads is lost for nothing, but wider is still not worse.
+    Ok(ValueCurve::new(order, loss.iter().map(|loss| 0.0 - weight * loss).collect()))
+}
+
+/// The dense network's outputs, to compare with.
+struct Outputs<'s, 'm> {
+    setting: &'s Setting<'s>,
+    model: &'m Model,
+    names: Vec<&'m str>,
+    dense: Vec<f64>,
+    /// Their summed squared distance from their mean over the images.
+    energy: f64,
+}
+
+impl<'s, 'm> Outputs<'s, 'm> {
+    fn new(setting: &'s Setting<'s>, model: &'m Model) -> Result<Outputs<'s, 'm>, Error> {
+        let names = model.onnx().outputs().iter().map(|port| port.name.as_str()).collect();
+        let mut outputs = Outputs { setting, model, names, dense: Vec::new(), energy: 0.0 };
+        outputs.dense = outputs.of(model.onnx())?;
+        let images = setting.calib.compared.min(setting.calib.len()).max(1);
+        let each = outputs.dense.len() / images;
+        for at in 0..each {
+            let values = outputs.dense.iter().skip(at).step_by(each.max(1));
+            let mean = values.clone().sum::<f64>() / images as f64;
+            outputs.energy += values.map(|value| (value - mean).powi(2)).sum::<f64>();
+        }
+        Ok(outputs)
+    }
+
+    /// A model's outputs, image after image.
+    fn of(&self, model: &onnx_surgery::Model) -> Result<Vec<f64>, Error> {
+        let mut taps = Taps::new(self.setting, model, &self.names)?;
+        let (mut all, batch) = (Vec::new(), batch_of(model));
+        // Progress counts groups here, not images.
+        let quiet = Watch { progress: &crate::Silent, cancel: self.setting.watch.cancel.clone() };
+        let setting = Setting { watch: &quiet, ..*self.setting };
+        batches(&setting, model, self.setting.calib.compared, |tensor, own| {
+            let outputs = taps.run(tensor)?;
+            for image in 0..own {
+                for values in &outputs {
+                    let each = values.len() / batch;
+                    all.extend(values[image * each..(image + 1) * each].iter().map(|&v| f64::from(v)));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The relative squared error of the outputs without some of a group's channels, its readers fitted anew.
+    fn divergence(&self, own: &[(&Look<'_>, Vec<Vec<usize>>)], gone: &[usize]) -> Result<f64, Error> {
+        let mut values = BTreeMap::new();
+        for (look, features) in own {
+            let mut stays = vec![true; look.unfold.features()];
+            gone.iter().flat_map(|&channel| &features[channel]).for_each(|&feature| stays[feature] = false);
+            let stay: Vec<usize> = (0..stays.len()).filter(|&feature| stays[feature]).collect();
+            values.extend(look.fitted(&stay, self.model).into_iter().flatten());
+        }
+        let changed = Patch::exchange(self.model.onnx(), values)?.to_bytes();
+        let found = self.of(&onnx_surgery::Model::from_bytes(changed)?)?;
+        let error: f64 = found.iter().zip(&self.dense).map(|(a, b)| (a - b).powi(2)).sum();
+        Ok(if self.energy > 0.0 && error.is_finite() { error / self.energy } else { 0.0 })
+    }
+}

@@ -1,0 +1,116 @@
+//! A layer as rows of numbers: its weights as a matrix, its inputs and outputs pixel by pixel.
+
+use compensate::{Bias, Unfold};
+use netspec::{ConvSpec, GroupPlan, Layer, PrunePlan, Weights};
+use onnx_surgery::{Model, Wiring};
+use stats::Rng;
+use std::borrow::Cow;
+
+/// Rows that moments rest on at least, if there are so many pixels, and how many for each input.
+const ROWS: usize = 8192;
+const ROWS_PER_INPUT: usize = 4;
+
+/// A layer that can be looked at and given other weights.
+pub(super) struct View<'m> {
+    pub(super) layer: &'m Layer,
+    pub(super) wiring: &'m Wiring,
+    pub(super) unfold: Unfold,
+}
+
+impl<'m> View<'m> {
+    pub(super) fn new(layer: &'m Layer, wiring: &'m Wiring) -> View<'m> {
+        View { layer, wiring, unfold: Unfold::new(&layer.spec) }
+    }
+
+    pub(super) fn spec(&self) -> &ConvSpec {
+        &self.layer.spec
+    }
+
+    pub(super) fn bias(&self) -> Bias {
+        if self.wiring.bias.is_some() { Bias::Free } else { Bias::Kept }
+    }
+
+    /// The weights as c_out rows of one number for each input that they read; nothing where they are not as the spec says.
+    pub(super) fn weights(&self, model: &Model) -> Option<Vec<f64>> {
+        let stored = model.get(&self.layer.weight)?.to_f32().ok()?;
+        let (rows, columns) = (self.spec().c_out, self.unfold.features());
+        if stored.len() != rows * columns {
+            return None;
+        }
+        Some(self.turned(&stored, [rows, columns]).iter().map(|&w| f64::from(w)).collect())
+    }
+
+    /// Such rows as the file keeps them.
+    pub(super) fn stored(&self, weights: &[f64]) -> Vec<f32> {
+        let numbers: Vec<f32> = weights.iter().map(|&w| w as f32).collect();
+        let (rows, columns) = (self.spec().c_out, self.unfold.features());
+        if self.wiring.out_axis == 0 {
+            return numbers;
+        }
+        (0..rows * columns).map(|at| numbers[at % rows * columns + at / rows]).collect()
+    }
+
+    fn turned<'w>(&self, stored: &'w [f32], [rows, columns]: [usize; 2]) -> Cow<'w, [f32]> {
+        if self.wiring.out_axis == 0 {
+            return Cow::Borrowed(stored);
+        }
+        Cow::Owned((0..rows * columns).map(|at| stored[at % columns * rows + at / columns]).collect())
+    }
+
+    /// One image's input as (channels, height, width); nothing where the tensor is not of that size.
+    pub(super) fn input<'t>(&self, tensor: &'t [f32], image: usize, batch: usize) -> Option<Cow<'t, [f32]>> {
+        self.image(tensor, image, batch, self.spec().c_in, self.unfold.input_len())
+    }
+
+    /// One image's output, of so many channels.
+    pub(super) fn output<'t>(
+        &self,
+        tensor: &'t [f32],
+        image: usize,
+        batch: usize,
+        channels: usize,
+    ) -> Option<Cow<'t, [f32]>> {
+        self.image(tensor, image, batch, channels, channels * self.unfold.pixels())
+    }
+
+    fn image<'t>(
+        &self,
+        tensor: &'t [f32],
+        image: usize,
+        batch: usize,
+        channels: usize,
+        expected: usize,
+    ) -> Option<Cow<'t, [f32]>> {
+        if tensor.len() != expected * batch {
+            return None;
+        }
+        let own = &tensor[image * expected..(image + 1) * expected];
+        let pixels = expected / channels.max(1);
+        if !self.wiring.channels_last || pixels == 1 {
+            return Some(Cow::Borrowed(own));
+        }
+        Some(Cow::Owned((0..expected).map(|at| own[at % pixels * channels + at / pixels]).collect()))
+    }
+}
+
+/// Pixels to look at in one image: spread over all of them, as many as the moments of so many inputs need.
+pub(super) fn pixels(rng: &mut Rng, pixels: usize, inputs: usize, images: usize) -> Vec<usize> {
+    let rows = ROWS.max(ROWS_PER_INPUT * inputs);
+    let wanted = rows.div_ceil(images.max(1)).clamp(1, pixels.max(1));
+    let share = pixels as f64 / wanted as f64;
+    (0..wanted).map(|i| (((i as f64 + rng.uniform()) * share) as usize).min(pixels - 1)).collect()
+}
+
+/// The positions of a weight's axis that a plan keeps.
+pub(super) fn kept(plan: &PrunePlan, tensor: &str, axis: usize, length: usize) -> Vec<usize> {
+    let mut stays = vec![true; length];
+    for group in &plan.groups {
+        let GroupPlan { channels, keep, members, .. } = group;
+        for member in members.iter().filter(|member| member.tensor == tensor && member.axis == axis) {
+            for channel in (0..*channels).filter(|channel| keep.binary_search(channel).is_err()) {
+                member.map.positions(channel).into_iter().filter(|&p| p < length).for_each(|p| stays[p] = false);
+            }
+        }
+    }
+    (0..length).filter(|&position| stays[position]).collect()
+}

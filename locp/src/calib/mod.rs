@@ -1,0 +1,96 @@
+//! Images without labels: what they say of channels, and what they repair.
+
+mod damage;
+mod layers;
+mod repair;
+mod taps;
+
+pub(crate) use damage::Damage;
+pub use repair::{LayerRepair, Repair, Skipped, repair};
+
+use crate::images::Images;
+use crate::model::Model;
+use crate::{Error, Watch};
+use std::path::{Path, PathBuf};
+use timing::ModelBackend;
+
+/// Images for calibration, without labels, and how they are used.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Calib {
+    path: PathBuf,
+    images: Images,
+    /// How strongly new weights are held to the old ones, relative to the mean variance of a layer's inputs.
+    pub ridge: f64,
+    /// In how many passes over the images the layers are fitted, at most: in each, a few layers see what the layers before
+    /// them have become.
+    pub passes: usize,
+    /// Images on which whole networks are compared.
+    pub compared: usize,
+    /// Which pixels are looked at.
+    pub seed: u64,
+}
+
+impl Calib {
+    /// Reads a `.npy` array of N x channels x height x width, prepared as the model takes them, and checks that it fits.
+    pub fn read(path: &Path, model: &Model) -> Result<Calib, Error> {
+        let images = Images::read(path)?;
+        images.check_fit(path, model)?;
+        if model.onnx().inputs().len() != 1 {
+            return Err(Error::Array {
+                path: path.to_owned(),
+                what: format!("the model has {} inputs, and calibration knows one", model.onnx().inputs().len()),
+            });
+        }
+        Ok(Calib { path: path.to_owned(), images, ridge: 1e-3, passes: 16, compared: 64, seed: 0 })
+    }
+
+    /// Another seed.
+    pub fn seed(self, seed: u64) -> Calib {
+        Calib { seed, ..self }
+    }
+
+    /// Images there are.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// The file they are from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What runs the network, on which images, and who watches.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) models: &'a dyn ModelBackend,
+    pub(crate) calib: &'a Calib,
+    pub(crate) watch: &'a Watch<'a>,
+}
+
+impl Setting<'_> {
+    /// An error where somebody asked to stop.
+    fn check(&self) -> Result<(), Error> {
+        if self.watch.cancel.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// An error where the images that are to show accuracy are those that calibrate.
+pub fn check_apart(calib: &Path, images: &Path) -> Result<(), Error> {
+    let same =
+        calib == images || calib.canonicalize().ok().is_some_and(|path| images.canonicalize().ok() == Some(path));
+    if !same {
+        return Ok(());
+    }
+    Err(Error::Contradiction {
+        first: format!("--calib {}", calib.display()),
+        second: format!("--images {}", images.display()),
+        why: "accuracy on the images that calibrated says nothing of others".to_owned(),
+    })
+}
