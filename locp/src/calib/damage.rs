@@ -25,13 +25,15 @@ const RIDGE: f64 = 1e-4;
 ///
 /// The weight is least squares over a few widths of each group alone, where the network with fitted readers is run next
 /// to the dense one. It needs no labels.
-pub(crate) struct Damage {
+#[derive(Clone, Debug)]
+pub struct Damage {
     curves: Vec<Result<ValueCurve, ValueError>>,
     images: usize,
 }
 
 impl Damage {
-    pub(crate) fn new(
+    /// Looks at the groups that may be pruned, residual streams only if asked for.
+    pub fn new(
         models: &dyn ModelBackend,
         model: &Model,
         calib: &Calib,
@@ -224,7 +226,7 @@ fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'
     let mut taps = Taps::new(setting, model.onnx(), &tensors)?;
     let (batch, images) = (batch_of(model.onnx()), setting.calib.len());
     let mut rng = Rng::new(setting.calib.seed);
-    batches(setting, model.onnx(), images, |tensor, own| {
+    batches(setting, model.onnx(), 0..images, |tensor, own| {
         for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
             look.is_whole &= (0..own).all(|image| look.add(values, image, batch, &mut rng, images).is_some());
         }
@@ -291,7 +293,7 @@ impl<'s, 'm> Outputs<'s, 'm> {
         // Progress counts groups here, not images.
         let quiet = Watch { progress: &crate::Silent, cancel: self.setting.watch.cancel.clone() };
         let setting = Setting { watch: &quiet, ..*self.setting };
-        batches(&setting, model, self.setting.calib.compared, |tensor, own| {
+        batches(&setting, model, 0..self.setting.calib.compared, |tensor, own| {
             let outputs = taps.run(tensor)?;
             for image in 0..own {
                 for values in &outputs {

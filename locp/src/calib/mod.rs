@@ -5,7 +5,7 @@ mod layers;
 mod repair;
 mod taps;
 
-pub(crate) use damage::Damage;
+pub use damage::Damage;
 pub use repair::{LayerRepair, Repair, Skipped, repair};
 
 use crate::images::Images;
@@ -22,9 +22,9 @@ pub struct Calib {
     images: Images,
     /// How strongly new weights are held to the old ones, relative to the mean variance of a layer's inputs.
     pub ridge: f64,
-    /// In how many passes over the images the layers are fitted, at most: in each, a few layers see what the layers before
-    /// them have become.
-    pub passes: usize,
+    /// How often each image is run through the dense and the pruned network, about: each layer is fitted on what the
+    /// layers before it have become, so that in a network of more layers each is fitted on fewer images.
+    pub effort: usize,
     /// Images on which whole networks are compared.
     pub compared: usize,
     /// Which pixels are looked at.
@@ -42,7 +42,7 @@ impl Calib {
                 what: format!("the model has {} inputs, and calibration knows one", model.onnx().inputs().len()),
             });
         }
-        Ok(Calib { path: path.to_owned(), images, ridge: 1e-3, passes: 16, compared: 64, seed: 0 })
+        Ok(Calib { path: path.to_owned(), images, ridge: 1e-3, effort: 16, compared: 64, seed: 0 })
     }
 
     /// Another seed.

@@ -1,13 +1,13 @@
-//! Block by block: the weights of what remains, fitted to what the dense network computes.
+//! Layer by layer: the weights of what remains, fitted to what the dense network computes.
 
 use super::layers::{View, kept, pixels};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
-use compensate::{Moments, refit};
+use compensate::{Moments, Unfold, refit};
 use netspec::PrunePlan;
-use onnx_surgery::{Patch, Wiring};
+use onnx_surgery::{Patch, Sum, Wiring};
 use serde::Serialize;
 use stats::Rng;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use timing::ModelBackend;
 
 /// The widest layer that is fitted anew, in inputs: its moments take the square of that.
 const WIDEST: usize = 4608;
+/// Images that a layer is fitted on at least, if there are so many.
+const FEWEST: usize = 64;
 
 /// What was repaired, layer by layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -87,17 +89,25 @@ pub fn repair(
         };
         repair.skipped.push(Skipped { layer: layer.name.clone(), reason });
     }
-    let blocks = blocks(&open, &of_pruned, calib.passes);
-    watch.progress.begin("repair", Some((blocks.len() * calib.len()) as u64));
+    watch.progress.begin("repair", Some(open.len() as u64));
     let mut current = onnx_surgery::Model::from_bytes(Patch::exchange(pruned.onnx(), BTreeMap::new())?.to_bytes())?;
-    for block in blocks {
-        let fits: Vec<Fit<'_>> = block
-            .iter()
-            .filter_map(|&i| Fit::new([&of_dense, &of_pruned].map(|w| w[i].as_ref()), [dense, pruned], i, plan))
-            .collect();
-        let values = fitted(&setting, dense, &current, fits, &mut repair)?;
-        current = onnx_surgery::Model::from_bytes(Patch::exchange(&current, values.clone())?.to_bytes())?;
-        repair.values.extend(values);
+    for (nth, &index) in open.iter().enumerate() {
+        setting.check()?;
+        let layer = pruned.network().layers[index].name.clone();
+        let window = window(calib, open.len(), nth, Unfold::new(&pruned.network().layers[index].spec).pixels());
+        let fit = Fit::new([&of_dense, &of_pruned], [dense, pruned], index, plan);
+        match fit.map(|fit| fitted(&setting, dense, &current, fit, window)).transpose()?.flatten() {
+            Some(Fitted { values, lost: [lost_before, lost_after] }) => {
+                current = onnx_surgery::Model::from_bytes(Patch::exchange(&current, values.clone())?.to_bytes())?;
+                repair.values.extend(values);
+                repair.layers.push(LayerRepair { layer, lost_before, lost_after });
+            }
+            None => {
+                let reason = "what it reads or computes is not as its shape says, or not finite".to_owned();
+                repair.skipped.push(Skipped { layer, reason });
+            }
+        }
+        watch.progress.advance(1);
     }
     watch.progress.end(&format!("{} layers fitted anew", repair.layers.len()));
     Ok(repair)
@@ -110,28 +120,23 @@ fn first_changed(dense: &Model, plan: &PrunePlan) -> usize {
     layers.iter().position(reads).unwrap_or(layers.len())
 }
 
-/// Layers that are fitted in one pass: as even as can be, and never two that end in one sum, for both would make up for
-/// the same loss.
-fn blocks(open: &[usize], wirings: &[Option<Wiring>], passes: usize) -> Vec<Vec<usize>> {
-    let most = open.len().div_ceil(passes.max(1)).max(1);
-    let sum_of = |index: usize| wirings[index].as_ref().and_then(|w| w.sum.as_ref()).map(|sum| sum.output.as_str());
-    let mut blocks: Vec<Vec<usize>> = Vec::new();
-    for &index in open {
-        let sum = sum_of(index);
-        match blocks.last_mut() {
-            Some(block) if block.len() < most && !block.iter().any(|&i| sum.is_some() && sum_of(i) == sum) => {
-                block.push(index);
-            }
-            _ => blocks.push(vec![index]),
-        }
+/// The images that one layer is fitted on, by the first of them and their number: all of them where each gives a single
+/// row, else as many as the effort allows, others for each layer.
+fn window(calib: &Calib, layers: usize, nth: usize, pixels: usize) -> [usize; 2] {
+    let all = calib.len();
+    let count = (all * calib.effort / layers.max(1)).max(FEWEST).min(all);
+    if pixels == 1 || count == all {
+        return [0, all];
     }
-    blocks
+    [(nth * count % all).min(all - count), count]
 }
 
 /// One layer's fit in the making.
 struct Fit<'m> {
     before: View<'m>,
     after: View<'m>,
+    /// The sum that it is fitted to, in the dense and in the pruned model; nothing where that is its own output.
+    sums: Option<(&'m Sum, &'m Sum)>,
     /// Positions of the dense layer's outputs that are left.
     outputs: Vec<usize>,
     /// One for each convolution group.
@@ -141,33 +146,39 @@ struct Fit<'m> {
 
 impl<'m> Fit<'m> {
     fn new(
-        [of_dense, of_pruned]: [Option<&'m Wiring>; 2],
+        [of_dense, of_pruned]: [&'m [Option<Wiring>]; 2],
         [dense, pruned]: [&'m Model; 2],
         index: usize,
         plan: &PrunePlan,
     ) -> Option<Fit<'m>> {
-        let before = View::new(dense.network().layers.get(index)?, of_dense?);
-        let after = View::new(pruned.network().layers.get(index)?, of_pruned?);
+        let before = View::new(dense.network().layers.get(index)?, of_dense.get(index)?.as_ref()?);
+        let after = View::new(pruned.network().layers.get(index)?, of_pruned.get(index)?.as_ref()?);
+        // Of two layers that are added up the later one makes up for what both have lost.
+        let output = |wiring: &'m Wiring| wiring.sum.as_ref().map(|sum| sum.output.as_str());
+        let is_last = of_dense[index + 1..].iter().flatten().all(|later| output(later) != output(before.wiring));
+        let sums = before.wiring.sum.as_ref().zip(after.wiring.sum.as_ref()).filter(|_| is_last);
         let outputs = kept(plan, &before.layer.weight, before.wiring.out_axis, before.spec().c_out);
         let groups = after.spec().groups;
         let moments = vec![Moments::new(after.unfold.features(), after.spec().c_out / groups); groups];
         (outputs.len() == after.spec().c_out).then(|| Fit {
             before,
             after,
+            sums,
             outputs,
             moments,
             pixels: Rng::new(index as u64),
         })
     }
 
-    /// What of the dense model and what of the pruned one is looked at.
-    fn targets(&self) -> &str {
-        self.before.wiring.sum.as_ref().map_or(&self.before.wiring.output, |sum| &sum.output)
+    /// What of the dense model is looked at.
+    fn target(&self) -> &str {
+        self.sums.map_or(&self.before.wiring.output, |(sum, _)| &sum.output)
     }
 
+    /// And what of the pruned one.
     fn inputs(&self) -> [&str; 2] {
         let input = self.after.wiring.input.as_str();
-        [input, self.after.wiring.sum.as_ref().map_or(input, |sum| &sum.other)]
+        [input, self.sums.map_or(input, |(_, sum)| &sum.other)]
     }
 
     /// Adds one image; nothing where a tensor has another size than it should.
@@ -176,7 +187,7 @@ impl<'m> Fit<'m> {
         let target = self.before.output(target, image, batch, self.before.spec().c_out)?;
         let input = view.input(input, image, batch)?;
         let channels = view.spec().c_out;
-        let other = if view.wiring.sum.is_some() { Some(view.output(other, image, batch, channels)?) } else { None };
+        let other = if self.sums.is_some() { Some(view.output(other, image, batch, channels)?) } else { None };
         let pixels = pixels(&mut self.pixels, unfold.pixels(), unfold.features(), images);
         let groups = view.spec().groups;
         let per_group = channels / groups;
@@ -196,52 +207,44 @@ impl<'m> Fit<'m> {
     }
 }
 
-/// Looks at a block's layers and fits them; what comes back are new elements by the constants' names.
+/// New elements by the constants' names, and what was and is lost.
+struct Fitted {
+    values: BTreeMap<String, Vec<f32>>,
+    lost: [f64; 2],
+}
+
+/// Looks at a layer on some images and fits it; nothing where it cannot be looked at.
 fn fitted(
     setting: &Setting<'_>,
     dense: &Model,
     current: &onnx_surgery::Model,
-    mut fits: Vec<Fit<'_>>,
-    repair: &mut Repair,
-) -> Result<BTreeMap<String, Vec<f32>>, Error> {
-    let targets: Vec<&str> = fits.iter().map(Fit::targets).collect();
-    let inputs: Vec<&str> = fits.iter().flat_map(Fit::inputs).collect();
-    let mut of_dense = Taps::new(setting, dense.onnx(), &targets)?;
-    let mut of_pruned = Taps::new(setting, current, &inputs)?;
-    drop((targets, inputs));
-    let (batch, images) = (batch_of(current), setting.calib.len());
-    let mut is_whole = vec![true; fits.len()];
-    batches(setting, current, images, |tensor, own| {
+    mut fit: Fit<'_>,
+    [first, count]: [usize; 2],
+) -> Result<Option<Fitted>, Error> {
+    let mut of_dense = Taps::new(setting, dense.onnx(), &[fit.target()])?;
+    let mut of_pruned = Taps::new(setting, current, &fit.inputs())?;
+    let batch = batch_of(current);
+    let mut is_whole = true;
+    // Progress counts layers here, not images.
+    let quiet = Watch { progress: &crate::Silent, cancel: setting.watch.cancel.clone() };
+    batches(&Setting { watch: &quiet, ..*setting }, current, first..first + count, |tensor, own| {
         let (targets, inputs) = (of_dense.run(tensor)?, of_pruned.run(tensor)?);
-        for (at, fit) in fits.iter_mut().enumerate() {
-            let tensors = [&targets[at], &inputs[2 * at], &inputs[2 * at + 1]].map(Vec::as_slice);
-            is_whole[at] &= (0..own).all(|image| fit.add(tensors, image, batch, images).is_some());
-        }
+        let tensors = [&targets[0], &inputs[0], &inputs[1]].map(Vec::as_slice);
+        is_whole &= (0..own).all(|image| fit.add(tensors, image, batch, count).is_some());
         Ok(())
     })?;
-    let mut values = BTreeMap::new();
-    for (fit, is_whole) in fits.into_iter().zip(is_whole) {
-        let view = &fit.after;
-        let layer = view.layer.name.clone();
-        let Some(old) = view.weights(current).filter(|_| is_whole) else {
-            let reason = "what it reads or computes is not as its shape says, or not finite".to_owned();
-            repair.skipped.push(Skipped { layer, reason });
-            continue;
-        };
-        let (mut weights, mut shift, mut lost) = (Vec::new(), Vec::new(), [0.0, 0.0]);
-        let share = 1.0 / fit.moments.len() as f64;
-        for (moments, old) in fit.moments.iter().zip(old.chunks(old.len() / fit.moments.len())) {
-            let fit = refit(moments, old, setting.calib.ridge, view.bias());
-            let fit = fit.map_err(|source| Error::Repair { layer: layer.clone(), source })?;
-            weights.extend(fit.weights);
-            shift.extend(fit.shift.iter().map(|&b| b as f32));
-            lost = [lost[0] + share * fit.lost_before, lost[1] + share * fit.lost_after];
-        }
-        values.insert(view.layer.weight.clone(), view.stored(&weights));
-        if let Some(bias) = &view.wiring.bias {
-            values.insert(bias.clone(), shift);
-        }
-        repair.layers.push(LayerRepair { layer, lost_before: lost[0], lost_after: lost[1] });
+    let view = &fit.after;
+    let Some(old) = view.weights(current).filter(|_| is_whole) else { return Ok(None) };
+    let (mut weights, mut shift, mut lost) = (Vec::new(), Vec::new(), [0.0, 0.0]);
+    let share = 1.0 / fit.moments.len() as f64;
+    for (moments, old) in fit.moments.iter().zip(old.chunks(old.len() / fit.moments.len())) {
+        let fit = refit(moments, old, setting.calib.ridge, view.bias());
+        let fit = fit.map_err(|source| Error::Repair { layer: view.layer.name.clone(), source })?;
+        weights.extend(fit.weights);
+        shift.extend(fit.shift.iter().map(|&b| b as f32));
+        lost = [lost[0] + share * fit.lost_before, lost[1] + share * fit.lost_after];
     }
-    Ok(values)
+    let mut values = BTreeMap::from([(view.layer.weight.clone(), view.stored(&weights))]);
+    values.extend(view.wiring.bias.clone().map(|bias| (bias, shift)));
+    Ok(Some(Fitted { values, lost }))
 }

@@ -4,6 +4,7 @@ use super::Setting;
 use crate::Error;
 use netspec::{Tensor, TensorView};
 use onnx_surgery::Model;
+use std::ops::Range;
 use tempfile::TempDir;
 use timing::ModelRun;
 
@@ -57,18 +58,18 @@ pub(super) fn batch_of(model: &Model) -> usize {
     fixed.unwrap_or(BATCH).max(1)
 }
 
-/// Calls `each` with every batch of the first `count` images: the batch, and how many of its images are no repetitions.
+/// Calls `each` with batch after batch of these images: the batch, and how many of its images are no repetitions.
 pub(super) fn batches(
     setting: &Setting<'_>,
     model: &Model,
-    count: usize,
+    images: Range<usize>,
     mut each: impl FnMut(&Tensor, usize) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let batch = batch_of(model);
-    let count = count.min(setting.calib.len());
-    for first in (0..count).step_by(batch) {
+    let end = images.end.min(setting.calib.len());
+    for first in (images.start..end).step_by(batch) {
         setting.check()?;
-        let own = batch.min(count - first);
+        let own = batch.min(end - first);
         each(&setting.calib.images.batch(first, batch), own)?;
         setting.watch.progress.advance(own as u64);
     }
