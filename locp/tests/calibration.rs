@@ -1,0 +1,159 @@
+//! Images without labels repair what pruning breaks, and tell what may go.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use benefit::Value as _;
+use locp::netspec::{ChannelGroup, GroupPlan, PrunePlan, Tensor, TensorView, Weights as _};
+use locp::{Calib, Cancel, Damage, Engine, Error, Labelled, Magnitude, Model, Scope, Watch};
+use onnx_surgery::Patch;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
+}
+
+fn engine() -> Engine {
+    Engine::named("tract", 1, 0).unwrap()
+}
+
+fn group<'m>(model: &'m Model, name: &str) -> &'m ChannelGroup {
+    model.network().groups.iter().find(|group| group.name.contains(name)).unwrap()
+}
+
+/// A `.npy` file of f32.
+fn npy(path: &Path, shape: &[usize], values: impl Iterator<Item = f32>) {
+    let shape: Vec<String> = shape.iter().map(|d| format!("{d},")).collect();
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(" "));
+    header += &" ".repeat(63 - (header.len() + 10) % 64);
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.bytes());
+    bytes.extend(values.flat_map(f32::to_le_bytes));
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The shipped model where the second half of one group's channels repeats the first.
+fn with_twins(folder: &Path) -> Model {
+    let model = Model::open(&shipped("fashion.onnx"), None).unwrap();
+    let layer = model.network().layers.iter().position(|layer| layer.name.contains("block1/conv1")).unwrap();
+    let wiring = model.onnx().wiring(layer).unwrap();
+    let twins = |tensor: &String| {
+        let mut values = model.onnx().get(tensor).unwrap().to_f32().unwrap();
+        let half = values.len() / 2;
+        values.copy_within(..half, half);
+        (tensor.clone(), values)
+    };
+    let values = [&model.network().layers[layer].weight, wiring.bias.as_ref().unwrap()].map(twins);
+    let path = folder.join("twins.onnx");
+    Patch::exchange(model.onnx(), BTreeMap::from(values)).unwrap().write(&path).unwrap();
+    Model::open(&path, None).unwrap()
+}
+
+fn outputs(path: &Path, images: &Tensor) -> Vec<f32> {
+    engine().models().unwrap().load(path, 16).unwrap().infer(std::slice::from_ref(images)).unwrap()[0].to_f32().unwrap()
+}
+
+/// The relative squared error of a model's outputs.
+fn error(dense: &[f32], found: &[f32]) -> f32 {
+    let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+    square(&mut dense.iter().zip(found).map(|(a, b)| a - b)) / square(&mut dense.iter().copied())
+}
+
+fn noise(n: usize) -> impl Iterator<Item = f32> {
+    (0..n).map(|i| 255.0 * ((i as f32 * 12.9898).sin() * 43_758.547).fract().abs())
+}
+
+#[test]
+fn what_others_know_is_given_back_and_nothing_else_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = with_twins(folder.path());
+    let mut calib = Calib::read(&shipped("calib_images.npy"), &model).unwrap();
+    calib.effort = 2;
+    let (engine, watch) = (engine(), Watch::default());
+    let twins = group(&model, "block1/conv1");
+    let half = twins.channels / 2;
+
+    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch).unwrap();
+    let curve = damage.curve(twins.id).unwrap();
+    let (without_twins, further) = (curve.value(half), curve.value(half / 2));
+    assert!(without_twins > 0.01 * further && further < 0.0, "{without_twins} {further}");
+    // Of each pair one channel stays.
+    let mut kept: Vec<usize> = curve.keep(half).iter().map(|channel| channel % half).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, (0..half).collect::<Vec<_>>());
+    // Streams were not to be pruned.
+    let stream = model.network().groups.iter().find(|group| group.residual).unwrap();
+    assert!(damage.curve(stream.id).unwrap_err().to_string().contains(&stream.name));
+
+    let plan = PrunePlan { groups: vec![GroupPlan::new(twins, (0..half).collect())] };
+    let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
+    Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
+    let report = locp::apply_fitted(&model, &plan, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    let repair = report.repair.unwrap();
+    assert!(repair.skipped.is_empty() && repair.layers.len() > 15, "{repair:?}");
+    let first = &repair.layers[0];
+    assert!(first.layer.contains("block1/conv2") && first.lost_before > 0.05 && first.lost_after < 0.02, "{first:?}");
+    // On images that calibrated nothing.
+    let images = TensorView::from_f32(vec![16, 1, 28, 28], &noise(16 * 784).collect::<Vec<f32>>()).unwrap();
+    let dense = outputs(model.path(), &images);
+    let (of_bare, of_fitted) = (error(&dense, &outputs(&bare, &images)), error(&dense, &outputs(&fitted, &images)));
+    assert!(of_fitted < 0.1 * of_bare && of_fitted < 0.02, "{of_fitted} of {of_bare}");
+}
+
+#[test]
+fn half_of_the_inner_channels_may_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::open(&shipped("fashion.onnx"), None).unwrap();
+    let mut calib = Calib::read(&shipped("calib_images.npy"), &model).unwrap();
+    calib.effort = 2;
+    let (engine, watch) = (engine(), Watch::default());
+    let value = Magnitude::new(model.network(), model.onnx(), locp::Criterion::L2, Scope::PerLayer);
+    let inner = model.network().groups.iter().filter(|group| group.frozen.is_none() && !group.residual);
+    let groups = inner.map(|g| GroupPlan::new(g, value.curve(g.id).unwrap().keep(g.channels / 2))).collect();
+    let plan = PrunePlan { groups };
+    let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
+    Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
+    locp::apply_fitted(&model, &plan, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    let labelled = Labelled::read(&shipped("test_images.npy"), &shipped("test_labels.npy"), &model).unwrap();
+    let top1 = |path: &Path| labelled.accuracy(&engine, path, 50, &watch).unwrap().top1;
+    let (dense, bare, fitted) = (top1(model.path()), top1(&bare), top1(&fitted));
+    let recovered = (fitted - bare) / (dense - bare);
+    assert!(recovered > 0.7, "{dense} dense, {bare} pruned, {fitted} fitted");
+}
+
+#[test]
+fn little_is_asked_of_images_and_mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::open(&shipped("fashion.onnx"), None).unwrap();
+    let file = |name: &str| folder.path().join(name);
+    npy(&file("wide.npy"), &[2, 1, 28, 30], noise(2 * 840));
+    npy(&file("one.npy"), &[1, 1, 28, 28], noise(784));
+    npy(&file("nan.npy"), &[1, 1, 28, 28], noise(784).map(|v| if v > 250.0 { f32::NAN } else { v }));
+    let wide = Calib::read(&file("wide.npy"), &model).unwrap_err();
+    assert!(matches!(wide, Error::ImageShape { .. }), "{wide}");
+    let nan = Calib::read(&file("nan.npy"), &model).unwrap_err();
+    assert!(nan.to_string().contains("not finite"), "{nan}");
+
+    // A single image is few rows: the old weights stay nearly as they are, and nothing breaks.
+    let one = Calib::read(&file("one.npy"), &model).unwrap();
+    let group = group(&model, "block4/conv1");
+    let plan = PrunePlan { groups: vec![GroupPlan::new(group, (0..group.channels - 1).collect())] };
+    let (engine, output) = (engine(), file("fitted.onnx"));
+    let report = locp::apply_fitted(&model, &plan, &output, &*engine.runner(), &one, &Watch::default()).unwrap();
+    let layers = report.repair.unwrap().layers;
+    assert!(layers.iter().all(|layer| layer.lost_after <= layer.lost_before + 1e-3), "{layers:?}");
+    let nothing =
+        locp::apply_fitted(&model, &PrunePlan::default(), &output, &*engine.runner(), &one, &Watch::default());
+    assert!(nothing.unwrap().repair.unwrap().layers.is_empty());
+
+    let cancel = Cancel::new();
+    cancel.raise();
+    let watch = Watch { cancel, ..Watch::default() };
+    let stopped = locp::apply_fitted(&model, &plan, &file("never.onnx"), &*engine.runner(), &one, &watch);
+    assert!(matches!(stopped, Err(Error::Interrupted)) && !file("never.onnx").exists());
+    assert!(matches!(Damage::new(&*engine.runner(), &model, &one, false, &watch), Err(Error::Interrupted)));
+    let calib = shipped("calib_images.npy");
+    assert!(locp::check_apart(&calib, &shipped("../models/calib_images.npy")).is_err());
+    assert!(locp::check_apart(&calib, &shipped("test_images.npy")).is_ok());
+}
