@@ -3,6 +3,7 @@
 
 mod align;
 mod bad_input;
+mod calibration;
 mod contract;
 mod explain;
 mod fake_gpu;

@@ -5,12 +5,13 @@ use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
-use compensate::{Moments, Unfold, refit};
-use netspec::PrunePlan;
+use compensate::{Moments, refit};
+use netspec::{Layer, PrunePlan};
 use onnx_surgery::{Patch, Sum, Wiring};
 use serde::Serialize;
 use stats::Rng;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use timing::ModelBackend;
 
@@ -18,6 +19,7 @@ use timing::ModelBackend;
 const WIDEST: usize = 4608;
 /// Images that a layer is fitted on at least, if there are so many.
 const FEWEST: usize = 64;
+const NOT_AS_STATED: &str = "what it reads or computes is not as its shape says, or not finite";
 
 /// What was repaired, layer by layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +39,10 @@ impl Repair {
     /// Writes the pruned model with its new weights, as surgery writes a patched one.
     pub fn write(&self, pruned: &Model, output: &Path) -> Result<(), Error> {
         Ok(Patch::exchange(pruned.onnx(), self.values.clone())?.write(output)?)
+    }
+
+    fn skip(&mut self, layer: &Layer, reason: &str) {
+        self.skipped.push(Skipped { layer: layer.name.clone(), reason: reason.to_owned() });
     }
 }
 
@@ -87,25 +93,31 @@ pub fn repair(
             (Some(_), Some(_)) => format!("it has more than {WIDEST} inputs"),
             _ => "its weights are not f32 initializers of its own".to_owned(),
         };
-        repair.skipped.push(Skipped { layer: layer.name.clone(), reason });
+        repair.skip(layer, &reason);
     }
-    watch.progress.begin("repair", Some(open.len() as u64));
-    let mut current = onnx_surgery::Model::from_bytes(Patch::exchange(pruned.onnx(), BTreeMap::new())?.to_bytes())?;
+    let wirings = [of_dense.as_slice(), of_pruned.as_slice()];
+    let mut fits: Vec<Fit<'_>> = Vec::new();
     for (nth, &index) in open.iter().enumerate() {
+        match Fit::new(wirings, [dense, pruned], index, plan) {
+            Some(fit) => fits.push(fit.on(calib, [nth, open.len()])),
+            None => repair.skip(&pruned.network().layers[index], NOT_AS_STATED),
+        }
+    }
+    watch.progress.begin("targets", Some(calib.len() as u64));
+    aim(&setting, dense, &mut fits)?;
+    watch.progress.end("");
+    watch.progress.begin("repair", Some(fits.len() as u64));
+    let mut current = onnx_surgery::Model::from_bytes(Patch::exchange(pruned.onnx(), BTreeMap::new())?.to_bytes())?;
+    for fit in fits {
         setting.check()?;
-        let layer = pruned.network().layers[index].name.clone();
-        let window = window(calib, open.len(), nth, Unfold::new(&pruned.network().layers[index].spec).pixels());
-        let fit = Fit::new([&of_dense, &of_pruned], [dense, pruned], index, plan);
-        match fit.map(|fit| fitted(&setting, dense, &current, fit, window)).transpose()?.flatten() {
+        let layer = fit.after.layer;
+        match fitted(&setting, &current, fit)? {
             Some(Fitted { values, lost: [lost_before, lost_after] }) => {
                 current = onnx_surgery::Model::from_bytes(Patch::exchange(&current, values.clone())?.to_bytes())?;
                 repair.values.extend(values);
-                repair.layers.push(LayerRepair { layer, lost_before, lost_after });
+                repair.layers.push(LayerRepair { layer: layer.name.clone(), lost_before, lost_after });
             }
-            None => {
-                let reason = "what it reads or computes is not as its shape says, or not finite".to_owned();
-                repair.skipped.push(Skipped { layer, reason });
-            }
+            None => repair.skip(layer, NOT_AS_STATED),
         }
         watch.progress.advance(1);
     }
@@ -116,19 +128,20 @@ pub fn repair(
 /// The first layer whose inputs change.
 fn first_changed(dense: &Model, plan: &PrunePlan) -> usize {
     let layers = &dense.network().layers;
-    let reads = |layer: &netspec::Layer| plan.groups.iter().any(|group| layer.inputs.follows(group.id));
+    let reads = |layer: &Layer| plan.groups.iter().any(|group| layer.inputs.follows(group.id));
     layers.iter().position(reads).unwrap_or(layers.len())
 }
 
-/// The images that one layer is fitted on, by the first of them and their number: all of them where each gives a single
-/// row, else as many as the effort allows, others for each layer.
-fn window(calib: &Calib, layers: usize, nth: usize, pixels: usize) -> [usize; 2] {
+/// The images that one layer is fitted on: all of them where each gives a single row, else as many as the effort allows,
+/// others for each layer.
+fn window(calib: &Calib, [nth, layers]: [usize; 2], pixels: usize) -> Range<usize> {
     let all = calib.len();
     let count = (all * calib.effort / layers.max(1)).max(FEWEST).min(all);
     if pixels == 1 || count == all {
-        return [0, all];
+        return 0..all;
     }
-    [(nth * count % all).min(all - count), count]
+    let first = (nth * count % all).min(all - count);
+    first..first + count
 }
 
 /// One layer's fit in the making.
@@ -139,9 +152,11 @@ struct Fit<'m> {
     sums: Option<(&'m Sum, &'m Sum)>,
     /// Positions of the dense layer's outputs that are left.
     outputs: Vec<usize>,
-    /// One for each convolution group.
-    moments: Vec<Moments>,
-    pixels: Rng,
+    /// The images that it is fitted on, and the pixels of each.
+    images: Range<usize>,
+    pixels: Vec<Vec<usize>>,
+    /// What the dense network has there: of image after image and pixel after pixel the outputs that are left.
+    targets: Vec<f32>,
 }
 
 impl<'m> Fit<'m> {
@@ -158,16 +173,19 @@ impl<'m> Fit<'m> {
         let is_last = of_dense[index + 1..].iter().flatten().all(|later| output(later) != output(before.wiring));
         let sums = before.wiring.sum.as_ref().zip(after.wiring.sum.as_ref()).filter(|_| is_last);
         let outputs = kept(plan, &before.layer.weight, before.wiring.out_axis, before.spec().c_out);
-        let groups = after.spec().groups;
-        let moments = vec![Moments::new(after.unfold.features(), after.spec().c_out / groups); groups];
-        (outputs.len() == after.spec().c_out).then(|| Fit {
-            before,
-            after,
-            sums,
-            outputs,
-            moments,
-            pixels: Rng::new(index as u64),
-        })
+        let is_whole = outputs.len() == after.spec().c_out;
+        let (images, pixels, targets) = (0..0, Vec::new(), Vec::new());
+        is_whole.then_some(Fit { before, after, sums, outputs, images, pixels, targets })
+    }
+
+    /// Chooses images and pixels, for the n-th of so many layers.
+    fn on(mut self, calib: &Calib, [nth, layers]: [usize; 2]) -> Fit<'m> {
+        let unfold = &self.after.unfold;
+        let mut rng = Rng::new(calib.seed ^ (nth as u64) << 32);
+        self.images = window(calib, [nth, layers], unfold.pixels());
+        let count = self.images.len();
+        self.pixels = (0..count).map(|_| pixels(&mut rng, unfold.pixels(), unfold.features(), count)).collect();
+        self
     }
 
     /// What of the dense model is looked at.
@@ -181,24 +199,35 @@ impl<'m> Fit<'m> {
         [input, self.sums.map_or(input, |(_, sum)| &sum.other)]
     }
 
-    /// Adds one image; nothing where a tensor has another size than it should.
-    fn add(&mut self, [target, input, other]: [&[f32]; 3], image: usize, batch: usize, images: usize) -> Option<()> {
+    /// Keeps what the dense network has for one image, if the layer is fitted on it; images come in their order.
+    ///
+    /// Where the tensor has another size than it should, nothing is kept, and the fit fails for its lack.
+    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
+        let Some(pixels) = image.checked_sub(self.images.start).and_then(|nth| self.pixels.get(nth)) else { return };
+        let Some(target) = self.before.output(tensor, place, batch, self.before.spec().c_out) else { return };
+        for &pixel in pixels {
+            self.targets.extend(self.outputs.iter().map(|output| target[output * self.before.unfold.pixels() + pixel]));
+        }
+    }
+
+    /// Adds what the pruned network has for the n-th of the images, and what it should come to, to the moments of each
+    /// convolution group; nothing where a tensor has another size than it should.
+    fn add(&self, moments: &mut [Moments], nth: usize, tensors: [&[f32]; 2], place: usize, batch: usize) -> Option<()> {
         let (view, unfold) = (&self.after, &self.after.unfold);
-        let target = self.before.output(target, image, batch, self.before.spec().c_out)?;
-        let input = view.input(input, image, batch)?;
         let channels = view.spec().c_out;
-        let other = if self.sums.is_some() { Some(view.output(other, image, batch, channels)?) } else { None };
-        let pixels = pixels(&mut self.pixels, unfold.pixels(), unfold.features(), images);
-        let groups = view.spec().groups;
-        let per_group = channels / groups;
-        for (group, moments) in self.moments.iter_mut().enumerate() {
+        let input = view.input(tensors[0], place, batch)?;
+        let other = if self.sums.is_some() { Some(view.output(tensors[1], place, batch, channels)?) } else { None };
+        let before: usize = self.pixels[..nth].iter().map(Vec::len).sum();
+        let pixels = &self.pixels[nth];
+        let targets = self.targets.get(before * channels..(before + pixels.len()) * channels)?;
+        let per_group = channels / moments.len();
+        for (group, moments) in moments.iter_mut().enumerate() {
             let (mut x, mut y) = (Vec::new(), Vec::new());
-            unfold.rows(&input, &pixels, group, &mut x);
-            for &pixel in &pixels {
+            unfold.rows(&input, pixels, group, &mut x);
+            for (&pixel, wanted) in pixels.iter().zip(targets.chunks(channels)) {
                 for channel in group * per_group..(group + 1) * per_group {
-                    let wanted = target[self.outputs[channel] * unfold.pixels() + pixel];
                     let added = other.as_ref().map_or(0.0, |other| other[channel * unfold.pixels() + pixel]);
-                    y.push(f64::from(wanted) - f64::from(added));
+                    y.push(f64::from(wanted[channel]) - f64::from(added));
                 }
             }
             moments.add(&x, &y).ok()?;
@@ -207,37 +236,52 @@ impl<'m> Fit<'m> {
     }
 }
 
+/// Runs the dense model once over all images, and keeps what each layer is to be fitted to.
+fn aim(setting: &Setting<'_>, dense: &Model, fits: &mut [Fit<'_>]) -> Result<(), Error> {
+    let tensors: Vec<String> = fits.iter().map(|fit| fit.target().to_owned()).collect();
+    let names: Vec<&str> = tensors.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut taps = Taps::new(setting, dense.onnx(), &names)?;
+    let batch = batch_of(dense.onnx());
+    let mut first = 0;
+    batches(setting, dense.onnx(), 0..setting.calib.len(), |tensor, own| {
+        for (values, fit) in taps.run(tensor)?.iter().zip(fits.iter_mut()) {
+            (0..own).for_each(|place| fit.aim(first + place, values, place, batch));
+        }
+        first += own;
+        Ok(())
+    })
+}
+
 /// New elements by the constants' names, and what was and is lost.
 struct Fitted {
     values: BTreeMap<String, Vec<f32>>,
     lost: [f64; 2],
 }
 
-/// Looks at a layer on some images and fits it; nothing where it cannot be looked at.
-fn fitted(
-    setting: &Setting<'_>,
-    dense: &Model,
-    current: &onnx_surgery::Model,
-    mut fit: Fit<'_>,
-    [first, count]: [usize; 2],
-) -> Result<Option<Fitted>, Error> {
-    let mut of_dense = Taps::new(setting, dense.onnx(), &[fit.target()])?;
-    let mut of_pruned = Taps::new(setting, current, &fit.inputs())?;
+/// Looks at a layer of the pruned model on its images and fits it; nothing where it cannot be looked at.
+fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: Fit<'_>) -> Result<Option<Fitted>, Error> {
+    let mut taps = Taps::new(setting, current, &fit.inputs())?;
+    let spec = fit.after.spec();
+    let mut moments = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];
     let batch = batch_of(current);
-    let mut is_whole = true;
+    let (mut is_whole, mut nth) = (true, 0);
     // Progress counts layers here, not images.
     let quiet = Watch { progress: &crate::Silent, cancel: setting.watch.cancel.clone() };
-    batches(&Setting { watch: &quiet, ..*setting }, current, first..first + count, |tensor, own| {
-        let (targets, inputs) = (of_dense.run(tensor)?, of_pruned.run(tensor)?);
-        let tensors = [&targets[0], &inputs[0], &inputs[1]].map(Vec::as_slice);
-        is_whole &= (0..own).all(|image| fit.add(tensors, image, batch, count).is_some());
+    batches(&Setting { watch: &quiet, ..*setting }, current, fit.images.clone(), |tensor, own| {
+        let values = taps.run(tensor)?;
+        let tensors = [&values[0], &values[1]].map(Vec::as_slice);
+        is_whole &= (0..own).all(|place| fit.add(&mut moments, nth + place, tensors, place, batch).is_some());
+        nth += own;
         Ok(())
     })?;
     let view = &fit.after;
     let Some(old) = view.weights(current).filter(|_| is_whole) else { return Ok(None) };
     let (mut weights, mut shift, mut lost) = (Vec::new(), Vec::new(), [0.0, 0.0]);
-    let share = 1.0 / fit.moments.len() as f64;
-    for (moments, old) in fit.moments.iter().zip(old.chunks(old.len() / fit.moments.len())) {
+    let share = 1.0 / moments.len() as f64;
+    for (moments, old) in moments.iter().zip(old.chunks(old.len() / moments.len())) {
         let fit = refit(moments, old, setting.calib.ridge, view.bias());
         let fit = fit.map_err(|source| Error::Repair { layer: view.layer.name.clone(), source })?;
         weights.extend(fit.weights);
