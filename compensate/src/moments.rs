@@ -4,15 +4,23 @@ use crate::CompensateError;
 use crate::error::check;
 use nalgebra::{DMatrix, DVector};
 
+/// Rows that are multiplied at once, and columns of the panels in which that is done.
+const BLOCK: usize = 512;
+const PANEL: usize = 256;
+
 /// First and second moments of a layer's inputs, and of these with what its outputs should be, in double precision.
 ///
 /// Memory is (inputs)^2 + inputs x targets, whatever the number of rows. Rows may come in any portions; the same rows in
-/// the same portions give the same moments to the last bit.
+/// the same order give the same moments to the last bit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
+    /// Rows that wait until there are enough of them: products of few rows take longer than their share.
+    pending_x: Vec<f64>,
+    pending_y: Vec<f64>,
     rows: f64,
     sum_x: DVector<f64>,
     sum_y: DVector<f64>,
+    /// Below and on the diagonal; what is above it is the same.
     xx: DMatrix<f64>,
     xy: DMatrix<f64>,
     yy: DVector<f64>,
@@ -22,6 +30,8 @@ impl Moments {
     /// No rows yet, of so many inputs and targets.
     pub fn new(inputs: usize, targets: usize) -> Moments {
         Moments {
+            pending_x: Vec::new(),
+            pending_y: Vec::new(),
             rows: 0.0,
             sum_x: DVector::zeros(inputs),
             sum_y: DVector::zeros(targets),
@@ -40,22 +50,49 @@ impl Moments {
         let rows = x.len() / inputs.max(1);
         check("a block of inputs", x, rows * inputs)?;
         check("a block of targets", y, rows * targets)?;
+        self.pending_x.extend_from_slice(x);
+        self.pending_y.extend_from_slice(y);
+        self.rows += rows as f64;
+        while self.pending_x.len() >= BLOCK * inputs.max(1) {
+            let rest = [self.pending_x.split_off(BLOCK * inputs), self.pending_y.split_off(BLOCK * targets)];
+            self.take_in();
+            [self.pending_x, self.pending_y] = rest;
+        }
+        Ok(())
+    }
+
+    /// Puts the rows that wait into the sums.
+    fn take_in(&mut self) {
+        let (inputs, targets) = (self.inputs(), self.targets());
+        let rows = self.pending_x.len() / inputs.max(1);
         if rows == 0 {
-            return Ok(());
+            return;
         }
         // Row after row in memory is column after column of the transpose.
-        let xt = DMatrix::from_column_slice(inputs, rows, x);
-        let yt = DMatrix::from_column_slice(targets, rows, y);
+        let xt = DMatrix::from_column_slice(inputs, rows, &self.pending_x);
+        let yt = DMatrix::from_column_slice(targets, rows, &self.pending_y);
         let (x, y) = (xt.transpose(), yt.transpose());
-        self.rows += rows as f64;
         self.sum_x += xt.column_sum();
         self.sum_y += yt.column_sum();
-        self.xx.gemm(1.0, &xt, &x, 1.0);
+        for start in (0..inputs).step_by(PANEL) {
+            let (height, width) = (inputs - start, PANEL.min(inputs - start));
+            let mut panel = self.xx.view_mut((start, start), (height, width));
+            panel.gemm(1.0, &xt.rows(start, height), &x.columns(start, width), 1.0);
+        }
         if targets > 0 {
             self.xy.gemm(1.0, &xt, &y, 1.0);
         }
         self.yy += DVector::from_iterator(targets, y.column_iter().map(|column| column.norm_squared()));
-        Ok(())
+        self.pending_x.clear();
+        self.pending_y.clear();
+    }
+
+    /// The sums with all rows in them, and the part above the diagonal filled in.
+    fn settled(&self) -> Moments {
+        let mut settled = self.clone();
+        settled.take_in();
+        settled.xx.fill_upper_triangle_with_lower_triangle();
+        settled
     }
 
     /// How many inputs there are.
@@ -81,11 +118,12 @@ impl Moments {
         let inputs = self.inputs();
         let targets = weights.len() / inputs.max(1);
         check("the layer's weights", weights, targets * inputs)?;
+        let settled = self.settled();
         let wt = DMatrix::from_column_slice(inputs, targets, weights);
-        let xy = &self.xx * &wt;
+        let xy = &settled.xx * &wt;
         let yy = wt.column_iter().zip(xy.column_iter()).map(|(w, c)| w.dot(&c));
         let yy = DVector::from_iterator(targets, yy);
-        Ok(Moments { sum_y: wt.tr_mul(&self.sum_x), xy, yy, ..self.clone() })
+        Ok(Moments { sum_y: wt.tr_mul(&settled.sum_x), xy, yy, ..settled })
     }
 
     /// The same for some of the inputs.
@@ -97,31 +135,44 @@ impl Moments {
         if let Some((channel, &feature)) = inputs.iter().enumerate().find(|&(_, &input)| input >= features) {
             return Err(CompensateError::Feature { channel, feature, features });
         }
+        let all = self.settled();
         Ok(Moments {
-            sum_x: self.sum_x.select_rows(inputs),
-            xx: self.xx.select_rows(inputs).select_columns(inputs),
-            xy: self.xy.select_rows(inputs),
-            ..self.clone()
+            sum_x: all.sum_x.select_rows(inputs),
+            xx: all.xx.select_rows(inputs).select_columns(inputs),
+            xy: all.xy.select_rows(inputs),
+            ..all
         })
     }
 
-    /// Means of the inputs and of the targets.
-    pub(crate) fn means(&self) -> [DVector<f64>; 2] {
-        [&self.sum_x / self.rows, &self.sum_y / self.rows]
+    /// Means, and second moments about them or about zero.
+    pub(crate) fn about(&self, center: Center) -> About {
+        let Moments { rows, sum_x, sum_y, mut xx, mut xy, mut yy, .. } = self.settled();
+        let (mean_x, mean_y) = (sum_x / rows, sum_y / rows);
+        [&mut xx, &mut xy].into_iter().for_each(|moments| *moments /= rows);
+        yy /= rows;
+        if center == Center::Mean {
+            xx.ger(-1.0, &mean_x, &mean_x, 1.0);
+            xy.ger(-1.0, &mean_x, &mean_y, 1.0);
+            // Rounding may leave a constant with a variance below zero.
+            yy = (yy - mean_y.component_mul(&mean_y)).map(|variance| variance.max(0.0));
+        }
+        About { mean_x, mean_y, xx, xy, yy }
     }
+}
 
-    /// Moments about the means: of the inputs, of inputs and targets, and of each target with itself.
-    pub(crate) fn centered(&self) -> (DMatrix<f64>, DMatrix<f64>, DVector<f64>) {
-        let [x, y] = self.means();
-        let xx = &self.xx / self.rows - &x * x.transpose();
-        let xy = &self.xy / self.rows - &x * y.transpose();
-        // Rounding may leave a constant with a variance below zero.
-        let yy = (&self.yy / self.rows - y.component_mul(&y)).map(|variance| variance.max(0.0));
-        (xx, xy, yy)
-    }
+/// What moments are taken about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Center {
+    Mean,
+    Zero,
+}
 
-    /// Moments about zero.
-    pub(crate) fn raw(&self) -> (DMatrix<f64>, DMatrix<f64>, DVector<f64>) {
-        (&self.xx / self.rows, &self.xy / self.rows, &self.yy / self.rows)
-    }
+/// Moments per row.
+pub(crate) struct About {
+    pub(crate) mean_x: DVector<f64>,
+    pub(crate) mean_y: DVector<f64>,
+    pub(crate) xx: DMatrix<f64>,
+    pub(crate) xy: DMatrix<f64>,
+    /// Each target with itself.
+    pub(crate) yy: DVector<f64>,
 }

@@ -1,6 +1,7 @@
 //! The weights of what remains.
 
 use crate::error::check;
+use crate::moments::{About, Center};
 use crate::solve::factored;
 use crate::{CompensateError, Moments};
 use nalgebra::DMatrix;
@@ -44,7 +45,8 @@ pub fn refit(moments: &Moments, old: &[f64], ridge: f64, bias: Bias) -> Result<R
     if moments.rows() == 0 {
         return Err(CompensateError::Empty);
     }
-    let (xx, xy, yy) = if bias == Bias::Free { moments.centered() } else { moments.raw() };
+    let center = if bias == Bias::Free { Center::Mean } else { Center::Zero };
+    let About { mean_x, mean_y, xx, xy, yy } = moments.about(center);
     let old_t = DMatrix::from_column_slice(inputs, targets, old);
     let (factor, ridge) = factored(&xx, ridge)?;
     let new_t = factor.solve(&(&xy + &old_t * ridge));
@@ -54,7 +56,6 @@ pub fn refit(moments: &Moments, old: &[f64], ridge: f64, bias: Bias) -> Result<R
         let explained = weights_t.component_mul(&(&xy * 2.0 - &xx * weights_t)).sum();
         if variance > 0.0 { ((variance - explained) / variance).max(0.0) } else { 0.0 }
     };
-    let [mean_x, mean_y] = moments.means();
     let shift = if bias == Bias::Free { mean_y - new_t.tr_mul(&mean_x) } else { mean_y * 0.0 };
     let (lost_before, lost_after) = (lost(&old_t), lost(&new_t));
     Ok(Refit { weights: new_t.as_slice().to_vec(), shift: shift.as_slice().to_vec(), lost_before, lost_after })

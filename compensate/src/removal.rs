@@ -1,6 +1,7 @@
 //! In which order channels are least missed.
 
 use crate::error::check;
+use crate::moments::Center;
 use crate::solve::factored;
 use crate::{CompensateError, Moments};
 use nalgebra::DMatrix;
@@ -50,7 +51,7 @@ impl Reader {
         }
         let wt = DMatrix::from_column_slice(inputs, outputs, weights);
         let gram = &wt * wt.transpose();
-        let (xx, ..) = moments.centered();
+        let xx = moments.about(Center::Mean).xx;
         let energy = gram.component_mul(&xx).sum().max(0.0);
         let (factor, _) = factored(&xx, ridge)?;
         Ok(Reader { inverse: factor.inverse(), gram, features, energy })

@@ -209,3 +209,24 @@ fn one_row_and_constant_inputs_keep_the_old_weights() {
     assert!(fit.weights.iter().zip([0.5, 0.25]).all(|(a, b)| (a - b).abs() < 1e-9), "{fit:?}");
     assert!((fit.shift[0] - 6.0).abs() < 1e-9, "{fit:?}");
 }
+
+#[test]
+fn many_rows_of_many_inputs_are_taken_in_by_blocks() {
+    // More inputs than a panel has columns, more rows than a block: the layer is found again.
+    let (inputs, n) = (300, 1300);
+    let x: Vec<f64> = (0..inputs * n).map(|i| ((i as f64 * 12.9898).sin() * 43_758.547).fract()).collect();
+    let weights: Vec<f64> = (0..inputs).map(|i| (i as f64).cos()).collect();
+    let y: Vec<f64> =
+        x.chunks(inputs).map(|row| 5.0 + row.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>()).collect();
+    let mut moments = Moments::new(inputs, 1);
+    for (x, y) in x.chunks(7 * inputs).zip(y.chunks(7)) {
+        moments.add(x, y).unwrap();
+    }
+    assert_eq!(moments.rows(), n);
+    let fit = refit(&moments, &vec![0.0; inputs], 1e-12, Bias::Free).unwrap();
+    assert!(fit.weights.iter().zip(&weights).all(|(a, b)| (a - b).abs() < 1e-6) && (fit.shift[0] - 5.0).abs() < 1e-4);
+    // The order of inputs does not matter, and neither does where the rows wait.
+    let backwards: Vec<usize> = (0..inputs).rev().collect();
+    let turned = refit(&moments.select(&backwards).unwrap(), &vec![0.0; inputs], 1e-12, Bias::Free).unwrap();
+    assert!(turned.weights.iter().rev().zip(&weights).all(|(a, b)| (a - b).abs() < 1e-6));
+}

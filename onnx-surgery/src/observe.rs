@@ -1,6 +1,8 @@
 //! A model whose outputs are tensors from its inside.
 
+use crate::constant::Home;
 use crate::error::SurgeryError;
+use crate::graph::TensorId;
 use crate::model::Model;
 use crate::patch::Patch;
 use crate::rope::Rope;
@@ -8,6 +10,7 @@ use crate::splice::number;
 use crate::walk::Kind;
 use crate::wire::{Change, WireError, length_field, number_field, rewrite};
 use bytes::Bytes;
+use std::collections::HashSet;
 
 /// ONNX's number of f32.
 const F32: i64 = 1;
@@ -15,7 +18,7 @@ const F32: i64 = 1;
 impl Model {
     /// The model in memory, with these f32 tensors as its outputs, in this order, and no others.
     ///
-    /// An engine that runs it computes what leads to them, and nothing else. Shapes are left open.
+    /// Nodes that do not lead to them are left out. Shapes are left open.
     ///
     /// # Errors
     /// The model has no tensor of such a name ([`SurgeryError::NoTensor`]).
@@ -25,18 +28,40 @@ impl Model {
             return Err(SurgeryError::NoTensor { tensor: (*missing).to_owned() });
         }
         let bytes = Bytes::from(Patch::nothing(self).to_bytes());
-        let rope = with_outputs(&bytes, tensors).expect("the bytes were decoded when the model was opened");
+        let needed = self.needed(tensors);
+        let rope = with_outputs(&bytes, tensors, &needed).expect("the bytes were decoded when the model was opened");
         Ok(rope.to_vec())
+    }
+
+    /// The places in the file of the nodes that lead to these tensors.
+    fn needed(&self, tensors: &[&str]) -> HashSet<usize> {
+        let mut wanted: HashSet<TensorId> =
+            tensors.iter().filter_map(|name| self.graph.ids.get(*name)).copied().collect();
+        let mut needed = HashSet::new();
+        for node in self.graph.nodes.iter().rev() {
+            if node.outputs.iter().flatten().any(|output| wanted.contains(output)) {
+                wanted.extend(node.all_inputs());
+                needed.insert(node.place);
+            }
+        }
+        // A constant that a node holds is that node's.
+        needed.extend(wanted.iter().filter_map(|id| match self.graph.constants.get(id)?.home {
+            Home::Node { node, .. } => Some(node),
+            Home::Initializer(_) => None,
+        }));
+        needed
     }
 }
 
-fn with_outputs(model: &Bytes, tensors: &[&str]) -> Result<Rope, WireError> {
+fn with_outputs(model: &Bytes, tensors: &[&str], needed: &HashSet<usize>) -> Result<Rope, WireError> {
     rewrite(model, |field, payload| {
         if Kind::Model.inner(field.number) != Some(Kind::Graph) || !field.has_length {
             return Ok(Change::Keep);
         }
+        let mut places = 0..;
         let mut graph = rewrite(&payload, |field, _| {
-            Ok(if field.number == number::GRAPH_OUTPUT { Change::Drop } else { Change::Keep })
+            let is_idle = field.number == number::GRAPH_NODE && !places.next().is_some_and(|at| needed.contains(&at));
+            Ok(if is_idle || field.number == number::GRAPH_OUTPUT { Change::Drop } else { Change::Keep })
         })?;
         for tensor in tensors {
             let kind = length_field(number::TYPE_TENSOR, number_field(number::TENSOR_TYPE_ELEMENT, F32));

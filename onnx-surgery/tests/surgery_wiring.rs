@@ -71,6 +71,17 @@ fn a_layer_twice_as_strong_computes_twice_as_much() {
 }
 
 #[test]
+fn only_what_leads_to_the_outputs_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, model) = models().find(|(name, _)| name.starts_with("mobilenet")).unwrap();
+    let wirings = model.wirings();
+    let second = wirings[1].as_ref().unwrap();
+    let small = Model::from_bytes(model.observing(&[&second.output]).unwrap()).unwrap();
+    assert_eq!(small.network().layers.len(), 2);
+    assert_eq!(observed(&small, folder.path(), &[&second.output]), observed(&model, folder.path(), &[&second.output]));
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let (_, model) = models().next().unwrap();
     let weight = model.network().layers[0].weight.clone();

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// Rows that moments rest on at least, if there are so many pixels, and how many for each input.
 const ROWS: usize = 8192;
-const ROWS_PER_INPUT: usize = 4;
+const ROWS_PER_INPUT: usize = 2;
 
 /// A layer that can be looked at and given other weights.
 pub(super) struct View<'m> {
