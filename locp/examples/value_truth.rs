@@ -1,6 +1,6 @@
 //! Is a value true? Random plans of a model, what each value says of them, and the top-1 that they really have.
 //!
-//!     cargo run --release -p locp --example value_truth -- MODEL CALIB IMAGES LABELS PLANS [SEED] > truth.jsonl
+//!     cargo run --release -p locp --example value_truth -- MODEL CALIB IMAGES LABELS PLANS [SEED [VALUE..]] > truth.jsonl
 //!
 //! Each plan has random widths for all inner groups, from a quarter to all channels. Each value chooses its own channels at
 //! these widths, as a planner would have it; the result is fitted to the calibration images, and top-1 is counted with and
@@ -44,6 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("lamp, per layer", Box::new(magnitude(Criterion::Lamp, Scope::PerLayer))),
         ("random", Box::new(magnitude(Criterion::Random(seed), Scope::PerLayer))),
     ];
+    let wanted = words.get(6..).unwrap_or_default();
+    let values: Vec<_> =
+        values.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| word == name)).collect();
     let mut rng = stats::Rng::new(seed);
     let mut seen: Vec<Vec<[f64; 3]>> = vec![Vec::new(); values.len()];
     for plan in 0..plans {
