@@ -21,7 +21,7 @@
 //! # Ok::<(), compensate::CompensateError>(())
 //! ```
 #![deny(missing_docs)]
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod error;
 mod moments;
