@@ -60,16 +60,4 @@ impl Unfold {
             }
         }
     }
-
-    /// Appends the outputs of some pixels for one convolution group. `image` is (c_out, height, width).
-    ///
-    /// # Panics
-    /// `image` has fewer than [`output_len`](Self::output_len) elements, or there is no such group.
-    pub fn outputs(&self, image: &[f32], pixels: &[usize], group: usize, rows: &mut Vec<f64>) {
-        let per_group = self.spec.c_out / self.spec.groups;
-        for &pixel in pixels {
-            let of_channel = |channel: usize| f64::from(image[channel * self.pixels() + pixel]);
-            rows.extend((group * per_group..(group + 1) * per_group).map(of_channel));
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use crate::calib::{Calib, repair};
 use crate::model::Model;
 use crate::report::{ApplyReport, ChangeReport, PlanFile};
-use crate::{Error, Watch};
+use crate::{Error, Watch, files};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
@@ -38,8 +38,7 @@ fn short(hash: &str) -> String {
 /// A plan carried out on a model in a temporary folder, which lives as long as the value, timed as the model is.
 pub(crate) fn carried_out(model: &Model, plan: &PrunePlan) -> Result<(TempDir, Model), Error> {
     let patch = Patch::build(model.onnx(), plan)?;
-    let folder = tempfile::Builder::new().prefix("locp-").tempdir();
-    let folder = folder.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
+    let folder = files::temporary_folder()?;
     let path = folder.path().join("pruned.onnx");
     patch.write(&path)?;
     let smaller = Model::open(&path, Some(model.batch()))?.computed_in(model.dtype());

@@ -7,6 +7,7 @@ use onnx_surgery::NewFile;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Refuses outputs that cannot be, before any time is spent: one that is an input or another output, a folder, a
 /// device, or in a folder that is missing or may not be written to.
@@ -31,8 +32,14 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
 }
 
 /// A path without links and dots; of a file that does not exist yet, its folder's with its name.
-fn resolved(path: &Path) -> Option<PathBuf> {
+pub(crate) fn resolved(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| Some(folder(path).canonicalize().ok()?.join(path.file_name()?)))
+}
+
+/// A folder for what is not to stay; it goes with the value.
+pub(crate) fn temporary_folder() -> Result<TempDir, Error> {
+    let folder = tempfile::Builder::new().prefix("locp-").tempdir();
+    folder.map_err(|e| Error::write(&std::env::temp_dir(), e))
 }
 
 /// Writes a plan as JSON, all or nothing.

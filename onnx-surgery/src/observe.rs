@@ -6,9 +6,9 @@ use crate::graph::TensorId;
 use crate::model::Model;
 use crate::patch::Patch;
 use crate::rope::Rope;
-use crate::splice::number;
+use crate::splice::{number, stated};
 use crate::walk::Kind;
-use crate::wire::{Change, WireError, length_field, number_field, rewrite};
+use crate::wire::{Change, WireError, length_field, rewrite};
 use bytes::Bytes;
 use std::collections::HashSet;
 
@@ -64,10 +64,7 @@ fn with_outputs(model: &Bytes, tensors: &[&str], needed: &HashSet<usize>) -> Res
             Ok(if is_idle || field.number == number::GRAPH_OUTPUT { Change::Drop } else { Change::Keep })
         })?;
         for tensor in tensors {
-            let kind = length_field(number::TYPE_TENSOR, number_field(number::TENSOR_TYPE_ELEMENT, F32));
-            let mut value = length_field(number::VALUE_NAME, tensor.as_bytes().to_vec().into());
-            value.append(length_field(number::VALUE_TYPE, kind));
-            graph.append(length_field(number::GRAPH_OUTPUT, value));
+            graph.append(length_field(number::GRAPH_OUTPUT, stated::tensor(tensor, F32, None)));
         }
         Ok(Change::Replace(length_field(field.number, graph)))
     })

@@ -1,7 +1,6 @@
 //! How layers are wired: the tensors around each one, for whoever looks at activations or exchanges weights.
 
 use crate::graph::{Graph, Node, TensorId};
-use crate::infer::Kind;
 use crate::model::Model;
 use netspec::ElementType;
 use std::collections::HashMap;
@@ -87,16 +86,11 @@ impl Model {
     fn sum(&self, output: TensorId, readers: &HashMap<TensorId, Vec<usize>>, graph: &Graph) -> Option<Sum> {
         let [reader] = readers.get(&output)?[..] else { return None };
         let node = &graph.nodes[reader];
-        let (a, b) = (input(node, 0)?, input(node, 1)?);
-        let other = if a == output { b } else { a };
-        let (own, added) = (self.inference.value(output)?, self.inference.value(other)?);
-        let is_sum = node.op == "Add" && other != output && own.dims == added.dims;
-        if !is_sum
-            || matches!(added.kind, Kind::Stored(_))
-            || graph.outputs.iter().any(|o| o.name == graph.name(output))
-        {
+        if !self.inference.is_residual(node) || graph.outputs.iter().any(|o| o.name == graph.name(output)) {
             return None;
         }
+        let (a, b) = (input(node, 0)?, input(node, 1)?);
+        let other = if a == output { b } else { a };
         Some(Sum { other: graph.name(other).to_owned(), output: graph.name((*node.outputs.first()?)?).to_owned() })
     }
 }

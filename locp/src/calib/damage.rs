@@ -1,16 +1,17 @@
 //! What removing channels does to the network's outputs, from calibration images.
 
-use super::layers::{View, pixels};
+use super::layers::{View, pixels, transposed};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
 use benefit::{Value, ValueCurve, ValueError, ValueKind};
-use compensate::{Bias, Moments, Reader, Removal, Unfold, refit, removal};
-use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Role, Weights as _};
+use compensate::{Moments, Reader, Removal, Unfold, refit, removal};
+use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Member, Role, Weights as _};
 use onnx_surgery::{Patch, Wiring};
 use stats::Rng;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use timing::ModelBackend;
 
 /// A reader with more inputs is looked at channel by channel, each pixel of its window by itself.
@@ -47,8 +48,9 @@ impl Damage {
         let mut looks: BTreeMap<usize, Look<'_>> = BTreeMap::new();
         for group in groups.iter().filter(|group| is_open(group)) {
             for index in readers(model, group) {
-                if let Some(look) = wirings[index].as_ref().and_then(|wiring| Look::new(model, wiring, index)) {
-                    looks.entry(index).or_insert(look);
+                let (Entry::Vacant(place), Some(wiring)) = (looks.entry(index), &wirings[index]) else { continue };
+                if let Some(look) = Look::new(model, wiring, index) {
+                    place.insert(look);
                 }
             }
         }
@@ -72,7 +74,8 @@ impl Damage {
                 continue;
             }
             let own: Vec<(&Look<'_>, Vec<Vec<usize>>)> = readers(model, group)
-                .filter_map(|index| Some((looks.get(&index)?, looks.get(&index)?.features(group)?)))
+                .filter_map(|index| looks.get(&index))
+                .filter_map(|look| Some((look, look.features(group)?)))
                 .collect();
             if own.is_empty() {
                 curves.push(Err(closed(group, "is read by no layer that can be looked at")));
@@ -103,10 +106,12 @@ impl Value for Damage {
 /// Layers whose weights mix a group's channels.
 fn readers<'m>(model: &'m Model, group: &'m ChannelGroup) -> impl Iterator<Item = usize> + 'm {
     let layers = &model.network().layers;
-    (0..layers.len()).filter(move |&i| {
-        let weight = &layers[i].weight;
-        group.members.iter().any(|member| member.role == Role::Consumer && member.tensor == *weight)
-    })
+    (0..layers.len()).filter(move |&i| reads(&layers[i].weight, group).is_some())
+}
+
+/// A weight's axis that reads a group's channels.
+fn reads<'g>(weight: &str, group: &'g ChannelGroup) -> Option<&'g Member> {
+    group.members.iter().find(|member| member.role == Role::Consumer && member.tensor == weight)
 }
 
 /// A reader's moments on the dense network.
@@ -155,8 +160,7 @@ impl<'m> Look<'m> {
         if !self.is_whole {
             return None;
         }
-        let tensor = &self.view.layer.weight;
-        let member = group.members.iter().find(|m| m.role == Role::Consumer && m.tensor == *tensor)?;
+        let member = reads(&self.view.layer.weight, group)?;
         let window = self.unfold.features() / (self.view.spec().c_in / self.flat()).max(1);
         let of_position = |p: usize| p * window..(p + 1) * window;
         let of_channel = |c: usize| -> Vec<usize> {
@@ -172,9 +176,10 @@ impl<'m> Look<'m> {
     }
 
     /// The stored weights and the bias with which the layer does best on the inputs that stay.
-    fn fitted(&self, stay: &[usize], model: &Model) -> Option<Vec<(String, Vec<f32>)>> {
+    ///
+    /// `moments` are its own, with what it makes of its inputs.
+    fn fitted(&self, moments: &Moments, stay: &[usize], model: &Model) -> Option<Vec<(String, Vec<f32>)>> {
         let inputs = self.unfold.features();
-        let moments = self.moments.of_layer(&self.weights).ok()?;
         let old: Vec<f64> = self.weights.chunks(inputs).flat_map(|row| stay.iter().map(|&i| row[i])).collect();
         let fit = refit(&moments.select(stay).ok()?, &old, RIDGE, self.view.bias()).ok()?;
         let mut weights = vec![0.0; self.weights.len()];
@@ -183,7 +188,7 @@ impl<'m> Look<'m> {
         }
         let whole = if self.area == 1 { weights } else { as_window(&weights, inputs, self.area) };
         let mut values = vec![(self.view.layer.weight.clone(), self.view.stored(&whole))];
-        if let (Some(bias), Bias::Free) = (&self.view.wiring.bias, self.view.bias()) {
+        if let Some(bias) = &self.view.wiring.bias {
             let old = model.onnx().get(bias)?.to_f32().ok()?;
             let shift = fit.shift.chunks(self.area).map(|of_output| of_output.iter().sum::<f64>());
             values.push((bias.clone(), old.iter().zip(shift).map(|(old, shift)| old + shift as f32).collect()));
@@ -196,8 +201,7 @@ impl<'m> Look<'m> {
 fn flattened(model: &Model, view: &View<'_>) -> Option<usize> {
     let [part] = view.layer.inputs.parts[..] else { return None };
     let group = model.network().groups.get(part.group.0)?;
-    let member = group.members.iter().find(|m| m.role == Role::Consumer && m.tensor == view.layer.weight)?;
-    match member.map {
+    match reads(&view.layer.weight, group)?.map {
         IndexMap::Affine { offset: 0, repeat } if repeat > 1 && repeat * group.channels == view.spec().c_in => {
             Some(repeat)
         }
@@ -207,17 +211,12 @@ fn flattened(model: &Model, view: &View<'_>) -> Option<usize> {
 
 /// Outputs x (channels x area) as (outputs x area) x channels.
 fn by_pixel(weights: &[f64], inputs: usize, area: usize) -> Vec<f64> {
-    let of_output = |row: &[f64]| -> Vec<f64> {
-        (0..area).flat_map(|pixel| row.iter().skip(pixel).step_by(area).copied().collect::<Vec<f64>>()).collect()
-    };
-    weights.chunks(inputs).flat_map(of_output).collect()
+    weights.chunks(inputs).flat_map(|row| transposed(row, inputs / area, area)).collect()
 }
 
 /// The way back.
 fn as_window(weights: &[f64], channels: usize, area: usize) -> Vec<f64> {
-    let of_output =
-        |rows: &[f64]| -> Vec<f64> { (0..channels * area).map(|at| rows[at % area * channels + at / area]).collect() };
-    weights.chunks(channels * area).flat_map(of_output).collect()
+    weights.chunks(channels * area).flat_map(|rows| transposed(rows, area, channels)).collect()
 }
 
 /// Fills the moments, in one pass over the images.
@@ -230,6 +229,7 @@ fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'
         for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
             look.is_whole &= (0..own).all(|image| look.add(values, image, batch, &mut rng, images).is_some());
         }
+        setting.watch.progress.advance(own as u64);
         Ok(())
     })
 }
@@ -244,6 +244,8 @@ fn curve(
     let readers = own.iter().map(|(look, features)| Reader::new(&look.moments, &look.weights, features.clone(), RIDGE));
     let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let Removal { order, loss, .. } = removal(readers, group.channels).map_err(failed)?;
+    let targets = own.iter().map(|(look, _)| look.moments.of_layer(&look.weights));
+    let targets = targets.collect::<Result<Vec<Moments>, _>>().map_err(failed)?;
     // Least squares through zero: the outputs' divergence is weight x loss.
     let (mut product, mut square) = (0.0, 0.0);
     for share in LOOKED_AT {
@@ -253,7 +255,7 @@ fn curve(
             continue;
         }
         let lost = loss[gone.len()];
-        product += lost * outputs.divergence(own, gone)?;
+        product += lost * outputs.divergence(own, &targets, gone)?;
         square += lost * lost;
     }
     let weight = if square > 0.0 { product / square } else { 0.0 };
@@ -290,10 +292,7 @@ impl<'s, 'm> Outputs<'s, 'm> {
     fn of(&self, model: &onnx_surgery::Model) -> Result<Vec<f64>, Error> {
         let mut taps = Taps::new(self.setting, model, &self.names)?;
         let (mut all, batch) = (Vec::new(), batch_of(model));
-        // Progress counts groups here, not images.
-        let quiet = Watch { progress: &crate::Silent, cancel: self.setting.watch.cancel.clone() };
-        let setting = Setting { watch: &quiet, ..*self.setting };
-        batches(&setting, model, 0..self.setting.calib.compared, |tensor, own| {
+        batches(self.setting, model, 0..self.setting.calib.compared, |tensor, own| {
             let outputs = taps.run(tensor)?;
             for image in 0..own {
                 for values in &outputs {
@@ -307,13 +306,18 @@ impl<'s, 'm> Outputs<'s, 'm> {
     }
 
     /// The relative squared error of the outputs without some of a group's channels, its readers fitted anew.
-    fn divergence(&self, own: &[(&Look<'_>, Vec<Vec<usize>>)], gone: &[usize]) -> Result<f64, Error> {
+    fn divergence(
+        &self,
+        own: &[(&Look<'_>, Vec<Vec<usize>>)],
+        targets: &[Moments],
+        gone: &[usize],
+    ) -> Result<f64, Error> {
         let mut values = BTreeMap::new();
-        for (look, features) in own {
+        for ((look, features), moments) in own.iter().zip(targets) {
             let mut stays = vec![true; look.unfold.features()];
             gone.iter().flat_map(|&channel| &features[channel]).for_each(|&feature| stays[feature] = false);
             let stay: Vec<usize> = (0..stays.len()).filter(|&feature| stays[feature]).collect();
-            values.extend(look.fitted(&stay, self.model).into_iter().flatten());
+            values.extend(look.fitted(moments, &stay, self.model).into_iter().flatten());
         }
         let changed = Patch::exchange(self.model.onnx(), values)?.to_bytes();
         let found = self.of(&onnx_surgery::Model::from_bytes(changed)?)?;

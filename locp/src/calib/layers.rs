@@ -37,24 +37,15 @@ impl<'m> View<'m> {
         if stored.len() != rows * columns {
             return None;
         }
-        Some(self.turned(&stored, [rows, columns]).iter().map(|&w| f64::from(w)).collect())
+        let by_row = if self.wiring.out_axis == 0 { stored } else { transposed(&stored, columns, rows) };
+        Some(by_row.into_iter().map(f64::from).collect())
     }
 
     /// Such rows as the file keeps them.
     pub(super) fn stored(&self, weights: &[f64]) -> Vec<f32> {
         let numbers: Vec<f32> = weights.iter().map(|&w| w as f32).collect();
         let (rows, columns) = (self.spec().c_out, self.unfold.features());
-        if self.wiring.out_axis == 0 {
-            return numbers;
-        }
-        (0..rows * columns).map(|at| numbers[at % rows * columns + at / rows]).collect()
-    }
-
-    fn turned<'w>(&self, stored: &'w [f32], [rows, columns]: [usize; 2]) -> Cow<'w, [f32]> {
-        if self.wiring.out_axis == 0 {
-            return Cow::Borrowed(stored);
-        }
-        Cow::Owned((0..rows * columns).map(|at| stored[at % columns * rows + at / columns]).collect())
+        if self.wiring.out_axis == 0 { numbers } else { transposed(&numbers, rows, columns) }
     }
 
     /// One image's input as (channels, height, width); nothing where the tensor is not of that size.
@@ -62,15 +53,9 @@ impl<'m> View<'m> {
         self.image(tensor, image, batch, self.spec().c_in, self.unfold.input_len())
     }
 
-    /// One image's output, of so many channels.
-    pub(super) fn output<'t>(
-        &self,
-        tensor: &'t [f32],
-        image: usize,
-        batch: usize,
-        channels: usize,
-    ) -> Option<Cow<'t, [f32]>> {
-        self.image(tensor, image, batch, channels, channels * self.unfold.pixels())
+    /// One image's output in the same way.
+    pub(super) fn output<'t>(&self, tensor: &'t [f32], image: usize, batch: usize) -> Option<Cow<'t, [f32]>> {
+        self.image(tensor, image, batch, self.spec().c_out, self.unfold.output_len())
     }
 
     fn image<'t>(
@@ -89,8 +74,13 @@ impl<'m> View<'m> {
         if !self.wiring.channels_last || pixels == 1 {
             return Some(Cow::Borrowed(own));
         }
-        Some(Cow::Owned((0..expected).map(|at| own[at % pixels * channels + at / pixels]).collect()))
+        Some(Cow::Owned(transposed(own, pixels, channels)))
     }
+}
+
+/// A matrix of so many rows and columns, row after row, column after column.
+pub(super) fn transposed<T: Copy>(matrix: &[T], rows: usize, columns: usize) -> Vec<T> {
+    (0..rows * columns).map(|at| matrix[at % rows * columns + at / rows]).collect()
 }
 
 /// Pixels to look at in one image: spread over all of them, as many as the moments of so many inputs need.

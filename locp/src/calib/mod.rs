@@ -8,6 +8,7 @@ mod taps;
 pub use damage::Damage;
 pub use repair::{LayerRepair, Repair, Skipped, repair};
 
+use crate::files::resolved;
 use crate::images::Images;
 use crate::model::Model;
 use crate::{Error, Watch};
@@ -83,8 +84,7 @@ impl Setting<'_> {
 
 /// An error where the images that are to show accuracy are those that calibrate.
 pub fn check_apart(calib: &Path, images: &Path) -> Result<(), Error> {
-    let same =
-        calib == images || calib.canonicalize().ok().is_some_and(|path| images.canonicalize().ok() == Some(path));
+    let same = calib == images || resolved(calib).is_some_and(|path| resolved(images) == Some(path));
     if !same {
         return Ok(());
     }

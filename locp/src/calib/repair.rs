@@ -107,13 +107,15 @@ pub fn repair(
     aim(&setting, dense, &mut fits)?;
     watch.progress.end("");
     watch.progress.begin("repair", Some(fits.len() as u64));
-    let mut current = onnx_surgery::Model::from_bytes(Patch::exchange(pruned.onnx(), BTreeMap::new())?.to_bytes())?;
+    let mut fitted_so_far: Option<onnx_surgery::Model> = None;
     for fit in fits {
         setting.check()?;
         let layer = fit.after.layer;
-        match fitted(&setting, &current, fit)? {
+        let current = fitted_so_far.as_ref().unwrap_or(pruned.onnx());
+        match fitted(&setting, current, fit)? {
             Some(Fitted { values, lost: [lost_before, lost_after] }) => {
-                current = onnx_surgery::Model::from_bytes(Patch::exchange(&current, values.clone())?.to_bytes())?;
+                let bytes = Patch::exchange(current, values.clone())?.to_bytes();
+                fitted_so_far = Some(onnx_surgery::Model::from_bytes(bytes)?);
                 repair.values.extend(values);
                 repair.layers.push(LayerRepair { layer: layer.name.clone(), lost_before, lost_after });
             }
@@ -204,7 +206,7 @@ impl<'m> Fit<'m> {
     /// Where the tensor has another size than it should, nothing is kept, and the fit fails for its lack.
     fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
         let Some(pixels) = image.checked_sub(self.images.start).and_then(|nth| self.pixels.get(nth)) else { return };
-        let Some(target) = self.before.output(tensor, place, batch, self.before.spec().c_out) else { return };
+        let Some(target) = self.before.output(tensor, place, batch) else { return };
         for &pixel in pixels {
             self.targets.extend(self.outputs.iter().map(|output| target[output * self.before.unfold.pixels() + pixel]));
         }
@@ -216,10 +218,11 @@ impl<'m> Fit<'m> {
         let (view, unfold) = (&self.after, &self.after.unfold);
         let channels = view.spec().c_out;
         let input = view.input(tensors[0], place, batch)?;
-        let other = if self.sums.is_some() { Some(view.output(tensors[1], place, batch, channels)?) } else { None };
-        let before: usize = self.pixels[..nth].iter().map(Vec::len).sum();
+        let other = if self.sums.is_some() { Some(view.output(tensors[1], place, batch)?) } else { None };
+        // Of each image as many pixels are looked at.
         let pixels = &self.pixels[nth];
-        let targets = self.targets.get(before * channels..(before + pixels.len()) * channels)?;
+        let each = pixels.len() * channels;
+        let targets = self.targets.get(nth * each..(nth + 1) * each)?;
         let per_group = channels / moments.len();
         for (group, moments) in moments.iter_mut().enumerate() {
             let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -251,6 +254,7 @@ fn aim(setting: &Setting<'_>, dense: &Model, fits: &mut [Fit<'_>]) -> Result<(),
             (0..own).for_each(|place| fit.aim(first + place, values, place, batch));
         }
         first += own;
+        setting.watch.progress.advance(own as u64);
         Ok(())
     })
 }
@@ -268,9 +272,7 @@ fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: Fit<'_>) ->
     let mut moments = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];
     let batch = batch_of(current);
     let (mut is_whole, mut nth) = (true, 0);
-    // Progress counts layers here, not images.
-    let quiet = Watch { progress: &crate::Silent, cancel: setting.watch.cancel.clone() };
-    batches(&Setting { watch: &quiet, ..*setting }, current, fit.images.clone(), |tensor, own| {
+    batches(setting, current, fit.images.clone(), |tensor, own| {
         let values = taps.run(tensor)?;
         let tensors = [&values[0], &values[1]].map(Vec::as_slice);
         is_whole &= (0..own).all(|place| fit.add(&mut moments, nth + place, tensors, place, batch).is_some());

@@ -1,7 +1,7 @@
 //! Tensors from the inside of a running model.
 
 use super::Setting;
-use crate::Error;
+use crate::{Error, files};
 use netspec::{Tensor, TensorView};
 use onnx_surgery::Model;
 use std::ops::Range;
@@ -35,8 +35,7 @@ impl Taps {
                 outputs.push(tensor);
             }
         }
-        let folder = tempfile::Builder::new().prefix("locp-").tempdir();
-        let folder = folder.map_err(|e| Error::write(&std::env::temp_dir(), e))?;
+        let folder = files::temporary_folder()?;
         let path = folder.path().join("observing.onnx");
         let bytes = model.observing(&outputs)?;
         std::fs::write(&path, bytes).map_err(|e| Error::write(&path, e))?;
@@ -71,7 +70,6 @@ pub(super) fn batches(
         setting.check()?;
         let own = batch.min(end - first);
         each(&setting.calib.images.batch(first, batch), own)?;
-        setting.watch.progress.advance(own as u64);
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ impl<'a> Fusion<'a> {
             self.fused[next] = true;
             at = next;
         }
-        if let Some(next) = self.only_reader(at).filter(|&next| self.is_residual(next)) {
+        if let Some(next) = self.only_reader(at).filter(|&next| self.inference.is_residual(&self.graph.nodes[next])) {
             epilogue.residual = true;
             self.fused[next] = true;
             at = next;
@@ -79,13 +79,6 @@ impl<'a> Fusion<'a> {
             value.is_stored() && dims.filter(|&&d| d != 1).count() <= 1
         };
         (0..2).any(|i| self.value(node, i).is_some_and(small))
-    }
-
-    /// An addition of two tensors of one shape, both computed from images.
-    fn is_residual(&self, node: usize) -> bool {
-        let node = &self.graph.nodes[node];
-        let (Some(a), Some(b)) = (self.value(node, 0), self.value(node, 1)) else { return false };
-        node.op == "Add" && !a.is_stored() && !b.is_stored() && a.dims == b.dims && node.inputs[0] != node.inputs[1]
     }
 
     fn activation(&mut self, at: usize, epilogue: &mut Epilogue) {

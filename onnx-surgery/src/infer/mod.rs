@@ -18,7 +18,7 @@ pub(crate) use value::{Follows, Int, Kind, Origin, Reader, Stored, Value, produc
 
 use crate::dependency::Grouping;
 use crate::error::ModelError;
-use crate::graph::{Graph, TensorId};
+use crate::graph::{Graph, Node, TensorId};
 use netspec::{Frozen, Width};
 use rules::Reads;
 use std::collections::{HashMap, HashSet};
@@ -89,6 +89,13 @@ impl Inference {
     /// The constant that is read by a name.
     pub(crate) fn root(&self, name: TensorId) -> TensorId {
         self.aliases.get(&name).map_or(name, |alias| alias.root)
+    }
+
+    /// Whether a node adds two tensors of one shape, both computed from images.
+    pub(crate) fn is_residual(&self, node: &Node) -> bool {
+        let value = |input: usize| self.value((*node.inputs.get(input)?)?);
+        let (Some(a), Some(b)) = (value(0), value(1)) else { return false };
+        node.op == "Add" && !a.is_stored() && !b.is_stored() && a.dims == b.dims && node.inputs[0] != node.inputs[1]
     }
 
     /// The axis of a tensor that can change, and what its length follows.

@@ -6,7 +6,7 @@
 mod data;
 mod node;
 pub(crate) mod number;
-mod stated;
+pub(crate) mod stated;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,17 @@ use crate::wire::{Change, WireError, length_field, number_field, rewrite};
 use bytes::Bytes;
 use std::collections::HashMap;
 
+/// What a file states of a tensor of an element type, by ONNX's number; without a shape, that is left open.
+pub(crate) fn tensor(name: &str, element: i64, shape: Option<Rope>) -> Rope {
+    let mut tensor = number_field(number::TENSOR_TYPE_ELEMENT, element);
+    if let Some(shape) = shape {
+        tensor.append(length_field(number::TENSOR_TYPE_SHAPE, shape));
+    }
+    let mut value = length_field(number::VALUE_NAME, name.as_bytes().to_vec().into());
+    value.append(length_field(number::VALUE_TYPE, length_field(number::TYPE_TENSOR, tensor)));
+    value
+}
+
 /// A stated shape with new lengths, if there are any for its name.
 pub(super) fn splice(value: &Bytes, stated: &HashMap<String, Vec<(usize, usize)>>) -> Result<Option<Rope>, WireError> {
     let name = text_of(value, number::VALUE_NAME)?.and_then(|name| std::str::from_utf8(name).ok());

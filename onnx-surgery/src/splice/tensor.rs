@@ -1,7 +1,7 @@
 //! Tensors: new dims, elements, names and places of their data.
 
 use super::data::entries;
-use super::{Added, Placement, Splicer, TensorEdit, nth, number, text_of};
+use super::{Added, Placement, Splicer, TensorEdit, nth, number, stated, text_of};
 use crate::constant::{Home, number_of};
 use crate::rope::Rope;
 use crate::walk::place_in;
@@ -77,11 +77,7 @@ impl Splicer<'_> {
             for &dim in &added.edit.dims {
                 shape.append(length_field(number::SHAPE_DIM, number_field(number::DIM_VALUE, dim as i64)));
             }
-            let mut tensor = number_field(number::TENSOR_TYPE_ELEMENT, element);
-            tensor.append(length_field(number::TENSOR_TYPE_SHAPE, shape));
-            let mut value = length_field(number::VALUE_NAME, added.name.as_bytes().to_vec().into());
-            value.append(length_field(number::VALUE_TYPE, length_field(number::TYPE_TENSOR, tensor)));
-            rope.append(length_field(number::GRAPH_INPUT, value));
+            rope.append(length_field(number::GRAPH_INPUT, stated::tensor(&added.name, element, Some(shape))));
         }
         Ok(rope)
     }
