@@ -216,8 +216,8 @@ def predict(model, images, batch=500):
         ).numpy()
 
 
-def train(args, train_x, train_y, test_x, test_y):
-    model = FashionNet().to(memory_format=torch.channels_last)
+def train(args, model, train_x, train_y, test_x, test_y):
+    model = model.to(memory_format=torch.channels_last)
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.SGD(
@@ -350,7 +350,7 @@ def main():
         model, seconds = FashionNet(), kept["seconds"]
         model.load_state_dict(kept["state"])
     else:
-        model, seconds = train(args, train_x, train_y, test_x, test_y)
+        model, seconds = train(args, FashionNet(), train_x, train_y, test_x, test_y)
 
     args.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(args.seed)
