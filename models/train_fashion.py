@@ -317,28 +317,37 @@ def save_npy(path, array):
         np.lib.format.write_array(f, np.ascontiguousarray(array), version=(1, 0))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def training_arguments(parser, epochs):
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--out", type=Path, default=HERE)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16 (the export is f32)")
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--export-only", action="store_true")
     parser.add_argument("--max-steps", type=int, help="stop early, to time a step")
-    args = parser.parse_args()
 
+
+def prepare(args):
+    """Seeds everything; training images and labels, test images and labels."""
     random.seed(args.seed)
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-
     train_x, train_y = load_split(args.data, "train")
     test_x, test_y = load_split(args.data, "t10k")
+    return train_x, train_y, test_x, test_y
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    training_arguments(parser, epochs=10)
+    parser.add_argument("--export-only", action="store_true")
+    args = parser.parse_args()
+
+    train_x, train_y, test_x, test_y = prepare(args)
 
     rows, macs = describe(FashionNet().eval())
     for r in rows:
