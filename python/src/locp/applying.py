@@ -1,0 +1,125 @@
+"""A plan, and the weights of the pruned file, carried out on a live module."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .change import Change, like
+from .checks import EXPORT, check_lengths, check_names, check_norms
+from .counts import counts
+from .errors import ForwardError, MismatchError
+from .exporting import as_inputs, check_kind, evaluating
+from .plans import Plan
+from .tensors import own_tensors, tensors
+from .weights import Weights
+
+def apply(
+    model: nn.Module,
+    plan: Plan | dict[str, Any] | str | os.PathLike,
+    weights: Weights | str | os.PathLike | None = None,
+    example: Any = None,
+) -> nn.Module:
+    """Makes the model as narrow as the plan says, in place, and answers with the same module.
+
+    plan     a plan, its content, or the path of `plan.json`
+    weights  the pruned ONNX file that belongs to it, or its path: the model gets that file's values.
+             Without it, what stays keeps its values, and weights that were fitted are not taken over.
+    example  inputs as the model takes them: the narrow model is run on them once
+
+    Parameters are new objects where anything about them changed, on the same device and with the
+    same type and `requires_grad`, so make the optimizer afterwards. Everything is checked first:
+    where anything does not fit, an error says what, and the model is as it was.
+    """
+    prepare(model, plan, weights, example)
+    return model
+
+
+def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = None) -> Change:
+    """`apply`, answering with the change that was made, so that it can be undone."""
+    check_kind(model)
+    check_norms(model)
+    plan = Plan.of(plan)
+    weights = None if weights is None else Weights.of(weights)
+    change = _changes(model, plan, weights)
+    change.make()
+    if example is not None:
+        try:
+            with evaluating(model), torch.no_grad():
+                model(*as_inputs(example))
+        except BaseException as error:
+            change.undo()
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C
+            raise ForwardError(
+                f"the narrow model does not run ({error}); a number of channels may be written down in its "
+                "`forward`: take it from a tensor's shape, or keep these channels with `freeze`"
+            ) from error
+    return change
+
+
+def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:
+    named = tensors(model)
+    removed = plan.removed()
+    check_names(model, plan, named, weights)
+    check_lengths(model, plan, named)
+
+    axes: dict[str, dict[int, list[int]]] = {}
+    for (tensor, axis), gone in removed.items():
+        axes.setdefault(tensor, {})[axis] = gone
+    new: dict[int, torch.Tensor] = {}  # by id of the old tensor
+    stay: dict[int, list[int]] = {}  # what stays of its first axis
+    for name, old in named.items():
+        values = old.detach()
+        for axis, gone in axes.get(name, {}).items():
+            kept = sorted(set(range(values.shape[axis])) - set(gone))
+            values = values.index_select(axis, torch.tensor(kept, device=values.device))
+            if axis == 0:
+                stay[id(old)] = kept
+        stored = None if weights is None else weights.tensors.get(name)
+        if stored is not None:
+            values = _stored(name, values, stored, old)
+        # What nothing changed about stays the object that it is.
+        if values.shape != old.shape or not torch.equal(values, old.detach()):
+            new[id(old)] = like(old, values)
+
+    change = Change()
+    for name, module in model.named_modules():
+        own = own_tensors(module)
+        after = {key: new.get(id(tensor), tensor) for key, tensor in own.items()}
+        for key, tensor in after.items():
+            # Every module that holds a tied parameter gets the one new object.
+            if tensor is not own[key]:
+                change.set(module._parameters if key in module._parameters else module._buffers, key, tensor)
+        bias = _added_bias(name, module, weights)
+        if bias is not None:
+            after["bias"] = like(own["weight"], bias)
+            change.set(module._parameters, "bias", after["bias"])
+        for key, value in counts(name, module, after, stay.get(id(own.get("weight")))).items():
+            change.set(module.__dict__, key, value)
+    return change
+
+
+def _stored(name: str, sliced: torch.Tensor, stored: np.ndarray, old: torch.Tensor) -> torch.Tensor:
+    """The file's values of a tensor, which must have the shape that the plan leaves."""
+    if tuple(stored.shape) != tuple(sliced.shape):
+        raise MismatchError(
+            f"{name} has the shape {tuple(old.shape)}, of which the plan leaves {tuple(sliced.shape)}, and in the "
+            f"pruned file it is {tuple(stored.shape)}; plan, file and model belong to different networks: {EXPORT}",
+            name,
+        )
+    # Types that numpy does not have by itself, such as bfloat16, go through f32, which holds them exactly.
+    plain = stored if stored.dtype.kind in "fiub" and stored.dtype.name != "bfloat16" else stored.astype(np.float32)
+    return torch.from_numpy(np.array(plain)).to(device=old.device, dtype=old.dtype)
+
+
+def _added_bias(name: str, module: nn.Module, weights: Weights | None) -> torch.Tensor | None:
+    """The bias that the file gives a layer which has none; its name in the file may be any."""
+    if weights is None or "bias" not in module._parameters or module._parameters["bias"] is not None:
+        return None
+    bias = weights.biases.get(f"{name}.weight" if name else "weight")
+    return None if bias is None else torch.from_numpy(np.array(weights.tensors[bias], np.float32))
