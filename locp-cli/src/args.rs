@@ -7,7 +7,7 @@ use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::{Shard, TableForm};
 use std::path::PathBuf;
 
-pub(crate) use making::{Align, Making, Planner, Worth};
+pub(crate) use making::{Align, Making, Pictures, Planner, Worth};
 
 /// Make a convolutional network faster on the device it will run on.
 ///
@@ -158,8 +158,9 @@ pub(crate) enum Command {
         /// Also write the plan.
         #[arg(long, value_name = "FILE")]
         plan_out: Option<PathBuf>,
-        /// Images (.npy) to report top-1 before and after; they never calibrate.
-        #[arg(long, value_name = "FILE", requires = "labels")]
+        /// Images (.npy, or a folder of pictures) to report how often both models agree, and with labels top-1 before and
+        /// after; they never calibrate.
+        #[arg(long, value_name = "PATH")]
         images: Option<PathBuf>,
         /// Labels (.npy) of the images.
         #[arg(long, value_name = "FILE", requires = "images")]
@@ -177,9 +178,12 @@ pub(crate) enum Command {
         /// Where to write the pruned model.
         #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
         output: Option<PathBuf>,
-        /// Images without labels (.npy), as the model takes them: what remains is fitted to what the model computes on them.
-        #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+        /// Images without labels, as the model takes them (.npy), or a folder of pictures: what remains is fitted to what the
+        /// model computes on them.
+        #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
         calib: Option<PathBuf>,
+        #[command(flatten)]
+        pictures: Pictures,
         /// Show what would change and write nothing.
         #[arg(long)]
         dry_run: bool,
@@ -203,16 +207,21 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Cache::Network)]
         cache: Cache,
     },
-    /// Share of right answers on labelled images.
+    /// Share of right answers on labelled images, and how far a model does what the dense one does.
     Accuracy {
         /// The ONNX model.
         model: PathBuf,
-        /// Images (.npy), N x channels x height x width.
-        #[arg(long, value_name = "FILE")]
+        /// Images (.npy), N x channels x height x width, or a folder of pictures.
+        #[arg(long, value_name = "PATH")]
         images: PathBuf,
-        /// Labels (.npy), one class index per image.
-        #[arg(long, value_name = "FILE")]
-        labels: PathBuf,
+        #[command(flatten)]
+        pictures: Pictures,
+        /// Labels (.npy), one class index per image; pictures are in the order of their paths.
+        #[arg(long, value_name = "FILE", required_unless_present = "dense")]
+        labels: Option<PathBuf>,
+        /// The model before: how often both give the same answer, and how far apart their outputs are, without labels.
+        #[arg(long, value_name = "MODEL")]
+        dense: Option<PathBuf>,
     },
     /// Look into the latency table, and take it from machine to machine.
     Table {

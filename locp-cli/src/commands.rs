@@ -11,8 +11,8 @@ use clap::CommandFactory;
 use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
-    Budget, Calib, Cancel, Constraints, Counts, Engine, Error, Labelled, Limits, Magnitude, Measurer, Model, Options,
-    Pipeline, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
+    Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Measurer, Model,
+    Options, Pipeline, Preprocess, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -44,16 +44,21 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
         }
         Command::Frontier(frontier) => run.frontier(frontier),
         Command::Prune { model, planning, output, plan_out, images, labels } => {
-            let labelled = images.as_deref().zip(labels.as_deref());
-            run.prune(model, planning, output, plan_out.as_deref(), labelled)
+            let held_out = images.as_deref().map(|images| (images, labels.as_deref()));
+            run.prune(model, planning, output, plan_out.as_deref(), held_out)
         }
         Command::Align(args) => run.align(args),
-        Command::Apply { model, plan, output, calib, dry_run } => {
-            run.apply(model, plan, output.as_deref().filter(|_| !dry_run), calib.as_deref())
+        Command::Apply { model, plan, output, calib, pictures, dry_run } => {
+            let how = pictures.of(calib.as_deref())?;
+            let calib = calib.as_deref().map(|calib| (calib, how));
+            run.apply(model, plan, output.as_deref().filter(|_| !dry_run), calib)
         }
         Command::Verify { dense, pruned, at_most } => run.verify(dense, pruned, *at_most),
         Command::Bench { specs, cache } => run.bench(specs, (*cache).into()),
-        Command::Accuracy { model, images, labels } => run.accuracy(model, images, labels),
+        Command::Accuracy { model, images, pictures, labels, dense } => {
+            let how = pictures.of([images.as_path()])?;
+            run.accuracy(model, (images, how), labels.as_deref(), dense.as_deref())
+        }
         Command::Table { what } => run.table_command(what),
         Command::Generate { what } => generate(what),
     }
@@ -177,7 +182,9 @@ impl Run<'_> {
     fn plan(&self, model: &Path, planning: &Planning, output: &Path, problem_out: Option<&Path>) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         let outputs: Vec<&Path> = [output].into_iter().chain(problem_out).collect();
-        self.check_outputs(&outputs, &planning.making.inputs(model))?;
+        let inputs = planning.making.inputs(model);
+        planning.making.pictures.of(inputs.iter().copied())?;
+        self.check_outputs(&outputs, &inputs)?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
         let planned = self.pipeline(&engine, &model, &planning.making)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
@@ -189,7 +196,9 @@ impl Run<'_> {
 
     fn frontier(&self, args: &Frontier) -> Result<ExitCode> {
         let plot = args.plot.as_deref();
-        self.check_outputs(plot.as_slice(), &args.making.inputs(&args.model))?;
+        let inputs = args.making.inputs(&args.model);
+        args.making.pictures.of(inputs.iter().copied())?;
+        self.check_outputs(plot.as_slice(), &inputs)?;
         let (model, engine) = (self.open_to_plan(&args.model, &args.making)?, self.engine()?);
         let steps = f64::from(args.points - 1);
         let shares: Vec<f64> =
@@ -208,30 +217,29 @@ impl Run<'_> {
         planning: &Planning,
         output: &Path,
         plan_out: Option<&Path>,
-        labelled: Option<(&Path, &Path)>,
+        held_out: Option<(&Path, Option<&Path>)>,
     ) -> Result<ExitCode> {
         let budget: Budget = planning.latency.parse().map_err(Error::from)?;
         let mut inputs = planning.making.inputs(model);
-        inputs.extend(labelled.iter().flat_map(|(images, labels)| [*images, *labels]));
+        inputs.extend(held_out.iter().flat_map(|&(images, labels)| [Some(images), labels]).flatten());
+        let how = planning.making.pictures.of(inputs.iter().copied())?;
         // Where the model keeps data outside its file, the result has a file of its own for them.
         let data = data_file(output);
         let outputs: Vec<&Path> = [output, &data].into_iter().chain(plan_out).collect();
         self.check_outputs(&outputs, &inputs)?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
-        if let (Some(calib), Some((images, _))) = (&planning.making.calib, labelled) {
+        if let (Some(calib), Some((images, _))) = (&planning.making.calib, held_out) {
             locp::check_apart(calib, images)?;
         }
-        let labelled = labelled.map(|(images, labels)| Labelled::read(images, labels, &model)).transpose()?;
-        let accuracy = |onnx: &Path| match &labelled {
-            Some(labelled) => labelled.accuracy(&engine, onnx, model.batch(), &self.watch()).map(Some),
-            None => Ok(None),
-        };
-        // The dense model's first: labels that do not fit it are found before minutes are spent.
-        let before = accuracy(model.path())?;
+        let read = |(images, labels)| HeldOut::read(images, labels, &model, how);
+        let held_out = held_out.map(read).transpose()?;
+        // Labels that do not fit the model are found before minutes are spent.
+        held_out.iter().try_for_each(|held_out| held_out.check(&engine, model.path(), model.batch()))?;
         let mut pipeline = self.pipeline(&engine, &model, &planning.making)?;
         let pruned = pipeline.run(&model, budget)?;
-        let accuracies = before.zip(accuracy(pruned.path())?).map(|(before, after)| [before, after]);
-        let report = locp::prune_report(&pruned, pipeline.measurer(), output, accuracies);
+        let compare = |held_out: HeldOut| held_out.compare(&engine, &model, pruned.path(), &self.watch());
+        let compared = held_out.map(compare).transpose()?;
+        let report = locp::prune_report(&pruned, pipeline.measurer(), output, compared);
         pruned.write(output)?;
         if let Some(plan_out) = plan_out {
             locp::write_plan(plan_out, &report.plan)?;
@@ -252,16 +260,22 @@ impl Run<'_> {
         self.show(&report, human::align)
     }
 
-    fn apply(&self, model: &Path, plan: &Path, output: Option<&Path>, calib: Option<&Path>) -> Result<ExitCode> {
+    fn apply(
+        &self,
+        model: &Path,
+        plan: &Path,
+        output: Option<&Path>,
+        calib: Option<(&Path, Option<&Preprocess>)>,
+    ) -> Result<ExitCode> {
         let data = output.map(data_file);
         let outputs: Vec<&Path> = output.into_iter().chain(data.as_deref()).collect();
-        let inputs: Vec<&Path> = [model, plan].into_iter().chain(calib).collect();
+        let inputs: Vec<&Path> = [model, plan].into_iter().chain(calib.map(|(calib, _)| calib)).collect();
         self.check_outputs(&outputs, &inputs)?;
         let model = self.open(model)?;
         let plan = locp::read_plan(plan, &model)?;
         let report = match output.zip(calib) {
-            Some((output, calib)) => {
-                let calib = Calib::read(calib, &model)?.seed(self.global.seed);
+            Some((output, (calib, how))) => {
+                let calib = Calib::read(calib, &model, how)?.seed(self.global.seed);
                 locp::apply_fitted(&model, &plan, output, &*self.engine()?.runner(), &calib, &self.watch())?
             }
             None => locp::apply(&model, &plan, output)?,
@@ -296,12 +310,26 @@ impl Run<'_> {
         Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
-    fn accuracy(&self, model: &Path, images: &Path, labels: &Path) -> Result<ExitCode> {
-        let (model, engine) = (self.open(model)?, self.engine()?);
-        let labelled = Labelled::read(images, labels, &model)?;
-        let accuracy = labelled.accuracy(&engine, model.path(), model.batch(), &self.watch())?;
+    fn accuracy(
+        &self,
+        path: &Path,
+        (images, how): (&Path, Option<&Preprocess>),
+        labels: Option<&Path>,
+        dense: Option<&Path>,
+    ) -> Result<ExitCode> {
+        let (model, engine, watch) = (self.open(path)?, self.engine()?, self.watch());
+        let held_out = HeldOut::read(images, labels, &model, how)?;
+        let (accuracy, agreement) = match dense {
+            Some(dense) => {
+                let dense = self.open(dense)?;
+                let Comparison { accuracy, agreement, .. } = held_out.compare(&engine, &dense, path, &watch)?;
+                (accuracy.map(|[_, own]| own), Some(agreement))
+            }
+            None => (held_out.accuracy(&engine, path, model.batch(), &watch)?, None),
+        };
         let header = engine.header("locp.accuracy/1");
-        self.show(&locp::report::AccuracyReport { header, model: model.report(), accuracy }, human::accuracy)
+        let report = locp::report::AccuracyReport { header, model: model.report(), accuracy, agreement };
+        self.show(&report, human::accuracy)
     }
 
     fn table_command(&self, what: &Table) -> Result<ExitCode> {
@@ -350,7 +378,8 @@ impl Run<'_> {
             pipeline = pipeline.value(self.value(model, &making.worth)?);
         }
         if let Some(calib) = &making.calib {
-            pipeline = pipeline.calib(Calib::read(calib, model)?.seed(self.global.seed));
+            pipeline =
+                pipeline.calib(Calib::read(calib, model, making.pictures.preprocess.as_ref())?.seed(self.global.seed));
         }
         Ok(match making.planner {
             Planner::TwoStage => pipeline,

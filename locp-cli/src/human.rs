@@ -250,8 +250,37 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
 }
 
 pub(crate) fn accuracy(report: &AccuracyReport) -> String {
-    let a = &report.accuracy;
-    format!("top-1  {}\ntop-5  {:.2} %\n{} images\n", percent(Some(a)), 100.0 * a.top5, thousands(a.n))
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    if let Some(a) = &report.accuracy {
+        rows.push(["top-1".to_owned(), percent(Some(a))]);
+        rows.push(["top-5".to_owned(), format!("{:.2} %", 100.0 * a.top5)]);
+    }
+    rows.extend(report.agreement.iter().flat_map(agreement).map(|(what, how_far)| [what, how_far]));
+    let n = report.accuracy.map_or_else(|| report.agreement.as_ref().map_or(0, |agreement| agreement.n), |a| a.n);
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    format!("{}{} images\n", table(&[false, false], &rows), thousands(n))
+}
+
+/// How far a model does what the dense one does: what is compared, and the outcome.
+pub(crate) fn agreement(agreement: &Agreement) -> Vec<(String, String)> {
+    let answers = agreement.classes.as_ref().map(|classes| ("same answer".to_owned(), percent(Some(classes))));
+    let errors = agreement.outputs.iter().map(|output| {
+        let worst = match (output.worst_image, output.worst_relative_error) {
+            (Some(image), Some(error)) => format!(", at worst {} (image {image})", relative(error)),
+            _ => String::new(),
+        };
+        (format!("error of `{}`", output.name), format!("{} of its norm{worst}", relative(output.relative_error)))
+    });
+    answers.into_iter().chain(errors).collect()
+}
+
+/// A relative error, which may be anything from rounding to ruin.
+fn relative(error: f64) -> String {
+    if error.is_finite() && error < 1e-3 && error > 0.0 {
+        format!("{error:.1e}")
+    } else {
+        format!("{:.2} %", 100.0 * error)
+    }
 }
 
 pub(crate) fn bench(report: &BenchReport) -> String {

@@ -1,16 +1,16 @@
 //! Is a value true? Random plans of a model, what each value says of them, and the top-1 that they really have.
 //!
-//!     cargo run --release -p locp --example value_truth -- MODEL CALIB IMAGES LABELS PLANS [SEED [VALUE..]] > truth.jsonl
+//!     cargo run --release -p locp --example value_truth -- MODEL CALIB IMAGES LABELS PLANS [SEED [ENGINE [VALUE..]]] > truth.jsonl
 //!
 //! Each plan has random widths for all inner groups, from a quarter to all channels. Each value chooses its own channels at
 //! these widths, as a planner would have it; the result is fitted to the calibration images, and top-1 is counted with and
-//! without that on images that calibrated nothing. One JSON object per plan and value goes to stdout, the rank correlations
-//! of value and top-1 to stderr. Without arguments it tries one plan of the shipped model for one value.
+//! without that on images that calibrated nothing, where the outputs' relative error is taken too: it has less sampling
+//! error than top-1. One JSON object per plan and value goes to stdout, the rank correlations to stderr. Without arguments it tries one plan of the shipped model for one value.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use benefit::{Criterion, Magnitude, Scope, Value};
 use locp::netspec::{GroupPlan, PrunePlan};
-use locp::{Calib, Damage, Engine, Labelled, Model, Watch};
+use locp::{Calib, Damage, Engine, HeldOut, Model, Watch};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let shipped = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name);
     let file = |place: usize, name: &str| words.get(place).map_or_else(|| shipped(name), PathBuf::from);
-    let model = Model::open(&file(0, "fashion.onnx"), None)?;
-    let mut calib = Calib::read(&file(1, "calib_images.npy"), &model)?;
-    let labelled = Labelled::read(&file(2, "test_images.npy"), &file(3, "test_labels.npy"), &model)?;
+    let model = Model::open(&file(0, "fashion.onnx"), Some(BATCH))?;
+    let mut calib = Calib::read(&file(1, "calib_images.npy"), &model, None)?;
+    let held_out = HeldOut::read(&file(2, "test_images.npy"), Some(&file(3, "test_labels.npy")), &model, None)?;
     let plans: usize = words.get(4).map_or(Ok(1), |word| word.parse())?;
     let seed: u64 = words.get(5).map_or(Ok(0), |word| word.parse())?;
     // Many plans, so less is spent on each than `apply --calib` would.
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if words.is_empty() {
         (calib.effort, calib.compared) = (0, 8);
     }
-    let engine = Engine::named("tract", 1, seed)?;
+    let engine = Engine::named(words.get(6).map_or("tract", String::as_str), 1, seed)?;
     let watch = Watch::default();
     let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch)?;
     let magnitude = |criterion, scope| Magnitude::new(model.network(), model.onnx(), criterion, scope);
@@ -45,11 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("random", Box::new(magnitude(Criterion::Random(seed), Scope::PerLayer))),
     ];
     let quick = ["damage".to_owned()];
-    let wanted = if words.is_empty() { quick.as_slice() } else { words.get(6..).unwrap_or_default() };
+    let wanted = if words.is_empty() { quick.as_slice() } else { words.get(7..).unwrap_or_default() };
     let values: Vec<_> =
         values.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| word == name)).collect();
     let mut rng = stats::Rng::new(seed);
-    let mut seen: Vec<Vec<[f64; 3]>> = vec![Vec::new(); values.len()];
+    let mut seen: Vec<Vec<[f64; 4]>> = vec![Vec::new(); values.len()];
     for plan in 0..plans {
         // One strength for the plan and one for each group, so that plans differ in both.
         let strength = rng.uniform();
@@ -78,22 +78,27 @@ fn main() -> Result<(), Box<dyn Error>> {
             let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
             onnx_surgery::Patch::build(model.onnx(), &whole)?.write(&bare)?;
             locp::apply_fitted(&model, &whole, &fitted, &*engine.runner(), &calib, &watch)?;
-            let top1 = |path: &Path| labelled.accuracy(&engine, path, BATCH, &watch).map(|accuracy| accuracy.top1);
-            let row = [worth, top1(&bare)?, top1(&fitted)?];
+            let bare = held_out.accuracy(&engine, &bare, BATCH, &watch)?.map_or(0.0, |accuracy| accuracy.top1);
+            let fitted = held_out.compare(&engine, &model, &fitted, &watch)?;
+            let error = fitted.agreement.outputs.iter().map(|output| output.relative_error).fold(0.0, f64::max);
+            let row = [worth, bare, fitted.accuracy.map_or(0.0, |[_, pruned]| pruned.top1), -error];
             println!(
                 "{}",
-                serde_json::json!({ "plan": plan, "value": name, "worth": row[0], "top1": row[1], "top1_fitted": row[2] })
+                serde_json::json!({
+                    "plan": plan, "value": name, "worth": row[0], "top1": row[1], "top1_fitted": row[2], "error_fitted": -row[3]
+                })
             );
             seen.push(row);
         }
     }
     for ((name, _), seen) in values.iter().zip(&seen) {
         let rank = |column: usize| ranks(&seen.iter().map(|row| row[column]).collect::<Vec<f64>>());
-        let (worth, bare, fitted) = (rank(0), rank(1), rank(2));
+        let [worth, bare, fitted, error] = [0, 1, 2, 3].map(rank);
         eprintln!(
-            "{name}: rank correlation with top-1 {:.3}, and where the rest is fitted {:.3}, over {} plans",
+            "{name}: rank correlation with top-1 {:.3}; where the rest is fitted {:.3}, and with the outputs' error {:.3}, over {} plans",
             correlation(&worth, &bare),
             correlation(&worth, &fitted),
+            correlation(&worth, &error),
             seen.len()
         );
     }

@@ -4,8 +4,9 @@ use crate::images::Images;
 use crate::report::Accuracy;
 use crate::{Error, Watch};
 use netspec::Tensor;
+use std::ops::Range;
 use std::path::Path;
-use timing::{ModelBackend, ModelRun};
+use timing::ModelBackend;
 
 /// Runs all images through the model, `batch` at a time, and counts right answers.
 ///
@@ -21,35 +22,69 @@ pub fn accuracy(
     if images.len() != labels.len() {
         return Err(Error::Count { images: images.len(), labels: labels.len() });
     }
-    let batch = batch.max(1);
-    let mut run = models.load(onnx, batch)?;
+    let mut run = models.load(onnx, batch.max(1))?;
     watch.progress.begin("accuracy", Some(images.len() as u64));
-    let mut hits = [0usize; 2];
-    for (block, labels) in labels.chunks(batch).enumerate() {
+    let mut tally = Tally::default();
+    for block in blocks(images, batch, watch) {
+        let block = block?;
+        let scores = scores(&run.infer(std::slice::from_ref(&block.tensor))?);
+        tally.add(&scores.ok_or_else(|| no_scores(onnx))?, &labels[block.images.clone()], block.images.start)?;
+        watch.progress.advance(block.images.len() as u64);
+    }
+    watch.progress.end("");
+    Ok(tally.accuracy())
+}
+
+/// A batch of images, the last ones repeated where there are no more, and which of all images it is.
+pub(crate) struct Block {
+    pub(crate) tensor: Tensor,
+    pub(crate) images: Range<usize>,
+}
+
+/// Batch after batch of the images, until somebody asks to stop.
+pub(crate) fn blocks<'a>(
+    images: &'a Images,
+    batch: usize,
+    watch: &'a Watch<'_>,
+) -> impl Iterator<Item = Result<Block, Error>> + 'a {
+    let batch = batch.max(1);
+    (0..images.len()).step_by(batch).map(move |first| {
         if watch.cancel.is_raised() {
             return Err(Error::Interrupted);
         }
-        let first = block * batch;
-        let scores = scores(run.as_mut(), images.batch(first, batch), onnx)?;
-        for (i, (&label, scores)) in labels.iter().zip(&scores).enumerate() {
+        Ok(Block { tensor: images.batch(first, batch), images: first..images.len().min(first + batch) })
+    })
+}
+
+/// Right answers so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    hits: [usize; 2],
+    images: usize,
+}
+
+impl Tally {
+    /// Counts images whose answers should be these labels; `first` is the position of the first of them.
+    ///
+    /// Ties and what is no number count against the model: one that answers the same everywhere knows nothing.
+    pub(crate) fn add(&mut self, scores: &[Vec<f32>], labels: &[usize], first: usize) -> Result<(), Error> {
+        for (i, (&label, scores)) in labels.iter().zip(scores).enumerate() {
             let Some(&own) = scores.get(label) else {
                 return Err(Error::Label { index: first + i, label, classes: scores.len() });
             };
-            // Ties and what is no number count against the model: one that answers the same everywhere knows nothing.
             let rank = scores.iter().enumerate().filter(|&(class, &s)| class != label && !is_below(s, own)).count();
-            hits[0] += usize::from(rank == 0);
-            hits[1] += usize::from(rank < 5);
+            self.hits[0] += usize::from(rank == 0);
+            self.hits[1] += usize::from(rank < 5);
+            self.images += 1;
         }
-        watch.progress.advance(labels.len() as u64);
+        Ok(())
     }
-    watch.progress.end("");
-    let n = labels.len();
-    Ok(Accuracy {
-        n,
-        top1: hits[0] as f64 / n as f64,
-        top1_interval: wilson(hits[0], n),
-        top5: hits[1] as f64 / n as f64,
-    })
+
+    pub(crate) fn accuracy(&self) -> Accuracy {
+        let (n, share) = (self.images, |hits: usize| hits as f64 / self.images.max(1) as f64);
+        let [top1, top5] = self.hits.map(share);
+        Accuracy { n, top1, top1_interval: wilson(self.hits[0], n), top5 }
+    }
 }
 
 /// False also where one of them is no number.
@@ -57,17 +92,18 @@ fn is_below(a: f32, b: f32) -> bool {
     a < b
 }
 
-/// The scores of each image: the model's first output, of shape N x classes (x 1 x 1).
-fn scores(run: &mut dyn ModelRun, images: Tensor, onnx: &Path) -> Result<Vec<Vec<f32>>, Error> {
-    let outputs = run.infer(&[images])?;
-    let no_scores = || Error::Output { path: onnx.to_owned() };
-    let output = outputs.first().ok_or_else(no_scores)?;
-    let scores = output.to_f32().map_err(|_| no_scores())?;
+pub(crate) fn no_scores(onnx: &Path) -> Error {
+    Error::Output { path: onnx.to_owned() }
+}
+
+/// The scores of each image: a model's first output, if its shape is N x classes (x 1 x 1).
+pub(crate) fn scores(outputs: &[Tensor]) -> Option<Vec<Vec<f32>>> {
+    let output = outputs.first()?;
     match output.shape.as_slice() {
         [_, classes, rest @ ..] if *classes > 0 && rest.iter().all(|&d| d == 1) => {
-            Ok(scores.chunks(*classes).map(<[f32]>::to_vec).collect())
+            Some(output.to_f32().ok()?.chunks(*classes).map(<[f32]>::to_vec).collect())
         }
-        _ => Err(no_scores()),
+        _ => None,
     }
 }
 

@@ -49,6 +49,24 @@ pub enum Error {
         /// What is wrong, and what was expected.
         what: String,
     },
+    /// A picture could not be read.
+    #[error("the picture {} {what}; repair it or take it out of the folder", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// What was said of pictures makes no sense.
+    #[error(
+        "--preprocess {text}: {why}; write imagenet, inception or unit, and after it, separated by commas, any of mean=, std= (one number, or one per channel with / between), crop=SHARE, range=1|255, order=rgb|bgr, filter=bilinear|bicubic, count=N"
+    )]
+    Preprocess {
+        /// What was said.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Scores from a file do not fit the model.
     #[error("{}: {source}", path.display())]
     Scores {
@@ -112,6 +130,16 @@ pub enum Error {
     Output {
         /// The model.
         path: PathBuf,
+    },
+    /// Two models whose outputs are not of one kind.
+    #[error("{} and {} cannot be compared: {what}; give a model and one that was made from it", dense.display(), pruned.display())]
+    Incomparable {
+        /// The one model.
+        dense: PathBuf,
+        /// The other.
+        pruned: PathBuf,
+        /// What differs.
+        what: String,
     },
     /// A layer cannot be fitted anew.
     #[error("layer `{layer}` cannot be fitted to the calibration images: {source}")]
@@ -307,6 +335,8 @@ impl Error {
             Error::NoFolder { .. } => "no-folder",
             Error::NoFile { .. } => "no-file",
             Error::Array { .. } => "array",
+            Error::Picture { .. } => "picture",
+            Error::Preprocess { .. } => "preprocess",
             Error::Scores { .. } => "scores",
             Error::NoMatch { .. } => "no-match",
             Error::Contradiction { .. } => "contradiction",
@@ -314,6 +344,7 @@ impl Error {
             Error::Label { .. } => "label",
             Error::ImageShape { .. } => "image-shape",
             Error::Output { .. } => "output",
+            Error::Incomparable { .. } => "incomparable",
             Error::UnknownEngine { .. } => "unknown-engine",
             Error::Repair { .. } => "repair",
             Error::NoTable { .. } => "no-table",

@@ -1,8 +1,9 @@
-//! Images and labels from `.npy` files.
+//! Images and labels from `.npy` files and folders of pictures.
 
 use crate::Error;
 use crate::arrays::read_array;
 use crate::model::Model;
+use crate::preprocess::Preprocess;
 use netspec::{Tensor, TensorView};
 use std::path::Path;
 
@@ -31,6 +32,15 @@ impl Images {
         Ok(Images { shape, pixels })
     }
 
+    /// Reads a `.npy` array, or all PNG and JPEG files below a folder, in the order of their paths and prepared as said.
+    ///
+    /// What comes back fits the model's first input.
+    pub fn open(path: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Images, Error> {
+        let images = if path.is_dir() { pictures(path, model, how)? } else { Images::read(path)? };
+        images.check_fit(path, model)?;
+        Ok(images)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.shape[0]
@@ -44,6 +54,11 @@ impl Images {
     /// The shape of one image.
     pub fn image_shape(&self) -> &[usize] {
         &self.shape[1..]
+    }
+
+    /// The elements of all of them, image after image.
+    pub fn elements(&self) -> &[f32] {
+        &self.pixels
     }
 
     /// An error where one image is not what the model's first input takes.
@@ -73,6 +88,42 @@ impl Images {
         shape[0] = n;
         TensorView::from_f32(shape, &values).expect("n images of the array's own shape were collected")
     }
+}
+
+/// The pictures below a folder.
+#[cfg(feature = "pictures")]
+fn pictures(folder: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Images, Error> {
+    let refused = |what: &str| Error::Array { path: folder.to_owned(), what: what.to_owned() };
+    let how = how.ok_or_else(|| {
+        refused("a folder of pictures; say how the model takes them, for example --preprocess imagenet")
+    })?;
+    let shape: Vec<Option<usize>> = model.onnx().inputs().first().map_or(vec![], |port| port.shape.clone());
+    let [_, Some(channels @ (1 | 3)), Some(height), Some(width)] = shape[..] else {
+        return Err(refused("pictures need an input of N x 1 or 3 channels x height x width; give an array (.npy)"));
+    };
+    if let Some(numbers) = [&how.mean, &how.std].into_iter().find(|all| ![1, channels].contains(&all.len())) {
+        return Err(Error::Preprocess {
+            text: format!("{numbers:?}"),
+            why: format!("the model takes {channels} channels"),
+        });
+    }
+    let files = crate::pictures::list(folder, how.count).map_err(|e| Error::read(folder, e))?;
+    if files.is_empty() {
+        return Err(refused("it holds no .png, .jpg or .jpeg file; name another folder or an array (.npy)"));
+    }
+    let mut pixels = Vec::new();
+    for path in &files {
+        let values = crate::pictures::read(path, [channels, height, width], how);
+        pixels.extend(values.map_err(|what| Error::Picture { path: path.clone(), what })?);
+    }
+    Ok(Images { shape: vec![files.len(), channels, height, width], pixels })
+}
+
+#[cfg(not(feature = "pictures"))]
+fn pictures(folder: &Path, _: &Model, _: Option<&Preprocess>) -> Result<Images, Error> {
+    let what =
+        "a folder; this build reads arrays alone: give one (.npy), or build with the feature `pictures`".to_owned();
+    Err(Error::Array { path: folder.to_owned(), what })
 }
 
 /// Reads a `.npy` array of class indices.

@@ -1,54 +1,19 @@
 //! `prune`: the pipeline's result with everything that a user wants to know about it.
 
-use crate::accuracy::accuracy;
-use crate::engine::Engine;
-use crate::images::{Images, read_labels};
+use crate::held_out::Comparison;
 use crate::measure::Measurer;
-use crate::model::Model;
 use crate::pipeline::Pruned;
-use crate::report::{Accuracy, PruneReport};
+use crate::report::PruneReport;
 use crate::whole::in_ms;
-use crate::{Error, Watch};
 use netspec::GroupPlan;
 use std::path::Path;
 
-/// Labelled images, read and counted.
-#[derive(Clone, Debug)]
-pub struct Labelled {
-    images: Images,
-    labels: Vec<usize>,
-}
-
-impl Labelled {
-    /// Reads images and labels, and checks that they fit each other and the model.
-    pub fn read(images: &Path, labels: &Path, model: &Model) -> Result<Labelled, Error> {
-        let (path, images) = (images, Images::read(images)?);
-        let labels = read_labels(labels)?;
-        if images.len() != labels.len() {
-            return Err(Error::Count { images: images.len(), labels: labels.len() });
-        }
-        images.check_fit(path, model)?;
-        Ok(Labelled { images, labels })
-    }
-
-    /// The share of right answers of a model file.
-    pub fn accuracy(&self, engine: &Engine, onnx: &Path, batch: usize, watch: &Watch<'_>) -> Result<Accuracy, Error> {
-        let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "accuracy" };
-        let models = engine.models().ok_or_else(missing)?;
-        accuracy(models, onnx, batch, &self.images, &self.labels, watch)
-    }
-}
-
-/// The report of a pruned model; `accuracies` are those of the dense and of the pruned one.
-pub fn report(
-    pruned: &Pruned,
-    measurer: &Measurer<'_>,
-    output: &Path,
-    accuracies: Option<[Accuracy; 2]>,
-) -> PruneReport {
+/// The report of a pruned model; `compared` is what held-out images say of it and the dense one.
+pub fn report(pruned: &Pruned, measurer: &Measurer<'_>, output: &Path, compared: Option<Comparison>) -> PruneReport {
     let mut plan = pruned.planned.report.clone();
     plan.header.schema = "locp.prune/1";
     let [params_before, params_after] = pruned.parameters();
+    let accuracy = compared.as_ref().and_then(|compared| compared.accuracy);
     let sum = |pick: fn(&GroupPlan) -> usize| plan.groups.iter().map(pick).sum();
     PruneReport {
         output: output.display().to_string(),
@@ -68,8 +33,9 @@ pub fn report(
         measurements_new: measurer.measured(),
         measurements_shared: measurer.shared(),
         device_seconds: measurer.device_seconds(),
-        accuracy_before: accuracies.map(|[before, _]| before),
-        accuracy_after: accuracies.map(|[_, after]| after),
+        accuracy_before: accuracy.map(|[before, _]| before),
+        accuracy_after: accuracy.map(|[_, after]| after),
+        agreement: compared.map(|compared| compared.agreement),
         plan,
     }
 }

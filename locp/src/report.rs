@@ -331,6 +331,9 @@ pub struct PruneReport {
     /// The same of the pruned one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy_after: Option<Accuracy>,
+    /// How far the pruned model does what the dense one does, where images were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
 }
 
 /// Result of `verify`.
@@ -380,6 +383,32 @@ pub struct Accuracy {
     pub top5: f64,
 }
 
+/// How far a model does what the dense one does on the same images, without labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Images.
+    pub n: usize,
+    /// Of a classifier: the dense model's highest class taken for the label, the share of images where this model has it
+    /// highest, and among its five highest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Accuracy>,
+    /// Output by output, in the model's order.
+    pub outputs: Vec<OutputError>,
+}
+
+/// One output's distance from the dense model's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OutputError {
+    /// The output.
+    pub name: String,
+    /// |y - dense| / |dense|, Euclidean norms over all images and elements.
+    pub relative_error: f64,
+    /// The image that differs most, by its position.
+    pub worst_image: Option<usize>,
+    /// The same quotient for it alone.
+    pub worst_relative_error: Option<f64>,
+}
+
 /// Result of `accuracy`.
 #[derive(Clone, Debug, Serialize)]
 pub struct AccuracyReport {
@@ -388,9 +417,12 @@ pub struct AccuracyReport {
     pub header: Header,
     /// The model.
     pub model: ModelReport,
-    /// The shares.
+    /// The shares, where there are labels.
     #[serde(flatten)]
-    pub accuracy: Accuracy,
+    pub accuracy: Option<Accuracy>,
+    /// How far the model does what another one does, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
 }
 
 /// A failure.

@@ -3,7 +3,7 @@
 
 use benefit::Value as _;
 use locp::netspec::{ChannelGroup, GroupPlan, PrunePlan, Tensor, TensorView, Weights as _};
-use locp::{Calib, Cancel, Damage, Engine, Error, Labelled, Magnitude, Model, Scope, Watch};
+use locp::{Calib, Cancel, Damage, Engine, Error, HeldOut, Magnitude, Model, Scope, Watch};
 use onnx_surgery::Patch;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn noise(n: usize) -> impl Iterator<Item = f32> {
 fn what_others_know_is_given_back_and_nothing_else_is_missed() {
     let folder = tempfile::tempdir().unwrap();
     let model = with_twins(folder.path());
-    let mut calib = Calib::read(&shipped("calib_images.npy"), &model).unwrap();
+    let mut calib = Calib::read(&shipped("calib_images.npy"), &model, None).unwrap();
     calib.effort = 2;
     let (engine, watch) = (engine(), Watch::default());
     let twins = group(&model, "block1/conv1");
@@ -105,7 +105,7 @@ fn what_others_know_is_given_back_and_nothing_else_is_missed() {
 fn half_of_the_inner_channels_may_go() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::open(&shipped("fashion.onnx"), None).unwrap();
-    let mut calib = Calib::read(&shipped("calib_images.npy"), &model).unwrap();
+    let mut calib = Calib::read(&shipped("calib_images.npy"), &model, None).unwrap();
     calib.effort = 2;
     let (engine, watch) = (engine(), Watch::default());
     let value = Magnitude::new(model.network(), model.onnx(), locp::Criterion::L2, Scope::PerLayer);
@@ -115,8 +115,9 @@ fn half_of_the_inner_channels_may_go() {
     let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
     Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
     locp::apply_fitted(&model, &plan, &fitted, &*engine.runner(), &calib, &watch).unwrap();
-    let labelled = Labelled::read(&shipped("test_images.npy"), &shipped("test_labels.npy"), &model).unwrap();
-    let top1 = |path: &Path| labelled.accuracy(&engine, path, 50, &watch).unwrap().top1;
+    let labels = shipped("test_labels.npy");
+    let held_out = HeldOut::read(&shipped("test_images.npy"), Some(&labels), &model, None).unwrap();
+    let top1 = |path: &Path| held_out.accuracy(&engine, path, 50, &watch).unwrap().unwrap().top1;
     let (dense, bare, fitted) = (top1(model.path()), top1(&bare), top1(&fitted));
     let recovered = (fitted - bare) / (dense - bare);
     assert!(recovered > 0.7, "{dense} dense, {bare} pruned, {fitted} fitted");
@@ -130,13 +131,13 @@ fn little_is_asked_of_images_and_mistakes_are_named() {
     npy(&file("wide.npy"), &[2, 1, 28, 30], noise(2 * 840));
     npy(&file("one.npy"), &[1, 1, 28, 28], noise(784));
     npy(&file("nan.npy"), &[1, 1, 28, 28], noise(784).map(|v| if v > 250.0 { f32::NAN } else { v }));
-    let wide = Calib::read(&file("wide.npy"), &model).unwrap_err();
+    let wide = Calib::read(&file("wide.npy"), &model, None).unwrap_err();
     assert!(matches!(wide, Error::ImageShape { .. }), "{wide}");
-    let nan = Calib::read(&file("nan.npy"), &model).unwrap_err();
+    let nan = Calib::read(&file("nan.npy"), &model, None).unwrap_err();
     assert!(nan.to_string().contains("not finite"), "{nan}");
 
     // A single image is few rows: the old weights stay nearly as they are, and nothing breaks.
-    let one = Calib::read(&file("one.npy"), &model).unwrap();
+    let one = Calib::read(&file("one.npy"), &model, None).unwrap();
     let group = group(&model, "block4/conv1");
     let plan = PrunePlan { groups: vec![GroupPlan::new(group, (0..group.channels - 1).collect())] };
     let (engine, output) = (engine(), file("fitted.onnx"));

@@ -2,7 +2,7 @@
 
 use super::{Reach, number};
 use clap::{Args, ValueEnum};
-use locp::{Constraints, Criterion, Least, Scope};
+use locp::{Constraints, Criterion, Error, Least, Preprocess, Scope};
 use std::path::{Path, PathBuf};
 
 /// How plans are made.
@@ -13,10 +13,12 @@ pub(crate) struct Making {
     pub(crate) planner: Planner,
     #[command(flatten)]
     pub(crate) worth: Worth,
-    /// Images without labels (.npy), as the model takes them: what remains is fitted to what the model computes on them,
-    /// and unless --value or --scores is given, channels are worth what removing them damages there.
-    #[arg(long, value_name = "FILE")]
+    /// Images without labels, as the model takes them (.npy), or a folder of pictures: what remains is fitted to what the
+    /// model computes on them, and unless --value or --scores is given, channels are worth what removing them damages there.
+    #[arg(long, value_name = "PATH")]
     pub(crate) calib: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pictures: Pictures,
     #[command(flatten)]
     pub(crate) rules: Rules,
     #[command(flatten)]
@@ -42,6 +44,35 @@ impl Making {
     pub(crate) fn inputs<'p>(&'p self, model: &'p Path) -> Vec<&'p Path> {
         [model].into_iter().chain(self.worth.scores.iter().chain(&self.calib).map(PathBuf::as_path)).collect()
     }
+}
+
+/// How pictures become what the model takes.
+#[derive(Debug, Args)]
+pub(crate) struct Pictures {
+    /// How pictures in a folder (PNG, JPEG) become what the model takes: imagenet, inception or unit, and settings after it
+    /// (mean=, std=, crop=, range=, order=, filter=, count=), separated by commas.
+    #[arg(long, value_name = "HOW", value_parser = preprocess)]
+    pub(crate) preprocess: Option<Preprocess>,
+}
+
+impl Pictures {
+    /// How, or an error where none of these paths is a folder: an array is taken as it is.
+    pub(crate) fn of<'p>(&self, paths: impl IntoIterator<Item = &'p Path>) -> Result<Option<&Preprocess>, Error> {
+        let paths: Vec<&Path> = paths.into_iter().collect();
+        if self.preprocess.is_some() && !paths.iter().any(|path| path.is_dir()) {
+            return Err(Error::Contradiction {
+                first: "--preprocess".to_owned(),
+                second: paths.first().map_or("no images".to_owned(), |path| path.display().to_string()),
+                why: "an array is taken as it is, and pictures come from a folder".to_owned(),
+            });
+        }
+        Ok(self.preprocess.as_ref())
+    }
+}
+
+/// Text that says how; clap prints the error.
+fn preprocess(text: &str) -> Result<Preprocess, String> {
+    text.parse().map_err(|error: Error| error.to_string())
 }
 
 /// What a channel is worth.

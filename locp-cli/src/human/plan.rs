@@ -164,7 +164,7 @@ pub(crate) fn prune(report: &PruneReport) -> String {
         (Some(before), Some(after)) => format!("{:+.2} points", 100.0 * (after.top1 - before.top1)),
         _ => String::new(),
     };
-    let rows = vec![
+    let mut rows = vec![
         row(["", "dense", "pruned", "ratio"]),
         row([
             "latency",
@@ -187,6 +187,9 @@ pub(crate) fn prune(report: &PruneReport) -> String {
         ]),
         row(["top-1", &top1(report.accuracy_before.as_ref()), &top1(report.accuracy_after.as_ref()), &points]),
     ];
+    for (what, how_far) in report.agreement.iter().flat_map(super::agreement) {
+        rows.push(row([&what, "", &how_far, ""]));
+    }
     let mut out = format!("engine        {}\n", engine_line(&plan.header));
     let narrowed = plan.groups.iter().filter(|g| g.keep.len() < g.channels).count();
     let _ = writeln!(

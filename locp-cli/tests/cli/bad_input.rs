@@ -127,10 +127,32 @@ fn images_and_labels_that_do_not_fit() {
     check(&accuracy("@models/calib_images.npy", labels), 2, &["512 images", "2000 labels"]);
     let line = format!("accuracy {TINY} --images {images} --labels {labels}");
     check(&line, 2, &["test_images.npy", "[1, 28, 28]", "[3, 32, 32]"]);
-    let prune = format!("prune @models/fashion.onnx --latency 0.6x -o out.onnx --images {images}");
-    let ran = Place::new().locp(&prune);
-    assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("--labels"), "{}", ran.stderr);
+    let prune = format!("prune @models/fashion.onnx --latency 0.6x -o out.onnx --labels {labels}");
+    let count = format!("accuracy @models/fashion.onnx --images {images}");
+    for (line, missing) in [(prune, "--images"), (count, "--labels")] {
+        let ran = Place::new().locp(&line);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains(missing), "{}", ran.stderr);
+    }
+    let line = format!("accuracy @models/fashion.onnx --images {images} --dense {TINY}");
+    check(&line, 2, &["test_images.npy", "[1, 28, 28]", "[3, 32, 32]"]);
+}
+
+#[test]
+fn pictures_that_cannot_be_used() {
+    let line = |more: &str| format!("accuracy {TINY} --dense {TINY} --images pictures {more}");
+    let folder = |place: &Place| {
+        std::fs::create_dir(place.path("pictures")).unwrap();
+        std::fs::write(place.path("pictures/broken.png"), b"\x89PNG and no more").unwrap();
+    };
+    check_after(folder, &line(""), 2, &["pictures", "--preprocess imagenet"]);
+    check_after(folder, &line("--preprocess imagenet"), 2, &["broken.png", "take it out"]);
+    let empty = |place: &Place| std::fs::create_dir(place.path("pictures")).unwrap();
+    check_after(empty, &line("--preprocess unit"), 2, &["pictures", "no .png"]);
+    let array = "plan @models/fashion.onnx --latency 0.6x -o p.json --calib @models/calib_images.npy --preprocess unit";
+    check(array, 2, &["--preprocess", "an array is taken as it is"]);
+    let ran = Place::new().locp(&line("--preprocess imagnet"));
+    assert!(ran.code == 2 && ran.stderr.contains("`imagnet` is no setting"), "{}", ran.stderr);
 }
 
 #[test]

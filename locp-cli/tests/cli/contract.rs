@@ -140,6 +140,32 @@ fn accuracy_reports_shares() {
 }
 
 #[test]
+fn a_model_agrees_with_itself_and_less_with_what_was_pruned() {
+    let place = Place::new();
+    let model = "@models/fashion.onnx";
+    let compared = |pruned: &str, more: &str| {
+        json(&place, &format!("accuracy {pruned} --dense {model} --images @models/calib_images.npy --batch 64 {more}"))
+    };
+    let same = compared(model, "");
+    let output = &same["agreement"]["outputs"][0];
+    assert_eq!((&same["agreement"]["classes"]["top1"], &output["relative_error"]), (&1.0.into(), &0.0.into()));
+    assert!(same.get("top1").is_none(), "{same}");
+    place.locp(&format!("plan {model} --engine simulated:h100 --latency 0.8x -o plan.json"));
+    place.locp(&format!("apply {model} --plan plan.json -o pruned.onnx"));
+    let less = compared("pruned.onnx", "");
+    let (top1, output) = (less["agreement"]["classes"]["top1"].as_f64().unwrap(), &less["agreement"]["outputs"][0]);
+    assert!(top1 > 0.1 && top1 < 1.0, "{less}");
+    let [error, worst] = ["relative_error", "worst_relative_error"].map(|key| output[key].as_f64().unwrap());
+    assert!(error > 0.01 && worst > error && output["worst_image"].as_u64().unwrap() < 512, "{less}");
+    // With labels both are said, and people read the same.
+    let line = format!("accuracy pruned.onnx --dense {model} --batch 50 --images @models/test_images.npy");
+    let both = json(&place, &format!("{line} --labels @models/test_labels.npy"));
+    has_fields(&both, &["top1", "top5", "agreement"]);
+    let shown = place.locp(&line).stdout;
+    assert!(shown.contains("same answer") && shown.contains("of its norm, at worst"), "{shown}");
+}
+
+#[test]
 fn generated_files_come_from_the_same_definition() {
     let place = Place::new();
     let man = place.locp("generate man");

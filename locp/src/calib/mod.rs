@@ -11,6 +11,7 @@ pub use repair::{LayerRepair, Repair, Skipped, repair};
 use crate::files::resolved;
 use crate::images::Images;
 use crate::model::Model;
+use crate::preprocess::Preprocess;
 use crate::{Error, Watch};
 use std::path::{Path, PathBuf};
 use timing::ModelBackend;
@@ -33,10 +34,10 @@ pub struct Calib {
 }
 
 impl Calib {
-    /// Reads a `.npy` array of N x channels x height x width, prepared as the model takes them, and checks that it fits.
-    pub fn read(path: &Path, model: &Model) -> Result<Calib, Error> {
-        let images = Images::read(path)?;
-        images.check_fit(path, model)?;
+    /// Reads a `.npy` array of N x channels x height x width, prepared as the model takes them, or a folder of pictures to
+    /// be prepared as said, and checks that they fit.
+    pub fn read(path: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Calib, Error> {
+        let images = Images::open(path, model, how)?;
         if model.onnx().inputs().len() != 1 {
             return Err(Error::Array {
                 path: path.to_owned(),
