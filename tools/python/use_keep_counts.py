@@ -7,13 +7,14 @@
 Shows two ways, each on models with random weights, and checks both: the narrow
 PyTorch model must compute what locp's pruned ONNX computes in ONNX Runtime.
 
-narrow()            plain PyTorch: slices every tensor that the plan lists. Needs an
-                    export in which every tensor kept its name and its values.
+narrow()            plain PyTorch, by the package in python/: slices every tensor that the
+                    plan lists. Needs an export in which every tensor kept its name.
 narrow_by_pruner()  Torch-Pruning: `modules` of the plan as its pruning_ratio_dict,
                     with an importance that makes it remove exactly these channels.
                     Needs the modules' names only. (pip install torch-pruning)
+                    Copy this function; it needs nothing else of this file.
 
-Copy either function; they need nothing else of this file. Exit 1 if a check fails.
+Exit 1 if a check fails.
 """
 
 import argparse
@@ -31,6 +32,10 @@ from torch import nn
 
 import common
 
+# The package as it is here, whether or not one is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python" / "src"))
+import locp  # noqa: E402
+
 TOLERANCE = 1e-4
 
 
@@ -39,57 +44,7 @@ TOLERANCE = 1e-4
 
 def narrow(model, plan):
     """A copy of the model without the channels that the plan does not keep."""
-    removed = {}  # (tensor, axis) -> positions that go
-    for group in plan["groups"]:
-        gone = sorted(set(range(group["channels"])) - set(group["keep"]))
-        for member in group["members"]:
-            positions = removed.setdefault((member["tensor"], member["axis"]), set())
-            for channel in gone:
-                if "positions" in member:
-                    positions.update(member["positions"][channel])
-                else:
-                    first = member["offset"] + channel * member["repeat"]
-                    positions.update(range(first, first + member["repeat"]))
-
-    # Where normalization was folded, tensors of the same names hold other values in the file.
-    norms = [n for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if norms and not any((f"{name}.weight", 0) in removed for name in norms):
-        raise SystemExit(
-            "the export folded normalization into convolutions: export it as docs/interop.md says, "
-            "or use the plan's `modules` with Torch-Pruning"
-        )
-
-    model = copy.deepcopy(model)
-    for (tensor, axis), positions in removed.items():
-        path, _, name = tensor.rpartition(".")
-        try:
-            module = model.get_submodule(path)
-            old = getattr(module, name)
-        except AttributeError:
-            raise SystemExit(
-                f"{tensor} is no tensor of the model: export it as docs/interop.md says, "
-                "or use the plan's `modules` with Torch-Pruning"
-            ) from None
-        stay = [p for p in range(old.shape[axis]) if p not in positions]
-        new = old.detach().index_select(axis, torch.tensor(stay))
-        is_parameter = isinstance(old, nn.Parameter)
-        setattr(module, name, nn.Parameter(new, old.requires_grad) if is_parameter else new)
-
-    # The tensors are right; the numbers that modules keep beside them follow.
-    for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            axis_out, axis_in = (1, 0) if module.transposed else (0, 1)
-            outputs, inputs = module.weight.shape[axis_out], module.weight.shape[axis_in]
-            if module.groups == 1:
-                module.in_channels, module.out_channels = inputs, outputs
-            elif not module.transposed:  # whole groups went, as in a depthwise convolution
-                module.groups = outputs * module.groups // module.out_channels
-                module.in_channels, module.out_channels = inputs * module.groups, outputs
-        elif isinstance(module, nn.Linear):
-            module.out_features, module.in_features = module.weight.shape
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.num_features = module.weight.shape[0]
-    return model
+    return locp.apply(copy.deepcopy(model), plan)
 
 
 # ---------------------------------------------------------------- Torch-Pruning
@@ -141,31 +96,34 @@ def chain():
     return nn.Sequential(*layers)
 
 
-# Every tensor keeps name and values; normalization is not folded into convolutions.
-EVERY_TENSOR = dict(
-    dynamo=False, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False
-)
-# Modules keep their names; normalization is folded into convolutions.
-EVERY_MODULE = dict(dynamo=True)
+def every_tensor(model, path, size):
+    """Every tensor keeps name and values; normalization is not folded into convolutions."""
+    locp.export(model, torch.zeros(2, 3, size, size), path)
+
+
+def every_module(model, path, size):
+    """Modules keep their names; normalization is folded into convolutions."""
+    common.export(model, path, size, dynamo=True)
+
 
 CHECKS = [
-    ("chain", chain, EVERY_TENSOR, "narrow", []),
-    ("resnet18", torchvision.models.resnet18, EVERY_TENSOR, "narrow", ["--prune-residual"]),
-    ("mobilenet_v2", torchvision.models.mobilenet_v2, EVERY_TENSOR, "narrow", []),
-    ("chain", chain, EVERY_MODULE, "narrow_by_pruner", []),
-    ("resnet18", torchvision.models.resnet18, EVERY_MODULE, "narrow_by_pruner", []),
-    ("resnet18", torchvision.models.resnet18, EVERY_MODULE, "narrow_by_pruner", ["--prune-residual"]),
-    ("mobilenet_v2", torchvision.models.mobilenet_v2, EVERY_MODULE, "narrow_by_pruner", []),
+    ("chain", chain, every_tensor, "narrow", []),
+    ("resnet18", torchvision.models.resnet18, every_tensor, "narrow", ["--prune-residual"]),
+    ("mobilenet_v2", torchvision.models.mobilenet_v2, every_tensor, "narrow", []),
+    ("chain", chain, every_module, "narrow_by_pruner", []),
+    ("resnet18", torchvision.models.resnet18, every_module, "narrow_by_pruner", []),
+    ("resnet18", torchvision.models.resnet18, every_module, "narrow_by_pruner", ["--prune-residual"]),
+    ("mobilenet_v2", torchvision.models.mobilenet_v2, every_module, "narrow_by_pruner", []),
 ]
 
 
-def check(args, number, name, build, how, way, flags):
+def check(args, number, name, build, export, way, flags):
     torch.manual_seed(number)
     model = common.lively(build(), args.size, number, images=8)
     dense, pruned, plan_path = (
         args.work / f"{number}_{name}{end}" for end in (".onnx", ".pruned.onnx", ".plan.json")
     )
-    common.export(model, dense, args.size, **how)
+    export(model, dense, args.size)
     command = [args.locp, "prune", dense, "--engine", "simulated:h100", "--batch", "64", "-q"]
     command += ["--latency", "0.7x", "-o", pruned, "--plan-out", plan_path, *flags]
     subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
@@ -206,8 +164,8 @@ def main():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     failures = 0
-    for number, (name, build, how, way, flags) in enumerate(CHECKS):
-        said = check(args, number, name, build, how, way, flags)
+    for number, (name, build, export, way, flags) in enumerate(CHECKS):
+        said = check(args, number, name, build, export, way, flags)
         failures += not said.startswith("ok")
         print(f"{way:17} {' '.join([name, *flags]):27} {said}", flush=True)
     sys.exit(1 if failures else 0)

@@ -54,8 +54,8 @@ def plan_onnx(
     latency  the budget: "0.6x" of today's latency, or "12ms"
     options  any flag of `locp plan`, for example engine="tract", batch=8, prune_residual=True,
              freeze=["conv1*"], or extra=["--planner", "exact"]. `calib` is an array of shape
-             (images, channels, height, width) or the path of a `.npy` file; `scores` a dict of
-             arrays by tensor name or the path of a file.
+             (images, channels, height, width) or a path, as `--calib` takes it; `scores` a dict of
+             arrays by tensor name, or the path of a file.
     """
     with tempfile.TemporaryDirectory(prefix="locp-") as folder:
         output = Path(folder) / "plan.json"

@@ -63,8 +63,8 @@ def prune(
 
     example  an input of shape (batch, channels, height, width), or a tuple of inputs, on the model's device
     latency  "0.6x" of today's latency, or "12ms"
-    calib    images without labels, an array of shape (images, channels, height, width) or the path of
-             a `.npy` file: what remains is fitted to what the model computes on them
+    calib    images without labels, an array of shape (images, channels, height, width) or a path, as
+             `locp prune --calib` takes it: what remains is fitted to what the model computes on them
     scores   what channels are worth: `taylor_scores(...)`, or files as `locp prune --scores` takes them
     binary   the `locp` program, if neither LOCP_BIN nor the PATH has it
     save_to  a folder for model.onnx, pruned.onnx and plan.json
