@@ -85,7 +85,7 @@ class Concat(nn.Module):
 
 
 class Norms(nn.Module):
-    """GroupNorm, a transposed convolution, and a depthwise transposed one."""
+    """GroupNorm, InstanceNorm with and without weights, a transposed convolution, a depthwise transposed one."""
 
     def __init__(self):
         super().__init__()
@@ -93,12 +93,13 @@ class Norms(nn.Module):
         self.up = nn.ConvTranspose2d(32, 48, 2, stride=2)
         self.up_each = nn.ConvTranspose2d(48, 48, 2, stride=2, groups=48)
         self.act, self.conv2 = nn.PReLU(48), nn.Conv2d(48, 32, 3, padding=1, bias=False)
+        self.norm2, self.norm3 = nn.InstanceNorm2d(48), nn.InstanceNorm2d(32, affine=True)
         self.fc = nn.Linear(32, 10)
 
     def forward(self, x):
         x = self.norm1(self.conv1(x)).relu()
-        x = self.act(self.up_each(self.up(x)))
-        return self.fc(self.conv2(x).relu().mean((2, 3)))
+        x = self.norm2(self.act(self.up_each(self.up(x))))
+        return self.fc(self.norm3(self.conv2(x)).relu().mean((2, 3)))
 
 
 class Signal(nn.Sequential):
@@ -117,7 +118,7 @@ def lively(build, seed=0, shape=(8, 3, 16, 16)):
     model = build()
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)):
+            if isinstance(module, (nn.modules.batchnorm._NormBase, nn.GroupNorm)) and module.affine:
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.3)
             elif getattr(module, "bias", None) is not None:

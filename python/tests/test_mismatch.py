@@ -13,15 +13,21 @@ import locp
 from locp.weights import Weights
 
 
+def pruned_file(model, binary, folder):
+    """A plan for the model, and the file that `locp apply` makes by it."""
+    dense, pruned = folder / "dense.onnx", folder / "pruned.onnx"
+    locp.export(model, nets.example(), dense)
+    plan = drawn_plan(dense, binary, 0)
+    plan.save(folder / "plan.json")
+    locp.run("apply", dense, binary=binary, plan=folder / "plan.json", output=pruned)
+    return plan, pruned
+
+
 @pytest.fixture
 def made(binary, tmp_path):
     """A model, its plan, and the weights of the pruned file."""
-    model, x = nets.lively(nets.Residual), nets.example()
-    dense, pruned = tmp_path / "dense.onnx", tmp_path / "pruned.onnx"
-    locp.export(model, x, dense)
-    plan = drawn_plan(dense, binary, 0)
-    plan.save(tmp_path / "plan.json")
-    locp.run("apply", dense, binary=binary, plan=tmp_path / "plan.json", output=pruned)
+    model = nets.lively(nets.Residual)
+    plan, pruned = pruned_file(model, binary, tmp_path)
     return model, plan, locp.read_weights(pruned)
 
 
@@ -148,3 +154,36 @@ def test_a_group_norm_without_weights(binary):
     model = nn.Sequential(nn.Conv2d(3, 32, 3), nn.GroupNorm(4, 32, affine=False))
     with pytest.raises(locp.UnsupportedModel, match="affine=True"):
         locp.prune(model, nets.example(), latency="0.7x", binary=binary)
+
+
+def test_branches_that_only_train_mode_runs_are_named(made):
+    model, plan, weights = made
+    model.auxiliary, model.twin = nn.Linear(48, 10), nn.Linear(64, 10)
+    model.twin.weight = model.fc.weight
+    with pytest.warns(UserWarning, match="not narrowed: auxiliary;"):
+        locp.apply(model, plan, weights)
+
+
+def test_weights_that_are_computed_are_not(binary, tmp_path, recwarn):
+    model = nets.lively(nets.Residual)
+    nn.utils.parametrizations.weight_norm(model.conv3[0])
+    plan, pruned = pruned_file(model, binary, tmp_path)
+    recwarn.clear()
+    locp.apply(model, plan, pruned, nets.example())
+    assert not recwarn.list
+    assert model.conv3[0].out_channels == 64 > model.conv4[0].out_channels
+    assert locp.difference(model, nets.example(), pruned) < 1e-5
+
+
+def test_a_constant_in_forward(binary, tmp_path):
+    class Scaled(nets.Residual):
+        scale = torch.rand(48, 1, 1)
+
+        def forward(self, x):
+            x = self.conv1(self.stem(x).relu()).relu() * self.scale
+            return self.fc(self.skip(self.conv2(x).relu()).mean((2, 3)))
+
+    model, x = nets.lively(Scaled), nets.example()
+    locp.export(model, x, tmp_path / "dense.onnx")
+    plan = drawn_plan(tmp_path / "dense.onnx", binary, 0)
+    refused(model, plan, None, locp.MissingTensor, "constant", "register_buffer")

@@ -29,6 +29,7 @@ def test_positions_that_go():
         ("mixed", 0): [1, 3, 5, 7],
     }
     assert locp.Plan.of(GOOD).least_lengths() == {("conv.weight", 0): 4, ("fc.weight", 1): 11, ("mixed", 0): 8}
+    assert repr(locp.Plan.of(GOOD)) == "<Plan: 1 groups keep 2 of 4 channels>"
 
 
 def test_two_groups_that_disagree_on_a_position():

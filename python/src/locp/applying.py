@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 
 from .change import Change, like
 from .checks import EXPORT, check_lengths, check_names, check_norms
-from .counts import counts
+from .counts import Convolution, counts
 from .errors import ForwardError, MismatchError
 from .exporting import as_inputs, check_kind, evaluating
 from .plans import Plan
@@ -46,6 +47,8 @@ def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = Non
     plan = Plan.of(plan)
     weights = None if weights is None else Weights.of(weights)
     change = _changes(model, plan, weights)
+    if weights is not None:
+        _warn_of_absent(model, weights)
     change.make()
     if example is not None:
         try:
@@ -60,6 +63,20 @@ def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = Non
                 "`forward`: take it from a tensor's shape, or keep these channels with `freeze`"
             ) from error
     return change
+
+
+def _warn_of_absent(model: nn.Module, weights: Weights) -> None:
+    """Says which layers the file does not have: what they read may be narrower now, and they are not."""
+    stored = {id(tensor) for name, tensor in tensors(model).items() if name in weights.tensors}
+    layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (Convolution, nn.Linear))]
+    # A weight that is computed from others is in the file by those others' names.
+    absent = [name for name, m in layers if "weight" in m._parameters and id(m.weight) not in stored]
+    if absent:
+        warnings.warn(
+            f"not in the exported file, and so not narrowed: {', '.join(absent)}; if they run in train mode only, as "
+            "auxiliary classifiers do, remove them before pruning",
+            stacklevel=4,
+        )
 
 
 def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:

@@ -14,7 +14,7 @@ SCHEMAS = ("locp.plan/1", "locp.prune/1", "locp.align/1")
 AGAIN = "make one with `locp plan` or `locp prune --plan-out`"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A plan as `plan.json` holds it; `raw` has every field."""
 
@@ -49,6 +49,10 @@ class Plan:
                 name = group.get("name", number) if isinstance(group, dict) else number
                 raise PlanError(f"{source}: group {name}: {what}; {AGAIN}")
         return cls(raw)
+
+    def __repr__(self) -> str:
+        left = sum(len(group["keep"]) for group in self.groups)
+        return f"<Plan: {len(self.groups)} groups keep {left} of {sum(g['channels'] for g in self.groups)} channels>"
 
     @property
     def groups(self) -> list[dict[str, Any]]:

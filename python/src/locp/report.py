@@ -10,7 +10,7 @@ from .errors import CommandError
 SCHEMA = "locp.prune/1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of `locp prune`; `raw` has every field, times are milliseconds."""
 
@@ -59,6 +59,9 @@ class Report:
     def recorded(self) -> bool:
         """Whether the latencies come from a table that was recorded elsewhere."""
         return bool(self.raw.get("recorded"))
+
+    def __repr__(self) -> str:
+        return f"<Report: {self}>"
 
     def __str__(self) -> str:
         before, after = self.parameters
