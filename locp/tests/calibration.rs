@@ -102,6 +102,34 @@ fn what_others_know_is_given_back_and_nothing_else_is_missed() {
 }
 
 #[test]
+fn the_means_of_a_normalization_absorb_what_a_bias_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx-surgery/tests/models/resnet_bn_ts.onnx");
+    let model = Model::open(&tiny, None).unwrap();
+    let shape = [64, 3, 32, 32];
+    npy(&folder.path().join("calib.npy"), &shape, noise(shape.iter().product()).map(|v| v / 50.0 - 2.5));
+    let calib = Calib::read(&folder.path().join("calib.npy"), &model, None).unwrap();
+    let inner = |group: &&ChannelGroup| group.frozen.is_none() && !group.residual;
+    let halved = |group: &ChannelGroup| GroupPlan::new(group, (0..group.channels / 2).collect());
+    let plan = PrunePlan { groups: model.network().groups.iter().filter(inner).map(halved).collect() };
+    let [bare, fitted, mixed] = ["bare.onnx", "fitted.onnx", "mixed.onnx"].map(|name| folder.path().join(name));
+    Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
+    locp::apply_fitted(&model, &plan, &fitted, &*engine().runner(), &calib, &Watch::default()).unwrap();
+    // The fitted model with the means as they were.
+    let [old, new] = [&bare, &fitted].map(|path| Model::open(path, None).unwrap());
+    let means = old.onnx().wirings().into_iter().flatten().filter_map(|wiring| Some(wiring.norm?.mean));
+    let of = |model: &Model, name: &String| model.onnx().get(name).unwrap().to_f32().unwrap();
+    let means: BTreeMap<_, _> = means.map(|name| (name.clone(), of(&old, &name))).collect();
+    assert!(means.iter().filter(|(name, old)| of(&new, name) != **old).count() > 2, "{means:?}");
+    Patch::exchange(new.onnx(), means).unwrap().write(&mixed).unwrap();
+    let values: Vec<f32> = noise(20 * 3072).skip(4 * 3072).map(|v| v / 50.0 - 2.5).collect();
+    let images = TensorView::from_f32(vec![16, 3, 32, 32], &values).unwrap();
+    let dense = outputs(model.path(), &images);
+    let [bare, fitted, mixed] = [bare, fitted, mixed].map(|path| error(&dense, &outputs(&path, &images)));
+    assert!(fitted < 0.5 * bare && fitted < 0.5 * mixed, "{fitted} fitted, {mixed} with old means, {bare} bare");
+}
+
+#[test]
 fn half_of_the_inner_channels_may_go() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::open(&shipped("fashion.onnx"), None).unwrap();

@@ -53,4 +53,4 @@ pub use graph::Port;
 pub use model::Model;
 pub use new_file::NewFile;
 pub use patch::{Change, Patch};
-pub use wiring::{Sum, Wiring};
+pub use wiring::{Norm, Sum, Wiring};

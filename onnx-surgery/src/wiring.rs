@@ -6,7 +6,7 @@ use netspec::ElementType;
 use std::collections::HashMap;
 
 /// The tensors around a layer, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Wiring {
     /// What the layer reads.
@@ -19,8 +19,27 @@ pub struct Wiring {
     pub channels_last: bool,
     /// Its bias, if it has one: f32, one element per output channel, and no other node's.
     pub bias: Option<String>,
-    /// The addition that alone reads the output, where it goes into a residual stream.
+    /// The normalization that alone reads the output.
+    pub norm: Option<Norm>,
+    /// The addition that alone reads the output, or what the normalization makes of it, where that goes into a residual
+    /// stream.
     pub sum: Option<Sum>,
+}
+
+/// A BatchNormalization in inference mode: `scale (x - mean) / sqrt(variance + epsilon) + shift`, channel by channel.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Norm {
+    /// The tensor of scales.
+    pub scale: String,
+    /// Of what is added at last.
+    pub shift: String,
+    /// Of means: no other node's, so that it can be exchanged.
+    pub mean: String,
+    /// Of variances.
+    pub variance: String,
+    /// What is added to them.
+    pub epsilon: f32,
 }
 
 /// An addition of two tensors of one shape.
@@ -73,20 +92,58 @@ impl Model {
             return None;
         }
         let name = |id: TensorId| graph.name(id).to_owned();
+        let normed = self.norm(output, readers, draft.spec.c_out);
+        let (norm, last) = normed.map_or((None, output), |(norm, output)| (Some(norm), output));
         Some(Wiring {
             input: name(input(node, 0)?),
             output: name(output),
             out_axis,
             channels_last,
             bias: bias.map(name),
-            sum: self.sum(output, readers, graph),
+            norm,
+            sum: self.sum(last, readers, graph),
         })
+    }
+
+    /// The normalization of a layer's output, and what that computes.
+    fn norm(
+        &self,
+        output: TensorId,
+        readers: &HashMap<TensorId, Vec<usize>>,
+        channels: usize,
+    ) -> Option<(Norm, TensorId)> {
+        let graph = &self.graph;
+        let [reader] = readers.get(&output)?[..] else { return None };
+        let node = &graph.nodes[reader];
+        let is_inference = node.op == "BatchNormalization" && node.int("training_mode", 0) == 0;
+        if !is_inference || self.is_output(output) || input(node, 0) != Some(output) {
+            return None;
+        }
+        let numbers = |index: usize| {
+            let id = input(node, index)?;
+            let constant = graph.constants.get(&id)?;
+            let is_so = constant.element == Ok(ElementType::F32) && constant.elements() == channels;
+            is_so.then(|| graph.name(id).to_owned())
+        };
+        let is_own = readers.get(&input(node, 3)?).map(Vec::len) == Some(1);
+        let norm = Norm {
+            scale: numbers(1)?,
+            shift: numbers(2)?,
+            mean: numbers(3)?,
+            variance: numbers(4)?,
+            epsilon: node.float("epsilon", 1e-5),
+        };
+        is_own.then_some((norm, (*node.outputs.first()?)?))
+    }
+
+    fn is_output(&self, tensor: TensorId) -> bool {
+        self.graph.outputs.iter().any(|output| output.name == self.graph.name(tensor))
     }
 
     fn sum(&self, output: TensorId, readers: &HashMap<TensorId, Vec<usize>>, graph: &Graph) -> Option<Sum> {
         let [reader] = readers.get(&output)?[..] else { return None };
         let node = &graph.nodes[reader];
-        if !self.inference.is_residual(node) || graph.outputs.iter().any(|o| o.name == graph.name(output)) {
+        if !self.inference.is_residual(node) || self.is_output(output) {
             return None;
         }
         let (a, b) = (input(node, 0)?, input(node, 1)?);

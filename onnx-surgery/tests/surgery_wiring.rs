@@ -38,7 +38,7 @@ fn assert_close(name: &str, found: &[f32], expected: impl Iterator<Item = f32>) 
 #[test]
 fn a_layer_twice_as_strong_computes_twice_as_much() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut wired, mut sums) = (0, 0);
+    let (mut wired, mut sums, mut normed) = (0, 0, 0);
     for (name, model) in models() {
         if model.inputs().len() != 1 {
             continue;
@@ -59,15 +59,28 @@ fn a_layer_twice_as_strong_computes_twice_as_much() {
             let after = observed(&stronger, folder.path(), &[&wiring.output]);
             assert_eq!(before[0].len(), BATCH * spec.c_out * spec.out_hw().iter().product::<usize>());
             assert_close(&name, &after[0], before[0].iter().map(|v| 2.0 * v));
+            // What is behind the output: its normalization, channel by channel.
+            let affine = wiring.norm.as_ref().map(|norm| {
+                let of = |tensor: &String| model.get(tensor).unwrap().to_f32().unwrap();
+                let [scale, shift, mean, variance] = [&norm.scale, &norm.shift, &norm.mean, &norm.variance].map(of);
+                let factor = |c: usize| scale[c] / (variance[c] + norm.epsilon).sqrt();
+                (0..spec.c_out).map(|c| [factor(c), shift[c] - mean[c] * factor(c)]).collect::<Vec<_>>()
+            });
             if let Some(sum) = &wiring.sum {
                 let all = observed(&model, folder.path(), &[&wiring.output, &sum.other, &sum.output]);
-                assert_close(&name, &all[2], all[0].iter().zip(&all[1]).map(|(a, b)| a + b));
+                let pixels = spec.out_hw().iter().product::<usize>();
+                let behind = |(at, value): (usize, &f32)| {
+                    let affine = affine.as_ref().map_or([1.0, 0.0], |of| of[at / pixels % spec.c_out]);
+                    affine[0] * value + affine[1]
+                };
+                assert_close(&name, &all[2], all[0].iter().enumerate().map(behind).zip(&all[1]).map(|(a, b)| a + b));
                 sums += 1;
+                normed += usize::from(affine.is_some());
             }
             wired += 1;
         }
     }
-    assert!(wired > 30 && sums > 3, "{wired} layers, {sums} sums");
+    assert!(wired > 30 && sums > 3 && normed > 1, "{wired} layers, {sums} sums, {normed} of them normalized");
 }
 
 #[test]

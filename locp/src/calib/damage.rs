@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::{Error, Watch};
 use benefit::{Value, ValueCurve, ValueError, ValueKind};
 use compensate::{Moments, Reader, Removal, Unfold, refit, removal};
-use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Member, Role, Weights as _};
+use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Member, Role};
 use onnx_surgery::{Patch, Wiring};
 use stats::Rng;
 use std::collections::BTreeMap;
@@ -188,11 +188,8 @@ impl<'m> Look<'m> {
         }
         let whole = if self.area == 1 { weights } else { as_window(&weights, inputs, self.area) };
         let mut values = vec![(self.view.layer.weight.clone(), self.view.stored(&whole))];
-        if let Some(bias) = &self.view.wiring.bias {
-            let old = model.onnx().get(bias)?.to_f32().ok()?;
-            let shift = fit.shift.chunks(self.area).map(|of_output| of_output.iter().sum::<f64>());
-            values.push((bias.clone(), old.iter().zip(shift).map(|(old, shift)| old + shift as f32).collect()));
-        }
+        let shift: Vec<f64> = fit.shift.chunks(self.area).map(|of_output| of_output.iter().sum()).collect();
+        values.extend(self.view.absorbed(model.onnx(), |old, shift| f64::from(old) + shift, &shift));
         Some(values)
     }
 }

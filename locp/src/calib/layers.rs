@@ -26,8 +26,41 @@ impl<'m> View<'m> {
         &self.layer.spec
     }
 
+    /// Whether the means of what it computes may be absorbed: by its bias, or by the means of its normalization.
     pub(super) fn bias(&self) -> Bias {
-        if self.wiring.bias.is_some() { Bias::Free } else { Bias::Kept }
+        if self.wiring.bias.is_some() || self.wiring.norm.is_some() { Bias::Free } else { Bias::Kept }
+    }
+
+    /// The constant that absorbs the means, and its elements where `bias` says what is added to each channel of what the
+    /// weights compute, so far with the constants of `model`.
+    pub(super) fn absorbed(
+        &self,
+        model: &Model,
+        bias: impl Fn(f32, f64) -> f64,
+        shift: &[f64],
+    ) -> Option<(String, Vec<f32>)> {
+        let numbers = |name: &String| model.get(name)?.to_f32().ok();
+        if let Some(name) = &self.wiring.bias {
+            let new = numbers(name)?.iter().zip(shift).map(|(&old, &shift)| bias(old, shift) as f32).collect();
+            return Some((name.clone(), new));
+        }
+        let name = &self.wiring.norm.as_ref()?.mean;
+        let new = numbers(name)?.iter().zip(shift).map(|(&old, &shift)| (f64::from(old) - shift) as f32).collect();
+        Some((name.clone(), new))
+    }
+
+    /// What follows the layer, channel by channel: a factor and what is added then; nothing where a factor is 0, so that
+    /// there is no way back.
+    pub(super) fn affine(&self, model: &Model) -> Option<Vec<[f32; 2]>> {
+        let Some(norm) = &self.wiring.norm else { return Some(vec![[1.0, 0.0]; self.spec().c_out]) };
+        let numbers = |name: &String| model.get(name)?.to_f32().ok();
+        let (scale, shift) = (numbers(&norm.scale)?, numbers(&norm.shift)?);
+        let (mean, variance) = (numbers(&norm.mean)?, numbers(&norm.variance)?);
+        let of = |c: usize| {
+            let factor = scale[c] / (variance[c] + norm.epsilon).sqrt();
+            (factor != 0.0 && factor.is_finite()).then_some([factor, shift[c] - factor * mean[c]])
+        };
+        (0..self.spec().c_out).map(of).collect()
     }
 
     /// The weights as c_out rows of one number for each input that they read; nothing where they are not as the spec says.

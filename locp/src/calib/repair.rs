@@ -152,6 +152,8 @@ struct Fit<'m> {
     after: View<'m>,
     /// The sum that it is fitted to, in the dense and in the pruned model; nothing where that is its own output.
     sums: Option<(&'m Sum, &'m Sum)>,
+    /// What stands between the layer and that sum, channel by channel.
+    affine: Vec<[f32; 2]>,
     /// Positions of the dense layer's outputs that are left.
     outputs: Vec<usize>,
     /// The images that it is fitted on, and the pixels of each.
@@ -173,11 +175,13 @@ impl<'m> Fit<'m> {
         // Of two layers that are added up the later one makes up for what both have lost.
         let output = |wiring: &'m Wiring| wiring.sum.as_ref().map(|sum| sum.output.as_str());
         let is_last = of_dense[index + 1..].iter().flatten().all(|later| output(later) != output(before.wiring));
-        let sums = before.wiring.sum.as_ref().zip(after.wiring.sum.as_ref()).filter(|_| is_last);
+        let affine = after.affine(pruned.onnx());
+        let sums = before.wiring.sum.as_ref().zip(after.wiring.sum.as_ref()).filter(|_| is_last && affine.is_some());
+        let affine = affine.filter(|_| sums.is_some()).unwrap_or_else(|| vec![[1.0, 0.0]; after.spec().c_out]);
         let outputs = kept(plan, &before.layer.weight, before.wiring.out_axis, before.spec().c_out);
         let is_whole = outputs.len() == after.spec().c_out;
         let (images, pixels, targets) = (0..0, Vec::new(), Vec::new());
-        is_whole.then_some(Fit { before, after, sums, outputs, images, pixels, targets })
+        is_whole.then_some(Fit { before, after, sums, affine, outputs, images, pixels, targets })
     }
 
     /// Chooses images and pixels, for the n-th of so many layers.
@@ -230,7 +234,8 @@ impl<'m> Fit<'m> {
             for (&pixel, wanted) in pixels.iter().zip(targets.chunks(channels)) {
                 for channel in group * per_group..(group + 1) * per_group {
                     let added = other.as_ref().map_or(0.0, |other| other[channel * unfold.pixels() + pixel]);
-                    y.push(f64::from(wanted[channel]) - f64::from(added));
+                    let [factor, shift] = self.affine[channel];
+                    y.push((f64::from(wanted[channel]) - f64::from(added) - f64::from(shift)) / f64::from(factor));
                 }
             }
             moments.add(&x, &y).ok()?;
@@ -287,10 +292,10 @@ fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: Fit<'_>) ->
         let fit = refit(moments, old, setting.calib.ridge, view.bias());
         let fit = fit.map_err(|source| Error::Repair { layer: view.layer.name.clone(), source })?;
         weights.extend(fit.weights);
-        shift.extend(fit.shift.iter().map(|&b| b as f32));
+        shift.extend(fit.shift);
         lost = [lost[0] + share * fit.lost_before, lost[1] + share * fit.lost_after];
     }
     let mut values = BTreeMap::from([(view.layer.weight.clone(), view.stored(&weights))]);
-    values.extend(view.wiring.bias.clone().map(|bias| (bias, shift)));
+    values.extend(view.absorbed(current, |_, new| new, &shift));
     Ok(Some(Fitted { values, lost }))
 }
