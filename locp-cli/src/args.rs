@@ -166,6 +166,22 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", requires = "images")]
         labels: Option<PathBuf>,
     },
+    /// Learn from images what removing channels damages: a file for --scores, for all plans of a model.
+    Damage {
+        /// The ONNX model.
+        model: PathBuf,
+        /// Images without labels, as the model takes them (.npy), or a folder of pictures.
+        #[arg(long, value_name = "PATH")]
+        calib: PathBuf,
+        #[command(flatten)]
+        pictures: Pictures,
+        /// Look at residual streams too.
+        #[arg(long)]
+        prune_residual: bool,
+        /// Where to write the curves (.json).
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Move another pruner's widths to those next to them that pay here: down at a small loss, up where it is free.
     Align(Align),
     /// Apply a plan: surgery alone.

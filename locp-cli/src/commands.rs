@@ -47,6 +47,10 @@ pub(crate) fn run(cli: &Cli, cancel: &Cancel) -> Result<ExitCode> {
             let held_out = images.as_deref().map(|images| (images, labels.as_deref()));
             run.prune(model, planning, output, plan_out.as_deref(), held_out)
         }
+        Command::Damage { model, calib, pictures, prune_residual, output } => {
+            let how = pictures.of([calib.as_path()])?;
+            run.damage(model, (calib, how), *prune_residual, output)
+        }
         Command::Align(args) => run.align(args),
         Command::Apply { model, plan, output, calib, pictures, dry_run } => {
             let how = pictures.of(calib.as_deref())?;
@@ -245,6 +249,20 @@ impl Run<'_> {
             locp::write_plan(plan_out, &report.plan)?;
         }
         self.show(&report, human::prune)
+    }
+
+    fn damage(
+        &self,
+        model: &Path,
+        (calib, how): (&Path, Option<&Preprocess>),
+        prune_residual: bool,
+        output: &Path,
+    ) -> Result<ExitCode> {
+        self.check_outputs(&[output], &[model, calib])?;
+        let (model, engine) = (self.open(model)?, self.engine()?);
+        let calib = Calib::read(calib, &model, how)?.seed(self.global.seed);
+        let report = locp::write_damage(&engine, &model, &calib, prune_residual, output, &self.watch())?;
+        self.show(&report, human::damage)
     }
 
     fn align(&self, args: &Align) -> Result<ExitCode> {

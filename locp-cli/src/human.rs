@@ -9,7 +9,7 @@ mod table;
 pub(crate) use apply::apply;
 pub(crate) use explain::{explain, lint};
 pub(crate) use plan::{align, frontier, plan, prune};
-pub(crate) use repair::repair;
+pub(crate) use repair::{damage, repair};
 pub(crate) use table::{set_aside, table_diff, table_info, transfer};
 
 use locp::netspec::{CacheState, GroupId};
@@ -57,6 +57,11 @@ fn thousands(n: usize) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A share to one decimal.
+fn percentage(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 fn percent(accuracy: Option<&Accuracy>) -> String {

@@ -57,7 +57,8 @@ pub fn write_problem(output: &Path, problem: &Problem) -> Result<(), Error> {
     write_json(output, problem)
 }
 
-fn write_json(output: &Path, report: &impl Serialize) -> Result<(), Error> {
+/// Writes a value as JSON, all or nothing.
+pub(crate) fn write_json(output: &Path, report: &impl Serialize) -> Result<(), Error> {
     let mut text = serde_json::to_vec_pretty(report).map_err(|e| Error::write(output, e.into()))?;
     text.push(b'\n');
     write_bytes(output, &text)

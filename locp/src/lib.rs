@@ -70,7 +70,7 @@ pub use benefit::{
     Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Rounded, Scope, Scores, TwoStage, Uniform,
     Value,
 };
-pub use calib::{Calib, Damage, LayerRepair, Repair, Skipped, check_apart, repair};
+pub use calib::{Calib, Damage, LayerRepair, Repair, Skipped, check_apart, repair, write_damage};
 pub use constraints::{Constraints, Least};
 pub use counts::Counts;
 pub use engine::{Engine, Liveness, doctor};

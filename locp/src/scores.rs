@@ -28,7 +28,8 @@ struct Curve {
     loss: Vec<f64>,
 }
 
-const SCHEMA: &str = "locp.scores/1";
+/// The name of this form.
+pub(crate) const SCHEMA: &str = "locp.scores/1";
 /// What an archive's arrays of a curve are called behind the tensor's name.
 const CURVE_PARTS: [&str; 2] = [":order", ":loss"];
 

@@ -1,6 +1,27 @@
-//! What calibration images repaired.
+//! What calibration images repaired, and what they say of channels.
 
+use super::{percentage, table, thousands};
 use locp::Repair;
+use locp::report::DamageReport;
+use std::fmt::Write;
+
+/// Group by group, the damage predicted with three quarters, half and a quarter of the channels left.
+pub(crate) fn damage(report: &DamageReport) -> String {
+    let head = ["group", "channels", "3/4 left", "1/2 left", "1/4 left"].map(str::to_owned).to_vec();
+    let rows = report.groups.iter().map(|group| {
+        let damage = [group.three_quarters, group.half, group.quarter].map(percentage);
+        [vec![group.name.clone(), thousands(group.channels)], damage.to_vec()].concat()
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let mut out = table(&[false, true, true, true, true], &rows);
+    let images = thousands(report.images);
+    let _ = writeln!(out, "\nrelative squared error of the network's outputs, predicted from {images} images");
+    if !report.without.is_empty() {
+        let _ = writeln!(out, "{} groups have no curve: they may not lose channels", report.without.len());
+    }
+    let _ = writeln!(out, "wrote {}; take it by --scores", report.output);
+    out
+}
 
 /// In one line: how much of the layers' outputs was lost and is, and which layer is worst off.
 pub(crate) fn repair(repair: &Repair) -> String {
@@ -11,13 +32,12 @@ pub(crate) fn repair(repair: &Repair) -> String {
     let Some(worst) = repair.layers.iter().max_by(|a, b| a.lost_after.total_cmp(&b.lost_after)) else {
         return format!("no layer could be fitted to {images} images");
     };
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut text = format!(
         "{} layers on {images} images: of their outputs' variance {} was lost and {} is, {} in {}",
         repair.layers.len(),
-        percent(mean(|layer| layer.lost_before)),
-        percent(mean(|layer| layer.lost_after)),
-        percent(worst.lost_after),
+        percentage(mean(|layer| layer.lost_before)),
+        percentage(mean(|layer| layer.lost_after)),
+        percentage(worst.lost_after),
         worst.layer
     );
     if let [first, ..] = repair.skipped.as_slice() {

@@ -41,6 +41,28 @@ fn with_images_channels_are_worth_what_removing_them_damages() {
 }
 
 #[test]
+fn damage_is_learned_once_and_taken_as_a_file() {
+    let place = Place::new();
+    let learned = json(&place, &format!("damage {MODEL} {CALIB} -o damage.json"));
+    let groups = learned["groups"].as_array().unwrap();
+    assert!(groups.len() > 5 && learned["images"] == 512, "{learned}");
+    for group in groups {
+        let [mild, half, strong] = ["three_quarters", "half", "quarter"].map(|key| group[key].as_f64().unwrap());
+        assert!(0.0 <= mild && mild <= half && half <= strong, "{group}");
+    }
+    // The plan is the one that is made from the images themselves.
+    let direct = json(&place, &format!("plan {MODEL} {QUICK} {CALIB} -o direct.json"));
+    let by_file = json(&place, &format!("plan {MODEL} {QUICK} --scores damage.json -o by_file.json"));
+    assert_eq!((&by_file["value_kind"], &by_file["groups"]), (&direct["value_kind"], &direct["groups"]));
+    let [a, b] = [&direct, &by_file].map(|plan| plan["value"].as_f64().unwrap());
+    assert!((a - b).abs() < 1e-9, "{a} and {b}");
+    let shown = place.locp(&format!("damage {MODEL} {CALIB} -o again.json -q")).stdout;
+    assert!(shown.contains("1/2 left") && shown.contains("wrote again.json"), "{shown}");
+    let [first, again] = ["damage.json", "again.json"].map(|name| std::fs::read(place.path(name)).unwrap());
+    assert!(first == again, "the same images teach the same");
+}
+
+#[test]
 fn images_that_do_not_fit_are_named_and_nothing_is_written() {
     let place = Place::new();
     let refused = |flags: &str, said: &str| {

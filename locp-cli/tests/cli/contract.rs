@@ -172,8 +172,8 @@ fn generated_files_come_from_the_same_definition() {
     let bash = place.locp("generate completions bash");
     assert_eq!((man.code, bash.code), (0, 0));
     for command in [
-        "doctor", "inspect", "measure", "steps", "plan", "frontier", "prune", "apply", "verify", "accuracy", "table",
-        "explain", "lint",
+        "doctor", "inspect", "measure", "steps", "plan", "frontier", "prune", "apply", "verify", "accuracy", "damage",
+        "table", "explain", "lint",
     ] {
         assert!(man.stdout.contains(command) && bash.stdout.contains(command), "{command} is not generated");
     }

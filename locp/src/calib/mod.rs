@@ -1,10 +1,12 @@
 //! Images without labels: what they say of channels, and what they repair.
 
+mod curves;
 mod damage;
 mod layers;
 mod repair;
 mod taps;
 
+pub use curves::write_damage;
 pub use damage::Damage;
 pub use repair::{LayerRepair, Repair, Skipped, repair};
 
