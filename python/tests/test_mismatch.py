@@ -187,3 +187,17 @@ def test_a_constant_in_forward(binary, tmp_path):
     locp.export(model, x, tmp_path / "dense.onnx")
     plan = drawn_plan(tmp_path / "dense.onnx", binary, 0)
     refused(model, plan, None, locp.MissingTensor, "constant", "register_buffer")
+
+
+def test_ctrl_c_while_the_narrow_model_runs(made):
+    model, plan, weights = made
+    before = snapshot(model)
+
+    def interrupted(*_):
+        assert model.conv1[0].out_channels < 48
+        raise KeyboardInterrupt
+
+    model.fc.register_forward_pre_hook(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        locp.apply(model, plan, weights, nets.example())
+    assert_unchanged(model, before)

@@ -86,3 +86,14 @@ def test_scores_have_the_ending_that_the_program_knows(tmp_path):
     with pytest.raises(locp.LocpError, match=".npz"):
         locp.save_scores({}, tmp_path / "scores.bin")
     assert not list(tmp_path.iterdir())
+
+
+def test_scores_of_what_nobody_can_prune_are_left_out(simulated, tmp_path):
+    """A depthwise convolution of the image has no channel group, and the program refuses scores for it."""
+    model = nets.lively(lambda: nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, groups=3), *nets.Chain()))
+    scores = locp.taylor_scores(model, batches(), cross_entropy)
+    assert "0.weight" in scores
+    assert locp.plan(model, nets.example(), "0.8x", scores=scores, **simulated).groups
+    locp.save_scores(scores, tmp_path / "taylor.npz")
+    with pytest.raises(locp.CommandError, match="0.weight"):
+        locp.plan(model, nets.example(), "0.8x", scores=tmp_path / "taylor.npz", **simulated)

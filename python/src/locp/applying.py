@@ -49,19 +49,19 @@ def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = Non
     change = _changes(model, plan, weights)
     if weights is not None:
         _warn_of_absent(model, weights)
-    change.make()
-    if example is not None:
-        try:
+    try:
+        change.make()
+        if example is not None:
             with evaluating(model), torch.no_grad():
                 model(*as_inputs(example))
-        except BaseException as error:
-            change.undo()
-            if not isinstance(error, Exception):
-                raise  # Ctrl-C
-            raise ForwardError(
-                f"the narrow model does not run ({error}); a number of channels may be written down in its "
-                "`forward`: take it from a tensor's shape, or keep these channels with `freeze`"
-            ) from error
+    except BaseException as error:
+        change.undo()
+        if not isinstance(error, Exception):
+            raise  # Ctrl-C
+        raise ForwardError(
+            f"the narrow model does not run ({error}); a number of channels may be written down in its "
+            "`forward`: take it from a tensor's shape, or keep these channels with `freeze`"
+        ) from error
     return change
 
 
@@ -117,7 +117,8 @@ def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:
             after["bias"] = like(own["weight"], bias)
             change.set(module._parameters, "bias", after["bias"])
         for key, value in counts(name, module, after, stay.get(id(own.get("weight")))).items():
-            change.set(module.__dict__, key, value)
+            if key in module.__dict__:  # A subclass may compute it.
+                change.set(module.__dict__, key, value)
     return change
 
 

@@ -87,7 +87,11 @@ def taylor_scores(
 
 
 def save_scores(scores: dict[str, np.ndarray], path: str | os.PathLike) -> None:
-    """Writes scores as `locp prune --scores` reads them: a `.npz` archive with an array per tensor."""
+    """Writes scores as `locp prune --scores` reads them: a `.npz` archive with an array per tensor.
+
+    The program names a tensor that no channel group has, such as a depthwise convolution of the image,
+    and wants it left out. `prune` and `plan` do that by themselves where `scores` is a dict.
+    """
     if not os.fspath(path).endswith(".npz"):
         raise LocpError(f"{os.fspath(path)} must end with .npz, by which `locp` knows what it holds")
     np.savez(path, **scores)
