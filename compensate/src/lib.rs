@@ -32,6 +32,6 @@ mod unfold;
 
 pub use error::CompensateError;
 pub use moments::Moments;
-pub use refit::{Bias, Refit, refit};
+pub use refit::{Bias, Refit, refit, refit_held_out};
 pub use removal::{Reader, Removal, removal};
 pub use unfold::Unfold;

@@ -126,6 +126,29 @@ impl Moments {
         Ok(Moments { sum_y: wt.tr_mul(&settled.sum_x), xy, yy, ..settled })
     }
 
+    /// The moments of the rows of both.
+    ///
+    /// # Errors
+    /// They have other inputs or targets.
+    pub fn merged(&self, other: &Moments) -> Result<Moments, CompensateError> {
+        for (what, found, expected) in [
+            ("the inputs of moments to be merged", other.inputs(), self.inputs()),
+            ("the targets of moments to be merged", other.targets(), self.targets()),
+        ] {
+            if found != expected {
+                return Err(CompensateError::Length { what, found, expected });
+            }
+        }
+        let (mut both, other) = (self.settled(), other.settled());
+        both.rows += other.rows;
+        both.sum_x += other.sum_x;
+        both.sum_y += other.sum_y;
+        both.xx += other.xx;
+        both.xy += other.xy;
+        both.yy += other.yy;
+        Ok(both)
+    }
+
     /// The same for some of the inputs.
     ///
     /// # Errors

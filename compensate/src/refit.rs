@@ -16,9 +16,14 @@ pub struct Refit {
     pub shift: Vec<f64>,
     /// The share of the targets' energy (their variance, if there is a bias) that the old weights miss, with the best bias.
     pub lost_before: f64,
-    /// The share that the new weights miss, with theirs.
+    /// The share that the new weights miss, with theirs; from [`refit_held_out`], of rows that they were not fitted to.
     pub lost_after: f64,
+    /// The ridge that was taken, relative to the mean variance of the inputs.
+    pub ridge: f64,
 }
+
+/// How often the ridge is raised tenfold in search of a better one.
+const RAISES: usize = 5;
 
 /// Whether a layer has a bias that may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +53,54 @@ pub fn refit(moments: &Moments, old: &[f64], ridge: f64, bias: Bias) -> Result<R
     let center = if bias == Bias::Free { Center::Mean } else { Center::Zero };
     let About { mean_x, mean_y, xx, xy, yy } = moments.about(center);
     let old_t = DMatrix::from_column_slice(inputs, targets, old);
-    let (factor, ridge) = factored(&xx, ridge)?;
-    let new_t = factor.solve(&(&xy + &old_t * ridge));
+    let (factor, absolute) = factored(&xx, ridge)?;
+    let new_t = factor.solve(&(&xy + &old_t * absolute));
     check("the fit", new_t.as_slice(), inputs * targets)?;
-    let variance = yy.sum();
-    let lost = |weights_t: &DMatrix<f64>| {
-        let explained = weights_t.component_mul(&(&xy * 2.0 - &xx * weights_t)).sum();
-        if variance > 0.0 { ((variance - explained) / variance).max(0.0) } else { 0.0 }
-    };
+    let lost = |weights_t: &DMatrix<f64>| missed(&xx, &xy, yy.sum(), weights_t);
     let shift = if bias == Bias::Free { mean_y - new_t.tr_mul(&mean_x) } else { mean_y * 0.0 };
     let (lost_before, lost_after) = (lost(&old_t), lost(&new_t));
-    Ok(Refit { weights: new_t.as_slice().to_vec(), shift: shift.as_slice().to_vec(), lost_before, lost_after })
+    Ok(Refit { weights: new_t.as_slice().to_vec(), shift: shift.as_slice().to_vec(), lost_before, lost_after, ridge })
+}
+
+/// The same on all rows, with the ridge with which weights fitted to the rows of `moments` miss least of those of
+/// `held_out`: the one that is asked for, or ten times as much, as long as that misses less.
+///
+/// A layer that gives few rows to an image (a fully connected one gives one) would else be fitted to their noise. Rows of
+/// one image belong to one side, so that the two are independent. Without rows to hold out, or to fit, the ridge is at
+/// least the number of inputs for each row.
+///
+/// # Errors
+/// As [`refit`]; also where the two have other inputs or targets.
+pub fn refit_held_out(
+    moments: &Moments,
+    held_out: &Moments,
+    old: &[f64],
+    ridge: f64,
+    bias: Bias,
+) -> Result<Refit, CompensateError> {
+    let all = moments.merged(held_out)?;
+    if moments.rows() == 0 || held_out.rows() == 0 {
+        return refit(&all, old, ridge.max(all.inputs() as f64 / all.rows().max(1) as f64), bias);
+    }
+    let center = if bias == Bias::Free { Center::Mean } else { Center::Zero };
+    let About { xx, xy, yy, .. } = held_out.about(center);
+    let mut best: Option<(f64, f64)> = None;
+    for raised in 0..RAISES {
+        let ridge = ridge * 10f64.powi(raised as i32);
+        let fit = refit(moments, old, ridge, bias)?;
+        let weights_t = DMatrix::from_column_slice(all.inputs(), all.targets(), &fit.weights);
+        let lost = missed(&xx, &xy, yy.sum(), &weights_t);
+        if best.is_some_and(|(_, least)| lost >= least) {
+            break;
+        }
+        best = Some((ridge, lost));
+    }
+    let (ridge, lost_after) = best.expect("the first ridge is better than none");
+    Ok(Refit { lost_after, ..refit(&all, old, ridge, bias)? })
+}
+
+/// The share of the targets' energy that weights (inputs x targets) miss.
+fn missed(xx: &DMatrix<f64>, xy: &DMatrix<f64>, energy: f64, weights_t: &DMatrix<f64>) -> f64 {
+    let explained = weights_t.component_mul(&(xy * 2.0 - xx * weights_t)).sum();
+    if energy > 0.0 { ((energy - explained) / energy).max(0.0) } else { 0.0 }
 }

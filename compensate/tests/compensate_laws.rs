@@ -1,7 +1,7 @@
 //! Fits and orders against their definitions.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use compensate::{Bias, CompensateError, Moments, Reader, Unfold, refit, removal};
+use compensate::{Bias, CompensateError, Moments, Reader, Unfold, refit, refit_held_out, removal};
 use nalgebra::DMatrix;
 use netspec::ConvSpec;
 use proptest::prelude::*;
@@ -229,4 +229,58 @@ fn many_rows_of_many_inputs_are_taken_in_by_blocks() {
     let backwards: Vec<usize> = (0..inputs).rev().collect();
     let turned = refit(&moments.select(&backwards).unwrap(), &vec![0.0; inputs], 1e-12, Bias::Free).unwrap();
     assert!(turned.weights.iter().rev().zip(&weights).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+/// Rows with targets: what a layer of these weights makes of them, and noise that no other row shares.
+fn noisy(inputs: usize, n: usize, weights: &[f64], rows_seed: u64, noise_seed: u64) -> Moments {
+    // Of one long table, so that all have the same hidden causes.
+    let x = rows(inputs, 2000, rows_seed);
+    let start = noise_seed as usize % (2000 - n);
+    let x = &x[start * inputs..(start + n) * inputs];
+    let noise = rows(1, n, noise_seed);
+    let y: Vec<f64> = x
+        .chunks(inputs)
+        .zip(noise)
+        .map(|(row, noise)| row.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>() + 3.0 * noise)
+        .collect();
+    let mut moments = Moments::new(inputs, 1);
+    moments.add(x, &y).unwrap();
+    moments
+}
+
+#[test]
+fn fewer_rows_than_inputs_are_not_fitted_to_their_noise() {
+    let inputs = 80;
+    let weights: Vec<f64> = (0..inputs).map(|i| (i as f64).sin() / 8.0).collect();
+    let old: Vec<f64> = weights.iter().map(|w| 0.8 * w).collect();
+    let [few, held_out, fresh] =
+        [(50, 100), (20, 400), (900, 700)].map(|(n, seed)| noisy(inputs, n, &weights, 5, seed));
+    let plain = refit(&few.merged(&held_out).unwrap(), &old, 1e-4, Bias::Free).unwrap();
+    let chosen = refit_held_out(&few, &held_out, &old, 1e-4, Bias::Free).unwrap();
+    let losses = [plain.lost_after, chosen.lost_after];
+    assert!(chosen.ridge > plain.ridge && losses[0] < 0.3 * losses[1], "{losses:?} {}", chosen.ridge);
+    // What either misses of rows that it has not seen, as the share that a fit with endless ridge to its weights misses.
+    let lost = |weights: &[f64]| refit(&fresh, weights, 1e12, Bias::Free).unwrap().lost_before;
+    assert!(lost(&chosen.weights) < 0.8 * lost(&plain.weights), "{} {}", lost(&chosen.weights), lost(&plain.weights));
+    // Rows in plenty leave more to the rows.
+    let [many, others] = [(1200, 0), (700, 1250)].map(|(n, seed)| noisy(inputs, n, &weights, 5, seed));
+    let free = refit_held_out(&many, &others, &old, 1e-4, Bias::Free).unwrap();
+    assert!(lost(&free.weights) < lost(&chosen.weights), "{} of {}", lost(&free.weights), lost(&chosen.weights));
+    // With nothing held out a ridge of inputs over rows keeps what one row says in its place.
+    let one = noisy(inputs, 1, &weights, 5, 9);
+    let held = refit_held_out(&one, &Moments::new(inputs, 1), &old, 1e-4, Bias::Free).unwrap();
+    assert_eq!(held.ridge, 80.0);
+    let wrong = refit_held_out(&few, &Moments::new(inputs, 2), &old, 1e-4, Bias::Free).unwrap_err();
+    assert!(wrong.to_string().contains("targets of moments to be merged"), "{wrong}");
+}
+
+#[test]
+fn merged_moments_are_those_of_all_rows() {
+    let x = rows(7, 900, 3);
+    let [first, second] = [&x[..7 * 300], &x[7 * 300..]].map(|part| moments_of(part, 7));
+    let (merged, whole) = (first.merged(&second).unwrap(), moments_of(&x, 7));
+    assert_eq!(merged.rows(), 900);
+    let weights: Vec<f64> = (0..7).map(f64::from).collect();
+    let lost = |moments: &Moments| unrestorable(moments, &weights, &[0, 1, 2]);
+    assert!((lost(&merged) - lost(&whole)).abs() < 1e-9 * lost(&whole), "{} {}", lost(&merged), lost(&whole));
 }

@@ -40,6 +40,11 @@ pub(crate) fn repair(repair: &Repair) -> String {
         percentage(worst.lost_after),
         worst.layer
     );
+    let scarce: Vec<_> = repair.layers.iter().filter(|layer| layer.rows < layer.inputs).collect();
+    if let [first, ..] = scarce.as_slice() {
+        let (n, layer, rows, inputs) = (scarce.len(), &first.layer, first.rows, first.inputs);
+        text += &format!("; {n} held closer to old weights, as images are few ({layer}: {rows} rows, {inputs} inputs)");
+    }
     if let [first, ..] = repair.skipped.as_slice() {
         text += &format!("; {} left as they were: {} ({})", repair.skipped.len(), first.layer, first.reason);
     }

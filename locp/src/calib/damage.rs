@@ -1,24 +1,25 @@
 //! What removing channels does to the network's outputs, from calibration images.
 
-use super::layers::{View, pixels, transposed};
+use super::layers::{View, pixels, side_of, transposed};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
 use benefit::{Value, ValueCurve, ValueError, ValueKind};
-use compensate::{Moments, Reader, Removal, Unfold, refit, removal};
+use compensate::{Bias, CompensateError, Moments, Reader, Removal, Unfold, refit, refit_held_out, removal};
 use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Member, Role};
 use onnx_surgery::{Patch, Wiring};
 use stats::Rng;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use timing::ModelBackend;
 
 /// A reader with more inputs is looked at channel by channel, each pixel of its window by itself.
 const WIDEST: usize = 1152;
 /// Shares of a group's channels that stay where the whole network is looked at.
 const LOOKED_AT: [f64; 2] = [0.75, 0.5];
-/// The ridge of what is predicted to be lost.
+/// The least ridge of what is predicted to be lost; more where images that were held out say so.
 const RIDGE: f64 = 1e-4;
 
 /// Predicted damage: per group, the energy of its readers' outputs that fitting them anew cannot restore, each reader's
@@ -54,7 +55,7 @@ impl Damage {
                 }
             }
         }
-        watch.progress.begin("moments", Some(calib.len() as u64));
+        watch.progress.begin("moments", Some(looked_at(calib).len() as u64));
         look(&setting, model, &mut looks)?;
         watch.progress.end("");
         let closed = |group: &ChannelGroup, why: &str| ValueError::Other {
@@ -124,6 +125,9 @@ struct Look<'m> {
     /// Outputs x inputs; with an area, so many times the outputs and one input a channel.
     weights: Vec<f64>,
     moments: Moments,
+    /// Of images that are held out, until these have told the ridge.
+    held_out: Moments,
+    ridge: f64,
     is_whole: bool,
 }
 
@@ -143,16 +147,41 @@ impl<'m> Look<'m> {
             None => (1, view.unfold.clone()),
         };
         let weights = if area == 1 { weights } else { by_pixel(&weights, inputs, area) };
-        let moments = Moments::new(unfold.features(), 0);
-        Some(Look { view, area, unfold, weights, moments, is_whole: true })
+        let none = Moments::new(unfold.features(), 0);
+        let (moments, held_out) = (none.clone(), none);
+        Some(Look { view, area, unfold, weights, moments, held_out, ridge: RIDGE, is_whole: true })
     }
 
-    fn add(&mut self, tensor: &[f32], image: usize, batch: usize, rng: &mut Rng, images: usize) -> Option<()> {
+    /// Adds the n-th of so many images, which is at this place of its batch.
+    fn add(
+        &mut self,
+        tensor: &[f32],
+        [nth, images]: [usize; 2],
+        [image, batch]: [usize; 2],
+        rng: &mut Rng,
+    ) -> Option<()> {
         let input = self.view.input(tensor, image, batch)?;
         let mut rows = Vec::new();
         let pixels = pixels(rng, self.unfold.pixels(), self.unfold.features(), images);
         self.unfold.rows(&input, &pixels, 0, &mut rows);
-        self.moments.add(&rows, &[]).ok()
+        let side = if side_of(nth) == 0 { &mut self.moments } else { &mut self.held_out };
+        side.add(&rows, &[]).ok()
+    }
+
+    /// Finds the ridge with which half of the inputs, drawn by lot, do best for all on images that were held out, and puts
+    /// all images together.
+    fn settle(&mut self, rng: &mut Rng) -> Result<(), CompensateError> {
+        let inputs: Vec<usize> = (0..self.unfold.features()).collect();
+        let half: Vec<usize> = inputs.into_iter().filter(|_| rng.uniform() < 0.5).collect();
+        if !half.is_empty() {
+            let of = |moments: &Moments| moments.of_layer(&self.weights)?.select(&half);
+            let all = self.unfold.features();
+            let old: Vec<f64> = self.weights.chunks(all).flat_map(|row| half.iter().map(|&i| row[i])).collect();
+            let (fitted, held_out) = (of(&self.moments)?, of(&self.held_out)?);
+            self.ridge = refit_held_out(&fitted, &held_out, &old, RIDGE, Bias::Free)?.ridge;
+        }
+        self.moments = self.moments.merged(&self.held_out)?;
+        Ok(())
     }
 
     /// The inputs that each channel of a group owns; nothing where they cannot be told.
@@ -181,7 +210,7 @@ impl<'m> Look<'m> {
     fn fitted(&self, moments: &Moments, stay: &[usize], model: &Model) -> Option<Vec<(String, Vec<f32>)>> {
         let inputs = self.unfold.features();
         let old: Vec<f64> = self.weights.chunks(inputs).flat_map(|row| stay.iter().map(|&i| row[i])).collect();
-        let fit = refit(&moments.select(stay).ok()?, &old, RIDGE, self.view.bias()).ok()?;
+        let fit = refit(&moments.select(stay).ok()?, &old, self.ridge, self.view.bias()).ok()?;
         let mut weights = vec![0.0; self.weights.len()];
         for (row, new) in fit.weights.chunks(stay.len()).enumerate() {
             stay.iter().zip(new).for_each(|(&input, &w)| weights[row * inputs + input] = w);
@@ -220,15 +249,30 @@ fn as_window(weights: &[f64], channels: usize, area: usize) -> Vec<f64> {
 fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'_>>) -> Result<(), Error> {
     let tensors: Vec<&str> = looks.values().map(|look| look.view.wiring.input.as_str()).collect();
     let mut taps = Taps::new(setting, model.onnx(), &tensors)?;
-    let (batch, images) = (batch_of(model.onnx()), setting.calib.len());
-    let mut rng = Rng::new(setting.calib.seed);
-    batches(setting, model.onnx(), 0..images, |tensor, own| {
+    let batch = batch_of(model.onnx());
+    let images = looked_at(setting.calib);
+    let (mut rng, mut nth, count) = (Rng::new(setting.calib.seed), 0, images.len());
+    batches(setting, model.onnx(), images, |tensor, own| {
         for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
-            look.is_whole &= (0..own).all(|image| look.add(values, image, batch, &mut rng, images).is_some());
+            let mut add = |place| look.add(values, [nth + place, count], [place, batch], &mut rng).is_some();
+            look.is_whole &= (0..own).all(&mut add);
         }
+        nth += own;
         setting.watch.progress.advance(own as u64);
         Ok(())
-    })
+    })?;
+    for look in looks.values_mut().filter(|look| look.is_whole) {
+        setting.check()?;
+        let layer = look.view.layer.name.clone();
+        look.settle(&mut rng).map_err(|source| Error::Repair { layer, source })?;
+    }
+    Ok(())
+}
+
+/// The images that moments are taken of: not those on which whole networks are compared, if there are enough of others.
+fn looked_at(calib: &Calib) -> Range<usize> {
+    let (all, compared) = (calib.len(), calib.compared);
+    if compared <= all / 4 { compared..all } else { 0..all }
 }
 
 /// A group's curve: what its readers lose, weighed by what the network's outputs lose.
@@ -238,7 +282,8 @@ fn curve(
     own: &[(&Look<'_>, Vec<Vec<usize>>)],
 ) -> Result<Result<ValueCurve, ValueError>, Error> {
     let failed = |source| Error::Repair { layer: group.name.clone(), source };
-    let readers = own.iter().map(|(look, features)| Reader::new(&look.moments, &look.weights, features.clone(), RIDGE));
+    let readers =
+        own.iter().map(|(look, features)| Reader::new(&look.moments, &look.weights, features.clone(), look.ridge));
     let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let Removal { order, loss, .. } = removal(readers, group.channels).map_err(failed)?;
     let targets = own.iter().map(|(look, _)| look.moments.of_layer(&look.weights));

@@ -124,6 +124,11 @@ pub(super) fn pixels(rng: &mut Rng, pixels: usize, inputs: usize, images: usize)
     (0..wanted).map(|i| (((i as f64 + rng.uniform()) * share) as usize).min(pixels - 1)).collect()
 }
 
+/// Whether an image is fitted to (0) or held out, to choose the ridge by (1): every fourth is.
+pub(super) fn side_of(image: usize) -> usize {
+    usize::from(image % 4 == 3)
+}
+
 /// The positions of a weight's axis that a plan keeps.
 pub(super) fn kept(plan: &PrunePlan, tensor: &str, axis: usize, length: usize) -> Vec<usize> {
     let mut stays = vec![true; length];

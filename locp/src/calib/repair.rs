@@ -1,11 +1,11 @@
 //! Layer by layer: the weights of what remains, fitted to what the dense network computes.
 
-use super::layers::{View, kept, pixels};
+use super::layers::{View, kept, pixels, side_of};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
-use compensate::{Moments, refit};
+use compensate::{Moments, refit_held_out};
 use netspec::{Layer, PrunePlan};
 use onnx_surgery::{Patch, Sum, Wiring};
 use serde::Serialize;
@@ -53,8 +53,14 @@ pub struct LayerRepair {
     pub layer: String,
     /// The share of its outputs' variance that was lost with the old weights.
     pub lost_before: f64,
-    /// And with the new ones.
+    /// And with new ones, of images that these were not fitted to.
     pub lost_after: f64,
+    /// Its inputs, and the rows that they were fitted to; where there are fewer rows than inputs, the old weights decide.
+    pub inputs: usize,
+    /// The rows: pixels of images, or images where each gives one.
+    pub rows: usize,
+    /// How strongly new weights were held to the old ones, relative to the inputs' mean variance.
+    pub ridge: f64,
 }
 
 /// A layer that kept its weights.
@@ -113,11 +119,11 @@ pub fn repair(
         let layer = fit.after.layer;
         let current = fitted_so_far.as_ref().unwrap_or(pruned.onnx());
         match fitted(&setting, current, fit)? {
-            Some(Fitted { values, lost: [lost_before, lost_after] }) => {
+            Some(Fitted { values, layer }) => {
                 let bytes = Patch::exchange(current, values.clone())?.to_bytes();
                 fitted_so_far = Some(onnx_surgery::Model::from_bytes(bytes)?);
                 repair.values.extend(values);
-                repair.layers.push(LayerRepair { layer: layer.name.clone(), lost_before, lost_after });
+                repair.layers.push(layer);
             }
             None => repair.skip(layer, NOT_AS_STATED),
         }
@@ -264,38 +270,54 @@ fn aim(setting: &Setting<'_>, dense: &Model, fits: &mut [Fit<'_>]) -> Result<(),
     })
 }
 
-/// New elements by the constants' names, and what was and is lost.
+/// New elements by the constants' names, and the report.
 struct Fitted {
     values: BTreeMap<String, Vec<f32>>,
-    lost: [f64; 2],
+    layer: LayerRepair,
 }
 
 /// Looks at a layer of the pruned model on its images and fits it; nothing where it cannot be looked at.
 fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: Fit<'_>) -> Result<Option<Fitted>, Error> {
     let mut taps = Taps::new(setting, current, &fit.inputs())?;
     let spec = fit.after.spec();
-    let mut moments = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];
+    let none = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];
+    // Images that choose the ridge are not those that weights are fitted to for that.
+    let mut sides = [none.clone(), none];
     let batch = batch_of(current);
     let (mut is_whole, mut nth) = (true, 0);
     batches(setting, current, fit.images.clone(), |tensor, own| {
         let values = taps.run(tensor)?;
         let tensors = [&values[0], &values[1]].map(Vec::as_slice);
-        is_whole &= (0..own).all(|place| fit.add(&mut moments, nth + place, tensors, place, batch).is_some());
+        is_whole &= (0..own).all(|place| {
+            let side = &mut sides[side_of(nth + place)];
+            fit.add(side, nth + place, tensors, place, batch).is_some()
+        });
         nth += own;
         Ok(())
     })?;
     let view = &fit.after;
     let Some(old) = view.weights(current).filter(|_| is_whole) else { return Ok(None) };
-    let (mut weights, mut shift, mut lost) = (Vec::new(), Vec::new(), [0.0, 0.0]);
-    let share = 1.0 / moments.len() as f64;
-    for (moments, old) in moments.iter().zip(old.chunks(old.len() / moments.len())) {
-        let fit = refit(moments, old, setting.calib.ridge, view.bias());
+    let (mut weights, mut shift) = (Vec::new(), Vec::new());
+    let mut layer = LayerRepair {
+        layer: view.layer.name.clone(),
+        lost_before: 0.0,
+        lost_after: 0.0,
+        inputs: view.unfold.features(),
+        rows: sides.iter().map(|side| side[0].rows()).sum(),
+        ridge: 0.0,
+    };
+    let share = 1.0 / spec.groups as f64;
+    let [fitted, held_out] = &sides;
+    for ((moments, held_out), old) in fitted.iter().zip(held_out).zip(old.chunks(old.len() / spec.groups)) {
+        let fit = refit_held_out(moments, held_out, old, setting.calib.ridge, view.bias());
         let fit = fit.map_err(|source| Error::Repair { layer: view.layer.name.clone(), source })?;
         weights.extend(fit.weights);
         shift.extend(fit.shift);
-        lost = [lost[0] + share * fit.lost_before, lost[1] + share * fit.lost_after];
+        layer.lost_before += share * fit.lost_before;
+        layer.lost_after += share * fit.lost_after;
+        layer.ridge += share * fit.ridge;
     }
     let mut values = BTreeMap::from([(view.layer.weight.clone(), view.stored(&weights))]);
     values.extend(view.absorbed(current, |_, new| new, &shift));
-    Ok(Some(Fitted { values, lost }))
+    Ok(Some(Fitted { values, layer }))
 }
