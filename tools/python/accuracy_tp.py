@@ -19,7 +19,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python" / "examples"))
 import fashion  # noqa: E402
 
-from accuracy import MIN_SHARE, MODELS, Refused  # noqa: E402
+from accuracy_study import MIN_SHARE, MODELS, Refused  # noqa: E402
 
 ROUND_TO = 8
 STEPS = 7

@@ -27,7 +27,7 @@ import fashion  # noqa: E402
 import finetune_distill as example  # noqa: E402
 
 import locp  # noqa: E402
-from accuracy import Study  # noqa: E402
+from accuracy_study import Study  # noqa: E402
 
 WAYS = "exact-damage,uniform-damage,torch-pruning-own"
 
