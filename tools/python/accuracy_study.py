@@ -19,7 +19,10 @@ class Study:
     def __init__(self, args, engine, network):
         self.args, self.engine, self.network = args, engine, network
         self.dense = MODELS / f"{network}.onnx"
-        self.opens_streams = network == "fashion-resnet20"
+
+    def opens_streams(self, budget):
+        """Whether residual streams may lose channels: where the others alone do not reach the budget."""
+        return self.network == "fashion-resnet20" or (self.network == "fashion" and budget < 0.5)
 
     def run(self, *words):
         line = [self.args.locp, *words, "--format", "json", "-q"]
@@ -35,22 +38,23 @@ class Study:
     def calibrated(self):
         return ["--calib", MODELS / "calib_images.npy"]
 
-    def streams(self):
-        return ["--prune-residual"] if self.opens_streams else []
+    def streams(self, budget):
+        return ["--prune-residual"] if self.opens_streams(budget) else []
 
-    def damage(self):
-        path = self.args.work / f"{self.network}.damage.json"
+    def damage(self, budget):
+        kind = "streams.damage" if self.opens_streams(budget) else "damage"
+        path = self.args.work / f"{self.network}.{kind}.json"
         if not path.exists():
             fast = ["--engine", "onnxruntime"]
-            self.run("damage", self.dense, *self.calibrated(), *self.streams(), *fast, "-o", path)
+            self.run("damage", self.dense, *self.calibrated(), *self.streams(budget), *fast, "-o", path)
         return path
 
     def prune(self, budget, planner, value):
-        worth = ["--scores", self.damage()] if value == "damage" else ["--value", value]
+        worth = ["--scores", self.damage(budget)] if value == "damage" else ["--value", value]
         out, plan = self.args.work / "pruned.onnx", self.plan_path(budget, planner, value)
         answer = self.run(
             "prune", self.dense, *self.timed(), "--latency", f"{budget}x", "--planner", planner,
-            "--min-share", MIN_SHARE, *worth, *self.calibrated(), *self.streams(),
+            "--min-share", MIN_SHARE, *worth, *self.calibrated(), *self.streams(budget),
             "-o", out, "--plan-out", plan,
         )  # fmt: skip
         kept = ("ratio", "ratio_interval", "value", "gap", "channels_after", "params_after")

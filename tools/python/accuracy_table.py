@@ -22,6 +22,12 @@ def cell(row):
     return f"{row['answer']['ratio']:.3f}x {100 * row['accuracy']['top1']:.2f} %"
 
 
+def way_of(row):
+    """Planner and value; a plan for the latency that another one reached is named after that."""
+    at = f", at the latency of {row['matches']}" if "matches" in row else ""
+    return row["planner"] + at, row["value"]
+
+
 def main():
     rows = [json.loads(line) for line in ROWS]
     budgets = sorted({row["budget"] for row in rows}, reverse=True)
@@ -30,9 +36,9 @@ def main():
         print(f"\n`{network}` on {engine}:\n")
         print("| planner | value | " + " | ".join(f"{budget}x" for budget in budgets) + " |")
         print("|---|---|" + "---|" * len(budgets))
-        for planner, value in dict.fromkeys((row["planner"], row["value"]) for row in own):
-            found = {row["budget"]: row for row in own if (row["planner"], row["value"]) == (planner, value)}
-            print(f"| {planner} | {value} | " + " | ".join(cell(found.get(budget)) for budget in budgets) + " |")
+        for way in dict.fromkeys(way_of(row) for row in own):
+            found = {row["budget"]: row for row in own if way_of(row) == way}
+            print(f"| {way[0]} | {way[1]} | " + " | ".join(cell(found.get(budget)) for budget in budgets) + " |")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def prune(study, budget):
     name = study.network.removeprefix("fashion-")
     calib = torch.from_numpy(fashion.np.load(MODELS / "calib_images.npy")).float() / 255
     dense = fashion.shipped(name, calib)
-    is_open = lambda g: g["frozen"] is None and (study.opens_streams or not g["residual"])  # noqa: E731
+    is_open = lambda g: g["frozen"] is None and (study.opens_streams(budget) or not g["residual"])  # noqa: E731
     groups = [g for g in inspected["groups"] if is_open(g)]
     closed = {m for g in inspected["groups"] if not is_open(g) for m in computing(g)}
     closed.add([n for n, m in dense.named_modules() if isinstance(m, nn.Linear)][-1])
