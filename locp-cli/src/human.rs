@@ -274,7 +274,7 @@ pub(crate) fn agreement(agreement: &Agreement) -> Vec<(String, String)> {
             (Some(image), Some(error)) => format!(", at worst {} (image {image})", relative(error)),
             _ => String::new(),
         };
-        (format!("error of `{}`", output.name), format!("{} of its norm{worst}", relative(output.relative_error)))
+        (format!("`{}` off by", output.name), format!("{}{worst}", relative(output.relative_error)))
     });
     answers.into_iter().chain(errors).collect()
 }
