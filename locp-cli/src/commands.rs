@@ -251,6 +251,10 @@ impl Run<'_> {
         self.show(&report, human::prune)
     }
 
+    fn calib(&self, images: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Calib, Error> {
+        Ok(Calib::read(images, model, how)?.seed(self.global.seed))
+    }
+
     fn damage(
         &self,
         model: &Path,
@@ -260,7 +264,7 @@ impl Run<'_> {
     ) -> Result<ExitCode> {
         self.check_outputs(&[output], &[model, calib])?;
         let (model, engine) = (self.open(model)?, self.engine()?);
-        let calib = Calib::read(calib, &model, how)?.seed(self.global.seed);
+        let calib = self.calib(calib, &model, how)?;
         let report = locp::write_damage(&engine, &model, &calib, prune_residual, output, &self.watch())?;
         self.show(&report, human::damage)
     }
@@ -293,7 +297,7 @@ impl Run<'_> {
         let plan = locp::read_plan(plan, &model)?;
         let report = match output.zip(calib) {
             Some((output, (calib, how))) => {
-                let calib = Calib::read(calib, &model, how)?.seed(self.global.seed);
+                let calib = self.calib(calib, &model, how)?;
                 locp::apply_fitted(&model, &plan, output, &*self.engine()?.runner(), &calib, &self.watch())?
             }
             None => locp::apply(&model, &plan, output)?,
@@ -396,8 +400,7 @@ impl Run<'_> {
             pipeline = pipeline.value(self.value(model, &making.worth)?);
         }
         if let Some(calib) = &making.calib {
-            pipeline =
-                pipeline.calib(Calib::read(calib, model, making.pictures.preprocess.as_ref())?.seed(self.global.seed));
+            pipeline = pipeline.calib(self.calib(calib, model, making.pictures.preprocess.as_ref())?);
         }
         Ok(match making.planner {
             Planner::TwoStage => pipeline,

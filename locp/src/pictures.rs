@@ -4,8 +4,7 @@ use crate::preprocess::Preprocess;
 use resize::Pixel::Gray8;
 use resize::Type;
 use resize::px::Gray;
-use std::fs::File;
-use std::io::BufReader;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -49,7 +48,7 @@ fn is_picture(path: &Path) -> bool {
 pub(crate) fn read(path: &Path, [channels, height, width]: [usize; 3], how: &Preprocess) -> Result<Vec<f32>, String> {
     let bytes = std::fs::read(path).map_err(|e| format!("cannot be read ({e})"))?;
     // What a file is its first bytes say; names are often wrong.
-    let picture = if bytes.starts_with(b"\x89PNG") { png(path)? } else { jpeg(bytes)? };
+    let picture = if bytes.starts_with(b"\x89PNG") { png(bytes)? } else { jpeg(bytes)? };
     let mut planes = picture.with_channels(channels).cropped([height, width], how)?.planes;
     if how.is_bgr {
         planes.reverse();
@@ -62,10 +61,9 @@ pub(crate) fn read(path: &Path, [channels, height, width]: [usize; 3], how: &Pre
     Ok(values)
 }
 
-fn png(path: &Path) -> Result<Picture, String> {
+fn png(file: Vec<u8>) -> Result<Picture, String> {
     let unreadable = |e: &dyn std::fmt::Display| format!("is no whole PNG picture ({e})");
-    let file = File::open(path).map_err(|e| format!("cannot be read ({e})"))?;
-    let mut decoder = png::Decoder::new(BufReader::new(file));
+    let mut decoder = png::Decoder::new(Cursor::new(file));
     // Palettes, few bits and 16 bits become bytes; transparency is dropped, as most loaders do.
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(|e| unreadable(&e))?;

@@ -3,29 +3,29 @@
 use crate::arrays::{self, Array};
 use crate::{Error, Model};
 use benefit::{Scope, Scores, ValueCurve, ValueError, ValueKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a JSON file of scores holds.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Json {
+pub(crate) struct Json {
     #[serde(default)]
-    schema: Option<String>,
+    pub(crate) schema: Option<String>,
     #[serde(default)]
-    kind: Option<ValueKind>,
+    pub(crate) kind: Option<ValueKind>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) scores: BTreeMap<String, Vec<f64>>,
     #[serde(default)]
-    scores: BTreeMap<String, Vec<f64>>,
-    #[serde(default)]
-    curves: BTreeMap<String, Curve>,
+    pub(crate) curves: BTreeMap<String, Curve>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Curve {
-    order: Vec<usize>,
-    loss: Vec<f64>,
+pub(crate) struct Curve {
+    pub(crate) order: Vec<usize>,
+    pub(crate) loss: Vec<f64>,
 }
 
 /// The name of this form.

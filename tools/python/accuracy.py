@@ -7,10 +7,11 @@ Prunes the networks on Fashion-MNIST to 0.8x, 0.6x and 0.4x of their latency on 
 by every planner with channels worth what removing them damages, by two of them with channels
 worth their weights, and by Torch-Pruning (accuracy_tp.py), whose share of removed channels
 is searched until its result has that latency. Where such a baseline comes out faster than it
-was asked for, the proven planner also plans for the latency that it reached. What remains is fitted to the same images,
-and top-1 is counted on the 10,000 test images, which calibrate nothing. Residual
-streams are open to all of them where the other channels alone do not reach the budget. One JSON object a line goes to
-DIR/accuracy.jsonl; what is there already is not done again. accuracy_table.py has the tables.
+was asked for, the proven planner also plans for the latency that it reached. What remains
+is fitted to the same images, and top-1 is counted on the 10,000 test images, which calibrate
+nothing. Residual streams are open to all of them where the other channels alone do not reach
+the budget. One JSON object a line goes to DIR/accuracy.jsonl; what is there already is not
+done again. accuracy_table.py has the tables.
 """
 
 import argparse
@@ -30,8 +31,6 @@ WAYS = (
     ("uniform", "damage"), ("global", "damage"), ("two-stage", "damage"), ("exact", "damage"),
     ("two-stage", "l2"), ("exact", "l2"),
 )  # fmt: skip
-
-
 # Those whose latency is matched.
 BASELINES = ("uniform", "torch-pruning")
 
@@ -92,14 +91,17 @@ def main():
         shown = row.get("accuracy", {}).get("top1", row.get("message", "")[:70])
         print(*list(row.values())[:5], row.get("answer", {}).get("ratio"), shown, file=sys.stderr, flush=True)
 
+    def of(study, budget):
+        own = (study.engine, study.network, budget)
+        return [row for row in rows if (row["engine"], row["network"], row["budget"]) == own]
+
     for engine in args.engines.split(","):
         for network in args.networks.split(","):
             study = Study(args, engine, network)
             for budget in BUDGETS:
-                own = lambda: [r for r in rows if (r["engine"], r["network"], r["budget"]) == (engine, network, budget)]  # noqa: B023, E731
-                for name, prune in ways_of(study, budget, own()):
+                for name, prune in ways_of(study, budget, of(study, budget)):
                     add(study, budget, name, prune)
-                for name, prune in matches_of(study, own()):
+                for name, prune in matches_of(study, of(study, budget)):
                     add(study, budget, name, prune)
 
 

@@ -40,15 +40,14 @@ def plan_of(study, share):
     inspected = study.run("inspect", study.dense)
     model = onnx.load(study.dense)
     tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    groups = []
+    keep = {}
     for group in inspected["groups"]:
         if group["frozen"] is None and not group["residual"]:
             kept = group["channels"] - int(share * group["channels"])
             best = np.argsort(-magnitudes(group, tensors), kind="stable")[:kept]
-            parts = {key: group[key] for key in ("id", "name", "channels", "members")}
-            groups.append({**parts, "keep": sorted(best.tolist())})
+            keep[group["id"]] = sorted(best.tolist())
     path = study.args.work / "recovered.plan.json"
-    path.write_text(json.dumps({"schema": "locp.plan/1", "model": inspected["model"], "groups": groups}))
+    study.write_plan(path, inspected, keep)
     return path
 
 

@@ -64,6 +64,16 @@ class Study:
         engine = self.engine.replace(":", "-")
         return self.args.work / f"{self.network}-{engine}-{budget}-{planner}-{value}.json"
 
+    def write_plan(self, path, inspected, keep):
+        """A plan that `locp apply` takes, for the model that was inspected: what each of these groups keeps, by its id."""
+        parts = ("id", "name", "channels", "members")
+        groups = [
+            {**{part: group[part] for part in parts}, "keep": keep[group["id"]]}
+            for group in inspected["groups"]
+            if group["id"] in keep
+        ]
+        path.write_text(json.dumps({"schema": "locp.plan/1", "model": inspected["model"], "groups": groups}))
+
     def accuracy(self, model):
         images = ["--images", self.args.work / "images.npy", "--labels", self.args.work / "labels.npy"]
         fast = ["--engine", "onnxruntime", "--batch", 100]

@@ -8,7 +8,6 @@ follows.
 """
 
 import copy
-import json
 import sys
 from pathlib import Path
 
@@ -58,13 +57,12 @@ def pruned(dense, groups, closed, share):
         round_to=ROUND_TO,
     ).step()
     before, after = tags(dense), tags(network)
-    plan = []
+    keep = {}
     for group in groups:
         name = next(iter(computing(group)))
         place = {value: index for index, value in enumerate(before[name].tolist())}
-        keep = sorted(place[value] for value in after[name].tolist())
-        plan.append({**{key: group[key] for key in ("id", "name", "channels", "members")}, "keep": keep})
-    return plan
+        keep[group["id"]] = sorted(place[value] for value in after[name].tolist())
+    return keep
 
 
 def prune(study, budget):
@@ -81,21 +79,20 @@ def prune(study, budget):
     out, best, low, high = study.args.work / "pruned.onnx", None, 0.0, 1 - MIN_SHARE
     for _ in range(STEPS):
         share = (low + high) / 2
-        plan = pruned(dense, groups, closed, share)
-        head = {"schema": "locp.plan/1", "model": inspected["model"]}
-        plan_path.write_text(json.dumps({**head, "groups": plan}))
+        keep = pruned(dense, groups, closed, share)
+        study.write_plan(plan_path, inspected, keep)
         applied = study.run("apply", study.dense, "--plan", plan_path, "-o", out)
         timed = study.run("verify", study.dense, out, *study.timed(), "--at-most", 1)
         if timed["ratio"] <= budget:
-            best, high = (timed, plan, applied), share
+            best, high = (timed, keep, applied), share
         else:
             low = share
     if best is None:
         raise Refused(f"no share reaches {budget}x")
-    timed, plan, applied = best
-    plan_path.write_text(json.dumps({**head, "groups": plan}))
+    timed, keep, applied = best
+    study.write_plan(plan_path, inspected, keep)
     fit = ["--engine", "onnxruntime", *study.calibrated()]
     study.run("apply", study.dense, "--plan", plan_path, *fit, "-o", out)
-    kept = sum(len(group["keep"]) for group in plan)
+    kept = sum(map(len, keep.values()))
     answer = {key: timed[key] for key in ("ratio", "ratio_interval")}
     return {**answer, "channels_after": kept, "params_after": applied["params_after"]}, out

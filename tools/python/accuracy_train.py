@@ -76,16 +76,12 @@ def main():
 
     def narrow(way):
         """The network pruned as the plan says and fitted to the images, ready to train."""
-        path = args.work / f"{args.network}-{args.engine.replace(':', '-')}-{args.budget}-{way}.json"
-        keep = {computed(group): group["keep"] for group in json.loads(path.read_text())["groups"]}
+        path = study.plan_path(args.budget, *way.rsplit("-", 1))
+        kept = {computed(group): group["keep"] for group in json.loads(path.read_text())["groups"]}
         inspected = study.run("inspect", normalized)
-        groups = [
-            {**{k: g[k] for k in ("id", "name", "channels", "members")}, "keep": keep[computed(g)]}
-            for g in inspected["groups"]
-            if computed(g) in keep
-        ]
+        keep = {g["id"]: kept[computed(g)] for g in inspected["groups"] if computed(g) in kept}
         plan, pruned = args.work / "trained.plan.json", args.work / "trained.onnx"
-        plan.write_text(json.dumps({"schema": "locp.plan/1", "model": inspected["model"], "groups": groups}))
+        study.write_plan(plan, inspected, keep)
         study.run("apply", normalized, "--plan", plan, "--calib", calib, "--engine", "onnxruntime", "-o", pruned)
         return locp.apply(copy.deepcopy(dense), plan, weights=pruned)
 

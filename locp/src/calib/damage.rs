@@ -171,16 +171,17 @@ impl<'m> Look<'m> {
     /// Finds the ridge with which half of the inputs, drawn by lot, do best for all on images that were held out, and puts
     /// all images together.
     fn settle(&mut self, rng: &mut Rng) -> Result<(), CompensateError> {
-        let inputs: Vec<usize> = (0..self.unfold.features()).collect();
-        let half: Vec<usize> = inputs.into_iter().filter(|_| rng.uniform() < 0.5).collect();
+        let all = self.unfold.features();
+        let half: Vec<usize> = (0..all).filter(|_| rng.uniform() < 0.5).collect();
         if !half.is_empty() {
             let of = |moments: &Moments| moments.of_layer(&self.weights)?.select(&half);
-            let all = self.unfold.features();
             let old: Vec<f64> = self.weights.chunks(all).flat_map(|row| half.iter().map(|&i| row[i])).collect();
             let (fitted, held_out) = (of(&self.moments)?, of(&self.held_out)?);
             self.ridge = refit_held_out(&fitted, &held_out, &old, RIDGE, Bias::Free)?.ridge;
         }
         self.moments = self.moments.merged(&self.held_out)?;
+        // They take as much memory as the others, for as long as the network is looked at.
+        self.held_out = Moments::new(0, 0);
         Ok(())
     }
 
