@@ -70,6 +70,8 @@ struct DraftGroup {
     levels: Vec<usize>,
     values: Values,
     floor: usize,
+    /// Whether it may lose all of its channels at once, whatever the floor.
+    may_go: bool,
     constraints: Vec<Constraint>,
 }
 
@@ -123,7 +125,8 @@ pub struct GroupBuilder<'a> {
 }
 
 impl GroupBuilder<'_> {
-    /// The widths that the group may take, ascending, the full width last.
+    /// The widths that the group may take, ascending, the full width last. At 0 the layers that compute or read nothing
+    /// but the group's channels take no time.
     pub fn levels(self, levels: &[usize]) -> Self {
         self.builder.groups[self.id.0].levels = levels.to_vec();
         self
@@ -166,6 +169,7 @@ impl ProblemBuilder {
             levels: vec![channels],
             values: Values::PerLevel(vec![0.0]),
             floor: 1,
+            may_go: false,
             constraints: Vec::new(),
         });
         GroupBuilder { builder: self, id }
@@ -218,7 +222,7 @@ impl ProblemBuilder {
         let groups: Vec<Group> = self.groups.iter().map(DraftGroup::sketch).collect();
         let Some(cost) = self.known_layer(layer) else { return self };
         let mut result = Ok(());
-        for (c_in, c_out) in reachable(&groups, cost) {
+        for (c_in, c_out) in reachable(&groups, cost).into_iter().filter(|&(c_in, c_out)| c_in > 0 && c_out > 0) {
             let cell = Cell { ns: ns(c_in, c_out), provenance: Provenance::Recorded };
             result = result.and(cost.set_exact(c_in, c_out, cell));
         }
@@ -270,7 +274,7 @@ impl ProblemBuilder {
     }
 
     /// Sets a group's levels where its values come from a curve: ascending, without those below its floor and those
-    /// that its constraints forbid, the full width added.
+    /// that its constraints forbid, the full width added, and 0 where it may go as a whole.
     pub fn set_levels(&mut self, group: GroupId, levels: &[usize]) -> &mut Self {
         let groups = self.groups.len();
         let Some(draft) = self.groups.get_mut(group.0) else {
@@ -281,16 +285,18 @@ impl ProblemBuilder {
             |&level: &usize| level >= draft.floor && draft.constraints.iter().all(|c| c.allows(level, draft.channels));
         draft.levels = levels.iter().copied().filter(is_allowed).collect();
         draft.levels.push(draft.channels);
+        draft.levels.extend(draft.may_go.then_some(0));
         draft.levels.sort_unstable();
         draft.levels.dedup();
         self
     }
 
     /// Adds a network's group; without a curve it stays at its full width.
-    pub(crate) fn draft_group(&mut self, group: &ChannelGroup, curve: Option<ValueCurve>, floor: usize) {
+    pub(crate) fn draft_group(&mut self, group: &ChannelGroup, curve: Option<ValueCurve>, floor: usize, may_go: bool) {
         let ChannelGroup { name, channels, constraints, .. } = group.clone();
         let values = curve.map_or(Values::PerLevel(vec![0.0]), Values::Curve);
-        self.groups.push(DraftGroup { name, channels, levels: vec![channels], values, floor, constraints });
+        let levels = vec![channels];
+        self.groups.push(DraftGroup { name, channels, levels, values, floor, may_go, constraints });
     }
 
     pub(crate) fn constraints(&self, group: GroupId) -> &[Constraint] {

@@ -21,7 +21,8 @@ pub struct Cell {
 
 /// A layer whose cost depends on how wide it reads and writes.
 ///
-/// A cell T(c_in, c_out) is looked up in this order:
+/// A layer that reads or computes no channels does not run and costs nothing. Any other cell T(c_in, c_out) is looked up
+/// in this order:
 /// 1. the cell itself, if it was given;
 /// 2. a sweep's knot, where the other side is at full width;
 /// 3. the estimate T(c_in, C_out) * T(C_in, c_out) / T(C_in, C_out) from the two sweeps, marked `interpolated`.
@@ -70,6 +71,9 @@ impl LayerCost {
 
     /// The cost at a pair of widths, or nothing where neither a cell nor the sweeps tell.
     pub fn cell(&self, c_in: usize, c_out: usize) -> Option<Cell> {
+        if c_in == 0 || c_out == 0 {
+            return Some(Cell { ns: 0.0, provenance: Provenance::Recorded });
+        }
         if let Some(&cell) = self.exact.get(&(c_in, c_out)) {
             return Some(cell);
         }

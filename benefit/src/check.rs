@@ -61,9 +61,6 @@ fn check_group(group: &Group) -> Result<(), ProblemError> {
     let (name, channels) = (group.name.clone(), *channels);
     let Some(&last) = levels.last() else { return Err(ProblemError::NoLevels { group: name, channels }) };
     check_number(&format!("the channel count of group `{name}`"), channels as f64, MOST_CHANNELS)?;
-    if levels.contains(&0) {
-        return Err(ProblemError::ZeroLevel { group: name });
-    }
     if let Some(&level) = levels.iter().find(|&&level| level > channels) {
         return Err(ProblemError::LevelAbove { group: name, level, channels });
     }

@@ -23,12 +23,6 @@ pub enum ProblemError {
         /// Its channels.
         channels: usize,
     },
-    /// A level keeps nothing.
-    #[error("group `{group}` has a level of 0 channels; every group keeps at least one")]
-    ZeroLevel {
-        /// The group's name.
-        group: String,
-    },
     /// A level is wider than the group.
     #[error("group `{group}` has a level of {level}, more than its {channels} channels; remove that level")]
     LevelAbove {

@@ -17,11 +17,14 @@ pub struct Limits {
     /// Whether groups on a residual stream may lose channels. Off: every block reads and writes the stream, and
     /// taking an eighth of one stage's costs more accuracy than taking an eighth of all inner groups'.
     pub prune_residual: bool,
+    /// Whether residual branches may go as a whole, where a group's [`removable`](netspec::ChannelGroup::removable) says
+    /// so. Off: values of weights say nothing of it.
+    pub remove_branches: bool,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { min_share: 0.25, prune_residual: false }
+        Limits { min_share: 0.25, prune_residual: false, remove_branches: false }
     }
 }
 
@@ -33,6 +36,10 @@ impl Limits {
     /// Whether groups on a residual stream may lose channels.
     pub fn prune_residual(self, prune_residual: bool) -> Limits {
         Limits { prune_residual, ..self }
+    }
+    /// Whether residual branches may go as a whole.
+    pub fn remove_branches(self, remove_branches: bool) -> Limits {
+        Limits { remove_branches, ..self }
     }
 }
 
@@ -57,13 +64,14 @@ impl ProblemBuilder {
         for group in &network.groups {
             let is_frozen = group.frozen.is_some() || (group.residual && !limits.prune_residual);
             if is_frozen {
-                builder.draft_group(group, None, group.channels);
+                builder.draft_group(group, None, group.channels, false);
                 continue;
             }
             let curve =
                 value.curve(group.id).map_err(|source| ProblemError::Curve { group: group.name.clone(), source })?;
             let floor = (limits.min_share * group.channels as f64).ceil() as usize;
-            builder.draft_group(group, Some(curve), floor.max(1));
+            let may_go = limits.remove_branches && group.allows(0).is_ok();
+            builder.draft_group(group, Some(curve), floor.max(1), may_go);
         }
         for layer in &network.layers {
             builder.bare_layer(&layer.name, layer.inputs.clone(), layer.outputs.clone(), layer.spec.groups > 1);
@@ -78,7 +86,8 @@ impl ProblemBuilder {
     }
 
     /// Chooses every unfrozen group's levels by [`levels_from`] from the sweeps given so far; the rule's floor is
-    /// raised to the group's own, and only widths that the group's constraints allow are taken. A member without a sweep, and a concat's consumer, let no width be dominated.
+    /// raised to the group's own, and only widths that the group's constraints allow are taken, besides none at all where
+    /// the limits let its branch go. A member without a sweep, and a concat's consumer, let no width be dominated.
     pub fn levels_from_sweeps(&mut self, rule: &LevelRule) -> &mut Self {
         for (g, channels) in self.group_channels().into_iter().enumerate() {
             let group = GroupId(g);

@@ -40,10 +40,12 @@ impl Planner for Global {
 fn steps(g: usize, group: &Group) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = group.full();
-    while at > 0 {
+    // Branches stay: a threshold on channels knows none.
+    let least = usize::from(group.levels[0] == 0);
+    while at > least {
         let price =
             |level: usize| (group.value[at] - group.value[level]) / (group.levels[at] - group.levels[level]) as f64;
-        let cheapest = (0..at).min_by(|&a, &b| price(a).total_cmp(&price(b)).then(a.cmp(&b)));
+        let cheapest = (least..at).min_by(|&a, &b| price(a).total_cmp(&price(b)).then(a.cmp(&b)));
         let Some(level) = cheapest else { break };
         steps.push(Step { at: price(level), group: g, level });
         at = level;

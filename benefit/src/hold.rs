@@ -51,7 +51,8 @@ impl Problem {
             let CellUse { cell, .. } = self.cell_use(layer, levels);
             cell.ns
         };
-        let narrowest = vec![0; self.groups().len()];
+        // Without all of a group's channels the layer would not run: that says nothing of its edge.
+        let narrowest: Vec<usize> = self.groups().iter().map(|group| usize::from(group.levels[0] == 0)).collect();
         if ns(&narrowest) > (1.0 - COUNTS) * ns(&self.dense()) { Hold::OnEdge } else { Hold::Narrowest }
     }
 }

@@ -16,7 +16,7 @@ pub struct Group {
     pub name: String,
     /// Channels before pruning.
     pub channels: usize,
-    /// Widths that it may take, ascending; the last one is `channels`.
+    /// Widths that it may take, ascending; the last one is `channels`. At 0 it goes with all layers around it.
     pub levels: Vec<usize>,
     /// The value at each level: minus the predicted damage, 0 at full width.
     pub value: Vec<f64>,
@@ -68,6 +68,13 @@ pub struct CellUse {
     pub c_out: usize,
     /// What it costs.
     pub cell: Cell,
+}
+
+impl CellUse {
+    /// Whether the layer runs at all: without channels on one side there is nothing to measure.
+    pub fn runs(&self) -> bool {
+        self.c_in > 0 && self.c_out > 0
+    }
 }
 
 /// Groups that may be narrowed, what narrowing loses, and what every layer costs at every width.

@@ -35,7 +35,9 @@ impl Planner for Uniform {
         let mut steps = Vec::new();
         for (group, choice) in problem.groups().iter().enumerate() {
             let share = |level: usize| choice.levels[level] as f64 / choice.channels as f64;
-            steps.extend((1..choice.levels.len()).map(|level| Step { at: -share(level), group, level: level - 1 }));
+            // No share is none: branches stay.
+            let narrower = (1..choice.levels.len()).filter(|level| choice.levels[level - 1] > 0);
+            steps.extend(narrower.map(|level| Step { at: -share(level), group, level: level - 1 }));
         }
         descend(problem, NAME, budget, steps)
     }

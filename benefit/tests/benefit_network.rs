@@ -135,6 +135,37 @@ fn defaults_freeze_the_residual_stream_and_keep_a_quarter() {
 }
 
 #[test]
+fn a_branch_that_may_go_has_a_level_of_none() {
+    let mut network = network();
+    network.groups[1].removable = true;
+    let lowest = |network: &Network, limits: &Limits| problem_of(network, limits).groups()[1].levels[0];
+    let open = Limits::default().remove_branches(true);
+    assert_eq!([lowest(&network, &open), lowest(&network, &Limits::default())], [0, 8]);
+    let problem = problem_of(&network, &open);
+    assert!(problem.groups()[0].levels[0] > 0 && problem.groups()[2].levels[0] > 0, "those are not removable");
+    let gone = problem.levels_of(&[64, 0, 64]).unwrap();
+    let cells = problem.cells(&gone);
+    // What computes it does not run; what reads it reads `a` still.
+    assert_eq!((cells[2].c_out, cells[2].cell.ns, cells[2].runs()), (0, 0.0, false));
+    assert!((cells[3].c_in, cells[3].runs()) == (64, true) && cells[3].cell.ns > 0.0);
+    assert!(problem.unmeasured_cells(&gone).iter().all(CellUse::runs));
+    // The value of what is lost with all channels, and nothing that a share of them has.
+    let value = problem.value(&gone);
+    assert!(value < problem.value(&problem.levels_of(&[64, 8, 64]).unwrap()));
+    // Planners that share nothing out take it where it pays; one share for all does not.
+    let limit = Budget::ns(problem.cost(&gone).ns);
+    assert!(Exact::default().plan(&problem, limit).unwrap().value >= value);
+    let tight = Budget::ratio(0.01);
+    let narrowest = |planner: &dyn Planner| planner.plan(&problem, tight).unwrap_err().best_ns;
+    assert!(narrowest(&Exact::default()) < narrowest(&Uniform), "one share for all keeps branches");
+    assert_eq!(narrowest(&Uniform), narrowest(&Global));
+    network.constrain(&Constraint::AtLeast(4), |_| true);
+    assert_eq!(lowest(&network, &open), 8, "it must keep some");
+    network.groups[1].frozen = Some("it says so".to_owned());
+    assert_eq!(lowest(&network, &open), 32);
+}
+
+#[test]
 fn sweeps_price_their_own_axes_exactly_and_estimate_the_rest() {
     let (network, problem) = (network(), problem(&Limits::default()));
     let narrow = problem.levels_of(&[32, 16, 64]).unwrap();

@@ -391,8 +391,10 @@ impl Run<'_> {
     fn pipeline<'e>(&'e self, engine: &'e Engine, model: &'e Model, making: &Making) -> Result<Pipeline<'e>, Error> {
         let mut options = Options::default();
         options.seed = self.global.seed;
-        options.limits =
-            Limits::default().min_share(making.reach.min_share).prune_residual(making.reach.prune_residual);
+        let branches = making.calib.is_some() && !making.keep_branches;
+        let Reach { min_share, prune_residual } = making.reach;
+        let limits = Limits::default().min_share(min_share).prune_residual(prune_residual);
+        options.limits = limits.remove_branches(branches);
         options.sweeps = self.sweeps(&making.reach);
         let table = locp::open(&self.table(), engine)?;
         let mut pipeline = Pipeline::with(engine, table, options, self.watch())?;

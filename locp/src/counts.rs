@@ -89,6 +89,10 @@ impl Kept {
     }
 
     fn check(&self, name: &str, group: &ChannelGroup) -> Result<(), String> {
+        if self.width() == 0 {
+            let channels = group.channels;
+            return Err(format!("`{name}` cannot keep 0 of {channels} channels: give it from 1 to {channels}"));
+        }
         if let Err(why) = group.allows(self.width()) {
             return Err(format!("`{name}` cannot keep {} of {} channels: {why}", self.width(), group.channels));
         }

@@ -138,7 +138,8 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
             continue;
         }
         for (c_in, c_out) in problem.reachable(index) {
-            if c_in == layer.spec.c_in || c_out == layer.spec.c_out {
+            let is_swept = c_in == layer.spec.c_in || c_out == layer.spec.c_out;
+            if is_swept || c_in == 0 || c_out == 0 {
                 continue;
             }
             let known = measurer.entry(&layer.spec.with_channels(c_in, c_out))?;

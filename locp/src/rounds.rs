@@ -105,7 +105,7 @@ impl Planning<'_> {
     /// Measures the cells of a plan once more, those that were not before.
     fn measure_afresh(&mut self, levels: &[usize], measurer: &mut Measurer<'_>) -> Result<(), Error> {
         let mut cells = self.problem.cells(levels);
-        cells.retain(|cell| self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
+        cells.retain(|cell| cell.runs() && self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
         self.effort.afresh += cells.len();
         self.measure(&cells, self.drift, |specs| measurer.fresh(specs))
     }

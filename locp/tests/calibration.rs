@@ -130,6 +130,46 @@ fn the_means_of_a_normalization_absorb_what_a_bias_would() {
 }
 
 #[test]
+fn a_branch_that_goes_leaves_its_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::open(&shipped("fashion.onnx"), None).unwrap();
+    let mut calib = Calib::read(&shipped("calib_images.npy"), &model, None).unwrap();
+    calib.effort = 2;
+    let (engine, watch) = (engine(), Watch::default());
+    let images = HeldOut::read(&shipped("test_images.npy"), None, &model, None).unwrap();
+    let off = |path: &Path| {
+        let comparison = images.compare(&engine, &model, path, &watch).unwrap();
+        comparison.agreement.outputs[0].relative_error
+    };
+    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch).unwrap();
+    let inside = group(&model, "block3/conv1");
+    assert!(inside.removable && !group(&model, "branches/a").removable);
+    let curve = damage.curve(inside.id).unwrap();
+    let gone = PrunePlan { groups: vec![GroupPlan::new(inside, vec![])] };
+    let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
+    let plain = locp::apply(&model, &gone, Some(&bare)).unwrap();
+    let report = locp::apply_fitted(&model, &gone, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    assert!(report.params_after == plain.params_after && report.params_after < report.params_before);
+    let repair = report.repair.unwrap();
+    assert_eq!((repair.branches.len(), repair.skipped.len()), (1, 0), "{repair:?}");
+    assert!(repair.branches[0].contains("block3/conv2"), "{repair:?}");
+    assert!(repair.layers.iter().all(|layer| !layer.layer.contains("block3")), "{repair:?}");
+    let (bare, fitted) = (off(&bare), off(&fitted));
+    assert!(fitted < 0.7 * bare, "{fitted} of {bare}");
+    // What was predicted is the squared error with this branch's mean, and nothing behind it fitted.
+    let predicted = (0.0 - curve.value(0)).sqrt();
+    assert!(curve.value(0) <= curve.value(1) && (0.5..2.0).contains(&(predicted / bare)), "{predicted} for {bare}");
+    // Others may be narrower at the same time, and what ends the branch with them.
+    let stream = model.network().groups.iter().find(|group| group.residual && group.channels == 128).unwrap();
+    let narrow = GroupPlan::new(stream, (0..96).collect());
+    let both = PrunePlan { groups: vec![GroupPlan::new(inside, vec![]), narrow] };
+    let path = folder.path().join("both.onnx");
+    let report = locp::apply_fitted(&model, &both, &path, &*engine.runner(), &calib, &watch).unwrap();
+    assert_eq!(report.repair.unwrap().branches.len(), 1);
+    assert!(off(&path) < 1.0);
+}
+
+#[test]
 fn half_of_the_inner_channels_may_go() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::open(&shipped("fashion.onnx"), None).unwrap();

@@ -6,7 +6,8 @@ use std::fmt;
 /// A condition on the width of a channel group.
 ///
 /// It speaks of widths below the full one: a group that loses nothing meets every constraint. That at least one
-/// channel stays needs no constraint, and that nothing may go is said by [`ChannelGroup::frozen`].
+/// channel stays needs no constraint unless the group is [removable](ChannelGroup::removable), and that nothing may go is
+/// said by [`ChannelGroup::frozen`].
 ///
 /// ```
 /// use netspec::{ChannelGroup, Constraint, GroupId};
@@ -50,7 +51,7 @@ impl fmt::Display for Constraint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WidthError {
-    /// No channel would stay, or more than there are.
+    /// No channel would stay of a group that is not removable, or more than there are.
     Range {
         /// The group's channels.
         channels: usize,
@@ -82,7 +83,7 @@ impl std::error::Error for WidthError {}
 impl ChannelGroup {
     /// Whether the group may have this width, and if not, why.
     pub fn allows(&self, width: usize) -> Result<(), WidthError> {
-        if width == 0 || width > self.channels {
+        if width < usize::from(!self.removable) || width > self.channels {
             return Err(WidthError::Range { channels: self.channels });
         }
         match &self.frozen {
@@ -95,8 +96,8 @@ impl ChannelGroup {
         }
     }
 
-    /// The widths that the group may have, ascending; the full one is the last.
+    /// The widths that the group may have, ascending: 0 is one of a removable group's, and the full one is the last.
     pub fn widths(&self) -> impl Iterator<Item = usize> + '_ {
-        (1..=self.channels).filter(|&width| self.allows(width).is_ok())
+        (0..=self.channels).filter(|&width| self.allows(width).is_ok())
     }
 }

@@ -97,16 +97,21 @@ pub struct ChannelGroup {
     pub residual: bool,
     /// Why it cannot be pruned, or nothing: then every width that [`constraints`](Self::constraints) allow is possible.
     pub frozen: Option<String>,
+    /// Whether all of its channels may go, and the layers around it with them: it is the inside of a residual branch, and
+    /// what that adds to the stream becomes a constant.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub removable: bool,
     /// Which widths it may take, besides at least one channel: all must hold. [`allows`](Self::allows) asks them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub constraints: Vec<Constraint>,
 }
 
 impl ChannelGroup {
-    /// A group without members that may take any width.
+    /// A group without members that may take any width but none.
     pub fn new(id: GroupId, name: &str, channels: usize) -> ChannelGroup {
         let name = name.to_owned();
-        ChannelGroup { id, name, channels, members: vec![], residual: false, frozen: None, constraints: vec![] }
+        let (members, constraints) = (vec![], vec![]);
+        ChannelGroup { id, name, channels, members, residual: false, frozen: None, removable: false, constraints }
     }
 }
 

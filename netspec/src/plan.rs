@@ -14,7 +14,7 @@ pub struct GroupPlan {
     pub name: String,
     /// Channels before.
     pub channels: usize,
-    /// Channels that stay, ascending.
+    /// Channels that stay, ascending. Where none do, the branch that they are the inside of goes.
     pub keep: Vec<usize>,
     /// The tensor axes that shrink.
     pub members: Vec<Member>,
@@ -41,7 +41,7 @@ pub enum PlanError {
         /// What differs.
         what: &'static str,
     },
-    /// The kept indices are no ascending, non-empty list below the group's channels.
+    /// The kept indices are no ascending list below the group's channels, or none though the group is not removable.
     Keep {
         /// The plan's group.
         group: GroupId,
@@ -83,7 +83,8 @@ impl fmt::Display for PlanError {
             }
             PlanError::Keep { group, name } => write!(
                 f,
-                "group {} ({name}) of the plan: `keep` must be ascending, non-empty and below the group's channels",
+                "group {} ({name}) of the plan: `keep` must be ascending and below the group's channels, and may be empty \
+                 only inside a residual branch",
                 group.0
             ),
             PlanError::Frozen { group, reason } => {
@@ -139,6 +140,19 @@ impl PrunePlan {
         self.groups.iter().find(|g| g.id == group.id).map_or(group.channels, |g| g.keep.len())
     }
 
+    /// The positions of a tensor's axis of this length that stay, ascending.
+    pub fn positions(&self, tensor: &str, axis: usize, length: usize) -> Vec<usize> {
+        let mut stays = vec![true; length];
+        for GroupPlan { channels, keep, members, .. } in &self.groups {
+            for member in members.iter().filter(|member| member.tensor == tensor && member.axis == axis) {
+                for channel in (0..*channels).filter(|channel| keep.binary_search(channel).is_err()) {
+                    member.map.positions(channel).into_iter().filter(|&p| p < length).for_each(|p| stays[p] = false);
+                }
+            }
+        }
+        (0..length).filter(|&position| stays[position]).collect()
+    }
+
     /// Checks that the plan is for this network, and that every group may have the width that it keeps.
     pub fn validate(&self, network: &Network) -> Result<(), PlanError> {
         let mut seen = vec![false; network.groups.len()];
@@ -155,7 +169,7 @@ impl PrunePlan {
                 return Err(mismatch("the model's group has other members"));
             }
             let is_ascending = plan.keep.windows(2).all(|pair| pair[0] < pair[1]);
-            if !is_ascending || plan.keep.last().is_none_or(|&last| last >= plan.channels) {
+            if !is_ascending || plan.keep.last().is_some_and(|&last| last >= plan.channels) {
                 return Err(PlanError::Keep { group: plan.id, name: plan.name.clone() });
             }
             group.allows(plan.keep.len()).map_err(|refused| plan.refused(group, refused))?;

@@ -103,7 +103,7 @@ fn plans_for_other_networks_are_refused() {
     check(|p| p.channels = 5, "another number of channels");
     check(|p| p.id = GroupId(3), "no such group");
     check(|p| p.members.clear(), "other members");
-    check(|p| p.keep = vec![], "non-empty");
+    check(|p| p.keep = vec![], "may be empty");
     check(|p| p.keep = vec![2, 2], "ascending");
     check(|p| p.keep = vec![1, 4], "below the group's channels");
 }
@@ -168,24 +168,27 @@ proptest! {
     #[test]
     fn a_plan_is_valid_exactly_where_its_widths_are_allowed(
         channels in 1usize..40,
-        width in 1usize..40,
+        width in 0usize..40,
         constraints in constraints(),
         frozen in any::<bool>(),
+        removable in any::<bool>(),
     ) {
         let width = width.min(channels);
-        let mut group = ChannelGroup { constraints, ..ChannelGroup::new(GroupId(0), "w", channels) };
+        let mut group = ChannelGroup { constraints, removable, ..ChannelGroup::new(GroupId(0), "w", channels) };
         group.frozen = frozen.then(|| "it says so".to_owned());
         let is_allowed = |width: usize| width == channels || !frozen && group.constraints.iter().all(|c| match c {
             Constraint::AtLeast(least) => width >= *least,
-            Constraint::MultipleOf(step) => (1..=width).any(|n| n * step == width),
+            Constraint::MultipleOf(step) => (0..=width).any(|n| n * step == width),
             _ => unreachable!("there are no others"),
         });
-        prop_assert_eq!(group.widths().collect::<Vec<_>>(), (1..=channels).filter(|&w| is_allowed(w)).collect::<Vec<_>>());
-        prop_assert_eq!(group.allows(0).is_ok() || group.allows(channels + 1).is_ok(), false);
+        let is_allowed = |width: usize| (width > 0 || removable) && is_allowed(width);
+        prop_assert_eq!(group.widths().collect::<Vec<_>>(), (0..=channels).filter(|&w| is_allowed(w)).collect::<Vec<_>>());
+        prop_assert!(group.allows(channels + 1).is_err());
         let plan = PrunePlan { groups: vec![GroupPlan::new(&group, (0..width).collect())] };
         let network = Network { groups: vec![group.clone()], ..Network::default() };
         match plan.validate(&network) {
             Ok(()) => prop_assert!(is_allowed(width)),
+            Err(PlanError::Keep { .. }) => prop_assert!(width == 0 && !removable),
             Err(PlanError::Width { nearest, constraint, .. }) => {
                 prop_assert!(!is_allowed(width) && !constraint.allows(width, channels));
                 prop_assert!(!nearest.is_empty() && nearest.into_iter().all(is_allowed));

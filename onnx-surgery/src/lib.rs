@@ -28,6 +28,7 @@
 #![deny(unsafe_code)]
 
 mod assemble;
+mod branch;
 mod constant;
 pub mod dependency;
 mod error;

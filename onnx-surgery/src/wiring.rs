@@ -1,6 +1,7 @@
 //! How layers are wired: the tensors around each one, for whoever looks at activations or exchanges weights.
 
 use crate::graph::{Graph, Node, TensorId};
+use crate::infer::Inference;
 use crate::model::Model;
 use netspec::ElementType;
 use std::collections::HashMap;
@@ -46,6 +47,9 @@ pub struct Norm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sum {
+    /// The branch's end: the layer's output, or what the normalization makes of it. Where the branch was removed, it is a
+    /// constant of one number per channel.
+    pub term: String,
     /// What is added to the layer's output.
     pub other: String,
     /// The sum.
@@ -57,18 +61,39 @@ impl Model {
     /// they or the bias are not f32, not in the file as the layer reads them, or read by another node too, or the layer
     /// is no convolution and no plain matrix product.
     pub fn wiring(&self, layer: usize) -> Option<Wiring> {
-        let readers = self.graph.consumers();
-        self.wired(layer, &readers)
+        Wires::new(&self.graph, &self.inference).wired(layer).map(|wired| wired.wiring)
     }
 
     /// [`wiring`](Self::wiring) for every layer.
     pub fn wirings(&self) -> Vec<Option<Wiring>> {
-        let readers = self.graph.consumers();
-        (0..self.network().layers.len()).map(|layer| self.wired(layer, &readers)).collect()
+        let wires = Wires::new(&self.graph, &self.inference);
+        (0..self.network().layers.len()).map(|layer| wires.wired(layer).map(|wired| wired.wiring)).collect()
+    }
+}
+
+/// A graph with the readers of every tensor.
+pub(crate) struct Wires<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) inference: &'a Inference,
+    pub(crate) readers: HashMap<TensorId, Vec<usize>>,
+}
+
+/// A layer's wiring, and where its branch ends.
+pub(crate) struct Wired {
+    pub(crate) wiring: Wiring,
+    /// What the layer computes, or its normalization.
+    pub(crate) last: TensorId,
+    /// The index of the node that adds it to a residual stream.
+    pub(crate) sum: Option<usize>,
+}
+
+impl<'a> Wires<'a> {
+    pub(crate) fn new(graph: &'a Graph, inference: &'a Inference) -> Wires<'a> {
+        Wires { graph, inference, readers: graph.consumers() }
     }
 
-    fn wired(&self, layer: usize, readers: &HashMap<TensorId, Vec<usize>>) -> Option<Wiring> {
-        let graph = &self.graph;
+    pub(crate) fn wired(&self, layer: usize) -> Option<Wired> {
+        let graph = self.graph;
         let draft = self.inference.layers.get(layer)?;
         let node = &graph.nodes[draft.node];
         let (out_axis, channels_last) = match node.op.as_str() {
@@ -81,7 +106,7 @@ impl Model {
         };
         let (weight, output) = (input(node, 1)?, (*node.outputs.first()?)?);
         let is_own = |id: TensorId| {
-            readers.get(&id).map(Vec::len) == Some(1)
+            self.readers.get(&id).map(Vec::len) == Some(1)
                 && graph.constants.get(&id).is_some_and(|c| c.element == Ok(ElementType::F32))
         };
         if !is_own(weight) {
@@ -92,28 +117,25 @@ impl Model {
             return None;
         }
         let name = |id: TensorId| graph.name(id).to_owned();
-        let normed = self.norm(output, readers, draft.spec.c_out);
+        let normed = self.norm(output, draft.spec.c_out);
         let (norm, last) = normed.map_or((None, output), |(norm, output)| (Some(norm), output));
-        Some(Wiring {
+        let sum = self.sum(last);
+        let wiring = Wiring {
             input: name(input(node, 0)?),
             output: name(output),
             out_axis,
             channels_last,
             bias: bias.map(name),
             norm,
-            sum: self.sum(last, readers, graph),
-        })
+            sum: sum.and_then(|sum| self.terms(sum, last)),
+        };
+        Some(Wired { wiring, last, sum })
     }
 
     /// The normalization of a layer's output, and what that computes.
-    fn norm(
-        &self,
-        output: TensorId,
-        readers: &HashMap<TensorId, Vec<usize>>,
-        channels: usize,
-    ) -> Option<(Norm, TensorId)> {
-        let graph = &self.graph;
-        let [reader] = readers.get(&output)?[..] else { return None };
+    fn norm(&self, output: TensorId, channels: usize) -> Option<(Norm, TensorId)> {
+        let graph = self.graph;
+        let [reader] = self.readers.get(&output)?[..] else { return None };
         let node = &graph.nodes[reader];
         let is_inference = node.op == "BatchNormalization" && node.int("training_mode", 0) == 0;
         if !is_inference || self.is_output(output) || input(node, 0) != Some(output) {
@@ -125,7 +147,7 @@ impl Model {
             let is_so = constant.element == Ok(ElementType::F32) && constant.elements() == channels;
             is_so.then(|| graph.name(id).to_owned())
         };
-        let is_own = readers.get(&input(node, 3)?).map(Vec::len) == Some(1);
+        let is_own = self.readers.get(&input(node, 3)?).map(Vec::len) == Some(1);
         let norm = Norm {
             scale: numbers(1)?,
             shift: numbers(2)?,
@@ -140,15 +162,19 @@ impl Model {
         self.graph.outputs.iter().any(|output| output.name == self.graph.name(tensor))
     }
 
-    fn sum(&self, output: TensorId, readers: &HashMap<TensorId, Vec<usize>>, graph: &Graph) -> Option<Sum> {
-        let [reader] = readers.get(&output)?[..] else { return None };
-        let node = &graph.nodes[reader];
-        if !self.inference.is_residual(node) || self.is_output(output) {
-            return None;
-        }
+    /// The index of the node that alone reads a tensor and adds it to a residual stream.
+    fn sum(&self, output: TensorId) -> Option<usize> {
+        let [reader] = self.readers.get(&output)?[..] else { return None };
+        let is_sum = self.inference.is_residual(&self.graph.nodes[reader]) && !self.is_output(output);
+        is_sum.then_some(reader)
+    }
+
+    fn terms(&self, sum: usize, output: TensorId) -> Option<Sum> {
+        let (graph, node) = (self.graph, &self.graph.nodes[sum]);
         let (a, b) = (input(node, 0)?, input(node, 1)?);
         let other = if a == output { b } else { a };
-        Some(Sum { other: graph.name(other).to_owned(), output: graph.name((*node.outputs.first()?)?).to_owned() })
+        let name = |id: TensorId| graph.name(id).to_owned();
+        Some(Sum { term: name(output), other: name(other), output: name((*node.outputs.first()?)?) })
     }
 }
 

@@ -44,9 +44,22 @@ fn check(name: &str, model: &Model, plan: &PrunePlan, dense: &[f32]) -> bool {
     // Pruned groups have the planned widths, and all others what they had.
     let after = Model::open(&pruned).expect("what surgery writes can be opened again");
     let kept: Vec<usize> = model.network().groups.iter().map(|group| plan.kept(group)).collect();
-    for (before, after) in model.network().layers.iter().zip(&after.network().layers) {
-        assert_eq!(before.spec_at(|group| kept[group.0]), after.spec, "{name}: {}", before.name);
+    assert_eq!(after.network().parameters, patch.parameters(), "{name}: {patch}");
+    let mut left = after.network().layers.iter().peekable();
+    for before in &model.network().layers {
+        let Some(after) = left.next_if(|after| after.name == before.name) else {
+            assert!(kept.contains(&0), "{name}: {} is gone", before.name);
+            continue;
+        };
+        let (expected, mut found) = (before.spec_at(|group| kept[group.0]), after.spec.clone());
+        if kept.contains(&0) {
+            // What a branch was added to is added to a constant now, and no longer by a convolution.
+            found.epilogue = expected.epilogue;
+        }
+        assert_eq!(expected, found, "{name}: {}", before.name);
+        assert!(found.c_in > 0 && found.c_out > 0, "{name}: {} computes nothing", before.name);
     }
+    assert_eq!(left.next(), None, "{name}: layers keep their order");
     expected != dense
 }
 
@@ -98,6 +111,35 @@ fn every_group_alone() {
                 mattered.push(check(&format!("{name}, {}", group.name), model, &plan, dense));
             }
         }
+        mattered
+    });
+}
+
+#[test]
+fn branches_that_go() {
+    let models = models();
+    for_seeds(2, |seed| {
+        let mut mattered = vec![];
+        for (name, model, dense) in &models {
+            let prunable: Vec<_> = model.network().groups.iter().filter(|group| group.frozen.is_none()).collect();
+            let removable: Vec<_> = prunable.iter().filter(|group| group.removable).collect();
+            for group in &removable {
+                let plan = PrunePlan { groups: vec![GroupPlan::new(group, vec![])] };
+                mattered.push(check(&format!("{name} without {}", group.name), model, &plan, dense));
+                let patch = Patch::build(model, &plan).expect(name);
+                assert!(patch.to_bytes().len() < Patch::exchange(model, [].into()).expect(name).to_bytes().len());
+            }
+            if removable.is_empty() {
+                continue;
+            }
+            // All of them, and all others narrower.
+            let narrowed = prunable.iter().enumerate().map(|(i, group)| {
+                let keep = if group.removable { vec![] } else { kept(group.channels, seed + i as u64) };
+                GroupPlan::new(group, keep)
+            });
+            mattered.push(check(&format!("{name} alone"), model, &PrunePlan { groups: narrowed.collect() }, dense));
+        }
+        assert!(mattered.len() > 20, "{} branches", mattered.len());
         mattered
     });
 }

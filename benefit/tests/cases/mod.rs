@@ -59,9 +59,17 @@ impl Case {
 
     /// The same with up to one more group than `more`.
     pub(crate) fn random_of(seed: u64, more: usize) -> Case {
+        Case::random_with(seed, more, false)
+    }
+
+    /// The same, where some groups may lose all of their channels if there are `branches`.
+    pub(crate) fn random_with(seed: u64, more: usize, branches: bool) -> Case {
         let mut random = Random(seed);
         let n = 2 + random.below(more);
-        let groups: Vec<_> = (0..n).map(|_| random_group(&mut random)).collect();
+        let mut groups: Vec<_> = (0..n).map(|_| random_group(&mut random)).collect();
+        for (_, levels, _) in groups.iter_mut().filter(|(_, levels, _)| branches && levels.len() > 1) {
+            levels[0] *= random.below(2);
+        }
         let mut shapes = vec![(fixed(3), of(&[0]), false)];
         for g in 1..n {
             let input = match random.below(4) {

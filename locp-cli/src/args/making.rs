@@ -19,6 +19,9 @@ pub(crate) struct Making {
     pub(crate) calib: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) pictures: Pictures,
+    /// Keep every residual branch; else those may go as a whole, with --calib, that are missed least for their time.
+    #[arg(long)]
+    pub(crate) keep_branches: bool,
     #[command(flatten)]
     pub(crate) rules: Rules,
     #[command(flatten)]

@@ -45,6 +45,9 @@ pub(crate) fn repair(repair: &Repair) -> String {
         let (n, layer, rows, inputs) = (scarce.len(), &first.layer, first.rows, first.inputs);
         text += &format!("; {n} held closer to old weights, as images are few ({layer}: {rows} rows, {inputs} inputs)");
     }
+    if !repair.branches.is_empty() {
+        text += &format!("; {} branches gone, the mean of each in its place", repair.branches.len());
+    }
     if let [first, ..] = repair.skipped.as_slice() {
         text += &format!("; {} left as they were: {} ({})", repair.skipped.len(), first.layer, first.reason);
     }

@@ -213,7 +213,7 @@ impl<'m> Look<'m> {
         let old: Vec<f64> = self.weights.chunks(inputs).flat_map(|row| stay.iter().map(|&i| row[i])).collect();
         let fit = refit(&moments.select(stay).ok()?, &old, self.ridge, self.view.bias()).ok()?;
         let mut weights = vec![0.0; self.weights.len()];
-        for (row, new) in fit.weights.chunks(stay.len()).enumerate() {
+        for (row, new) in fit.weights.chunks(stay.len().max(1)).enumerate() {
             stay.iter().zip(new).for_each(|(&input, &w)| weights[row * inputs + input] = w);
         }
         let whole = if self.area == 1 { weights } else { as_window(&weights, inputs, self.area) };
@@ -302,8 +302,13 @@ fn curve(
         square += lost * lost;
     }
     let weight = if square > 0.0 { product / square } else { 0.0 };
-    // What nothing reads is lost for nothing, but wider is still not worse.
-    Ok(ValueCurve::new(order, loss.iter().map(|loss| 0.0 - weight * loss).collect()))
+    let mut values: Vec<f64> = loss.iter().map(|loss| 0.0 - weight * loss).collect();
+    // A branch that goes as a whole is looked at itself, for two widths say little of that; wider is still not worse.
+    if group.removable {
+        let gone = outputs.divergence(own, &targets, &order)?;
+        values[group.channels] = values[group.channels - 1].min(0.0 - gone);
+    }
+    Ok(ValueCurve::new(order, values))
 }
 
 /// The dense network's outputs, to compare with.

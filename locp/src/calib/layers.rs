@@ -1,7 +1,7 @@
 //! A layer as rows of numbers: its weights as a matrix, its inputs and outputs pixel by pixel.
 
 use compensate::{Bias, Unfold};
-use netspec::{ConvSpec, GroupPlan, Layer, PrunePlan, Weights};
+use netspec::{ConvSpec, Layer, Weights};
 use onnx_surgery::{Model, Wiring};
 use stats::Rng;
 use std::borrow::Cow;
@@ -91,7 +91,8 @@ impl<'m> View<'m> {
         self.image(tensor, image, batch, self.spec().c_out, self.unfold.output_len())
     }
 
-    fn image<'t>(
+    /// One image's part of a tensor of so many channels and elements.
+    pub(super) fn image<'t>(
         &self,
         tensor: &'t [f32],
         image: usize,
@@ -127,18 +128,4 @@ pub(super) fn pixels(rng: &mut Rng, pixels: usize, inputs: usize, images: usize)
 /// Whether an image is fitted to (0) or held out, to choose the ridge by (1): every fourth is.
 pub(super) fn side_of(image: usize) -> usize {
     usize::from(image % 4 == 3)
-}
-
-/// The positions of a weight's axis that a plan keeps.
-pub(super) fn kept(plan: &PrunePlan, tensor: &str, axis: usize, length: usize) -> Vec<usize> {
-    let mut stays = vec![true; length];
-    for group in &plan.groups {
-        let GroupPlan { channels, keep, members, .. } = group;
-        for member in members.iter().filter(|member| member.tensor == tensor && member.axis == axis) {
-            for channel in (0..*channels).filter(|channel| keep.binary_search(channel).is_err()) {
-                member.map.positions(channel).into_iter().filter(|&p| p < length).for_each(|p| stays[p] = false);
-            }
-        }
-    }
-    (0..length).filter(|&position| stays[position]).collect()
 }

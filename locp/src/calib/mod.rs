@@ -1,5 +1,6 @@
 //! Images without labels: what they say of channels, and what they repair.
 
+mod branch;
 mod curves;
 mod damage;
 mod layers;

@@ -1,6 +1,7 @@
 //! Layer by layer: the weights of what remains, fitted to what the dense network computes.
 
-use super::layers::{View, kept, pixels, side_of};
+use super::branch::Constant;
+use super::layers::{View, pixels, side_of};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
 use crate::model::Model;
@@ -28,6 +29,8 @@ pub struct Repair {
     pub images: usize,
     /// The layers that got new weights, in their order.
     pub layers: Vec<LayerRepair>,
+    /// The layers that ended branches which are gone: a constant that was fitted stands for each.
+    pub branches: Vec<String>,
     /// Layers that kept their weights though their inputs changed, and why.
     pub skipped: Vec<Skipped>,
     /// New elements of the pruned model's constants.
@@ -72,12 +75,44 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// What is fitted to something that the dense network computes.
+pub(super) trait Target {
+    /// What of the dense model is looked at.
+    fn target(&self) -> &str;
+
+    /// Takes in what the dense network has for one image, which is at this place of its batch; images come in their order.
+    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize);
+}
+
+/// A step of the fitting, in the order in which they are done.
+enum Step<'m> {
+    Fit(Box<Fit<'m>>),
+    Constant(Box<Constant<'m>>),
+}
+
+impl<'m> Step<'m> {
+    fn layer(&self) -> &'m Layer {
+        match self {
+            Step::Fit(fit) => fit.after.layer,
+            Step::Constant(constant) => constant.layer(),
+        }
+    }
+
+    fn as_target(&mut self) -> &mut dyn Target {
+        match self {
+            Step::Fit(fit) => &mut **fit,
+            Step::Constant(constant) => &mut **constant,
+        }
+    }
+}
+
 /// Gives the layers of a pruned model weights with which they compute, as nearly as they can, what the dense model's
 /// layers compute on the calibration images.
 ///
 /// Layers are fitted in the order in which they run, on inputs from the model as it has become by then, to outputs of the
 /// dense model. Where a layer's output is added to a residual stream, the sum is what it is fitted to, so that it makes
-/// up for what the stream has lost. `pruned` is what `plan` makes of `dense`; its file stays as it is.
+/// up for what the stream has lost; a branch that was removed is replaced by the mean of what the stream lacks.
+/// `pruned` is what `plan` makes of `dense`; its file stays as it is.
 pub fn repair(
     models: &dyn ModelBackend,
     [dense, pruned]: [&Model; 2],
@@ -86,51 +121,83 @@ pub fn repair(
     watch: &Watch<'_>,
 ) -> Result<Repair, Error> {
     let setting = Setting { models, calib, watch };
-    let mut repair = Repair { images: calib.len(), layers: vec![], skipped: vec![], values: BTreeMap::new() };
+    let (layers, branches, skipped) = (vec![], vec![], vec![]);
+    let mut repair = Repair { images: calib.len(), layers, branches, skipped, values: BTreeMap::new() };
     let [of_dense, of_pruned] = [dense, pruned].map(|model| model.onnx().wirings());
-    let mut open = Vec::new();
-    for index in first_changed(dense, plan)..pruned.network().layers.len() {
-        let layer = &pruned.network().layers[index];
-        let reason = match (&of_dense[index], &of_pruned[index]) {
-            (Some(_), Some(_)) if layer.spec.fan_in() <= WIDEST => {
-                open.push(index);
-                continue;
-            }
-            (Some(_), Some(_)) => format!("it has more than {WIDEST} inputs"),
-            _ => "its weights are not f32 initializers of its own".to_owned(),
+    let after = counterparts(dense, pruned);
+    let is_open = |[_, after]: [usize; 2]| {
+        let layer = &pruned.network().layers[after];
+        of_pruned[after].is_some() && layer.spec.fan_in() <= WIDEST
+    };
+    let first = first_changed(dense, plan);
+    let pairs = (first..after.len()).filter_map(|before| Some([before, after[before]?]));
+    let open = pairs.filter(|&pair| of_dense[pair[0]].is_some() && is_open(pair)).count();
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut nth = 0;
+    for before in first..after.len() {
+        let wired = of_dense[before].as_ref();
+        let Some(after) = after[before] else {
+            let layer = &dense.network().layers[before];
+            let constant = wired.and_then(|wiring| Constant::new(layer, wiring, plan, pruned.onnx(), calib));
+            steps.extend(constant.map(|constant| Step::Constant(Box::new(constant))));
+            continue;
         };
-        repair.skip(layer, &reason);
-    }
-    let wirings = [of_dense.as_slice(), of_pruned.as_slice()];
-    let mut fits: Vec<Fit<'_>> = Vec::new();
-    for (nth, &index) in open.iter().enumerate() {
-        match Fit::new(wirings, [dense, pruned], index, plan) {
-            Some(fit) => fits.push(fit.on(calib, [nth, open.len()])),
-            None => repair.skip(&pruned.network().layers[index], NOT_AS_STATED),
+        let layer = &pruned.network().layers[after];
+        if wired.is_none() || of_pruned[after].is_none() {
+            repair.skip(layer, "its weights are not f32 initializers of its own");
+        } else if !is_open([before, after]) {
+            repair.skip(layer, &format!("it has more than {WIDEST} inputs"));
+        } else {
+            let fit = Fit::new([&of_dense, &of_pruned], [dense, pruned], [before, after], plan);
+            match fit {
+                Some(fit) => steps.push(Step::Fit(Box::new(fit.on(calib, [nth, open])))),
+                None => repair.skip(layer, NOT_AS_STATED),
+            }
+            nth += 1;
         }
     }
     watch.progress.begin("targets", Some(calib.len() as u64));
-    aim(&setting, dense, &mut fits)?;
+    aim(&setting, dense, &mut steps)?;
     watch.progress.end("");
-    watch.progress.begin("repair", Some(fits.len() as u64));
+    watch.progress.begin("repair", Some(steps.len() as u64));
     let mut fitted_so_far: Option<onnx_surgery::Model> = None;
-    for fit in fits {
+    for step in steps {
         setting.check()?;
-        let layer = fit.after.layer;
+        let layer = step.layer();
         let current = fitted_so_far.as_ref().unwrap_or(pruned.onnx());
-        match fitted(&setting, current, fit)? {
-            Some(Fitted { values, layer }) => {
+        let values = match step {
+            Step::Fit(fit) => fitted(&setting, current, &fit)?.map(|Fitted { values, layer }| {
+                repair.layers.push(layer);
+                values
+            }),
+            Step::Constant(constant) => constant.fitted(&setting, current)?.map(|value| {
+                repair.branches.push(layer.name.clone());
+                BTreeMap::from([value])
+            }),
+        };
+        match values {
+            Some(values) => {
                 let bytes = Patch::exchange(current, values.clone())?.to_bytes();
                 fitted_so_far = Some(onnx_surgery::Model::from_bytes(bytes)?);
                 repair.values.extend(values);
-                repair.layers.push(layer);
             }
             None => repair.skip(layer, NOT_AS_STATED),
         }
         watch.progress.advance(1);
     }
-    watch.progress.end(&format!("{} layers fitted anew", repair.layers.len()));
+    let (layers, branches) = (repair.layers.len(), repair.branches.len());
+    let constants = if branches > 0 { format!(", and a constant for {branches} branches") } else { String::new() };
+    watch.progress.end(&format!("{layers} layers fitted anew{constants}"));
     Ok(repair)
+}
+
+/// The pruned model's layer for each of the dense one's; nothing for those that went with a branch.
+fn counterparts(dense: &Model, pruned: &Model) -> Vec<Option<usize>> {
+    let mut left = pruned.network().layers.iter().enumerate().peekable();
+    let of = |layer: &Layer| {
+        left.next_if(|(_, after)| after.name == layer.name && after.weight == layer.weight).map(|(index, _)| index)
+    };
+    dense.network().layers.iter().map(of).collect()
 }
 
 /// The first layer whose inputs change.
@@ -173,18 +240,18 @@ impl<'m> Fit<'m> {
     fn new(
         [of_dense, of_pruned]: [&'m [Option<Wiring>]; 2],
         [dense, pruned]: [&'m Model; 2],
-        index: usize,
+        [index, after]: [usize; 2],
         plan: &PrunePlan,
     ) -> Option<Fit<'m>> {
         let before = View::new(dense.network().layers.get(index)?, of_dense.get(index)?.as_ref()?);
-        let after = View::new(pruned.network().layers.get(index)?, of_pruned.get(index)?.as_ref()?);
+        let after = View::new(pruned.network().layers.get(after)?, of_pruned.get(after)?.as_ref()?);
         // Of two layers that are added up the later one makes up for what both have lost.
         let output = |wiring: &'m Wiring| wiring.sum.as_ref().map(|sum| sum.output.as_str());
         let is_last = of_dense[index + 1..].iter().flatten().all(|later| output(later) != output(before.wiring));
         let affine = after.affine(pruned.onnx());
         let sums = before.wiring.sum.as_ref().zip(after.wiring.sum.as_ref()).filter(|_| is_last && affine.is_some());
         let affine = affine.filter(|_| sums.is_some()).unwrap_or_else(|| vec![[1.0, 0.0]; after.spec().c_out]);
-        let outputs = kept(plan, &before.layer.weight, before.wiring.out_axis, before.spec().c_out);
+        let outputs = plan.positions(&before.layer.weight, before.wiring.out_axis, before.spec().c_out);
         let is_whole = outputs.len() == after.spec().c_out;
         let (images, pixels, targets) = (0..0, Vec::new(), Vec::new());
         is_whole.then_some(Fit { before, after, sums, affine, outputs, images, pixels, targets })
@@ -200,26 +267,10 @@ impl<'m> Fit<'m> {
         self
     }
 
-    /// What of the dense model is looked at.
-    fn target(&self) -> &str {
-        self.sums.map_or(&self.before.wiring.output, |(sum, _)| &sum.output)
-    }
-
-    /// And what of the pruned one.
+    /// What of the pruned model is looked at.
     fn inputs(&self) -> [&str; 2] {
         let input = self.after.wiring.input.as_str();
         [input, self.sums.map_or(input, |(_, sum)| &sum.other)]
-    }
-
-    /// Keeps what the dense network has for one image, if the layer is fitted on it; images come in their order.
-    ///
-    /// Where the tensor has another size than it should, nothing is kept, and the fit fails for its lack.
-    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
-        let Some(pixels) = image.checked_sub(self.images.start).and_then(|nth| self.pixels.get(nth)) else { return };
-        let Some(target) = self.before.output(tensor, place, batch) else { return };
-        for &pixel in pixels {
-            self.targets.extend(self.outputs.iter().map(|output| target[output * self.before.unfold.pixels() + pixel]));
-        }
     }
 
     /// Adds what the pruned network has for the n-th of the images, and what it should come to, to the moments of each
@@ -250,9 +301,24 @@ impl<'m> Fit<'m> {
     }
 }
 
+impl Target for Fit<'_> {
+    fn target(&self) -> &str {
+        self.sums.map_or(&self.before.wiring.output, |(sum, _)| &sum.output)
+    }
+
+    /// Where the tensor has another size than it should, nothing is kept, and the fit fails for its lack.
+    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
+        let Some(pixels) = image.checked_sub(self.images.start).and_then(|nth| self.pixels.get(nth)) else { return };
+        let Some(target) = self.before.output(tensor, place, batch) else { return };
+        for &pixel in pixels {
+            self.targets.extend(self.outputs.iter().map(|output| target[output * self.before.unfold.pixels() + pixel]));
+        }
+    }
+}
+
 /// Runs the dense model once over all images, and keeps what each layer is to be fitted to.
-fn aim(setting: &Setting<'_>, dense: &Model, fits: &mut [Fit<'_>]) -> Result<(), Error> {
-    let tensors: Vec<String> = fits.iter().map(|fit| fit.target().to_owned()).collect();
+fn aim(setting: &Setting<'_>, dense: &Model, steps: &mut [Step<'_>]) -> Result<(), Error> {
+    let tensors: Vec<String> = steps.iter_mut().map(|step| step.as_target().target().to_owned()).collect();
     let names: Vec<&str> = tensors.iter().map(String::as_str).collect();
     if names.is_empty() {
         return Ok(());
@@ -261,8 +327,9 @@ fn aim(setting: &Setting<'_>, dense: &Model, fits: &mut [Fit<'_>]) -> Result<(),
     let batch = batch_of(dense.onnx());
     let mut first = 0;
     batches(setting, dense.onnx(), 0..setting.calib.len(), |tensor, own| {
-        for (values, fit) in taps.run(tensor)?.iter().zip(fits.iter_mut()) {
-            (0..own).for_each(|place| fit.aim(first + place, values, place, batch));
+        for (values, step) in taps.run(tensor)?.iter().zip(steps.iter_mut()) {
+            let target = step.as_target();
+            (0..own).for_each(|place| target.aim(first + place, values, place, batch));
         }
         first += own;
         setting.watch.progress.advance(own as u64);
@@ -277,7 +344,7 @@ struct Fitted {
 }
 
 /// Looks at a layer of the pruned model on its images and fits it; nothing where it cannot be looked at.
-fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: Fit<'_>) -> Result<Option<Fitted>, Error> {
+fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: &Fit<'_>) -> Result<Option<Fitted>, Error> {
     let mut taps = Taps::new(setting, current, &fit.inputs())?;
     let spec = fit.after.spec();
     let none = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];

@@ -81,6 +81,8 @@ pub struct ConstraintsReport {
     pub min_share: f64,
     /// Whether residual streams were open.
     pub prune_residual: bool,
+    /// Whether residual branches could go as a whole.
+    pub remove_branches: bool,
     /// By name, and for all groups.
     #[serde(flatten)]
     pub named: Constraints,
@@ -88,6 +90,7 @@ pub struct ConstraintsReport {
 
 impl ConstraintsReport {
     pub(crate) fn new(limits: &Limits, named: &Constraints) -> ConstraintsReport {
-        ConstraintsReport { min_share: limits.min_share, prune_residual: limits.prune_residual, named: named.clone() }
+        let Limits { min_share, prune_residual, remove_branches, .. } = *limits;
+        ConstraintsReport { min_share, prune_residual, remove_branches, named: named.clone() }
     }
 }

@@ -3,6 +3,7 @@
 mod epilogue;
 mod operators;
 
+use crate::branch::branches;
 use crate::graph::Graph;
 use crate::infer::Inference;
 use epilogue::Fusion;
@@ -28,9 +29,13 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
         });
     }
     layers.reverse();
+    let mut groups = inference.grouping.groups.clone();
+    for group in branches(graph, inference, &layers, &groups).into_keys() {
+        groups[group.0].removable = true;
+    }
     Network {
         layers,
-        groups: inference.grouping.groups.clone(),
+        groups,
         operators: operators::operators(graph, inference, &fusion),
         frozen: inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect(),
         untimed: inference.unmeasurable.clone(),

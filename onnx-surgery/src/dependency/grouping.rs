@@ -78,6 +78,7 @@ impl Grouping {
                         channels: 0,
                         members: vec![],
                         residual: signature.residual && producers > 1,
+                        removable: false,
                         frozen: reason.map(|f| format!("`{}` ({}) {}", f.node, f.op, f.reason)),
                         constraints: vec![],
                     });
@@ -141,6 +142,11 @@ impl Grouping {
             group == NONE || stays(GroupId(group as usize), self.channel_of[label as usize] as usize)
         };
         labels.iter().map(survives).collect()
+    }
+
+    /// Whether any of these labels is a channel of a group.
+    pub fn has(&self, labels: &Labels, group: GroupId) -> bool {
+        labels.iter().any(|label| label != FIXED && self.group_of[label as usize] as usize == group.0)
     }
 
     /// What the length of an axis with these labels follows.

@@ -2,6 +2,7 @@
 
 use super::build::kept;
 use super::{Change, Patch};
+use crate::constant::Constant;
 use crate::error::SurgeryError;
 use crate::graph::{Dims, Graph, TensorId};
 use crate::infer::{Inference, infer};
@@ -16,8 +17,16 @@ impl Patch<'_> {
         let patched = self.patched_graph();
         let after = infer(&patched, 1).map_err(|error| fail(error.to_string()))?;
         let kept = kept(self.model, plan);
+        let computed: HashSet<TensorId> =
+            patched.nodes.iter().flat_map(|node| &node.outputs).flatten().copied().collect();
+        let is_gone = |id: &TensorId| {
+            !computed.contains(id) && !self.model.graph.inputs.iter().any(|port| port.name == patched.name(*id))
+        };
         for index in 0..patched.names.len() {
             let id = TensorId(index as u32);
+            if is_gone(&id) {
+                continue;
+            }
             let Some(before) = self.model.inference.value(id).filter(|value| !value.is_stored()) else { continue };
             let expected = expected(&self.model.inference, id, before.dims.clone(), &kept);
             let found = after.value(id).and_then(|value| value.dims.clone());
@@ -72,7 +81,17 @@ impl Patch<'_> {
                         constant.data = integers(constant.element, after).into();
                     }
                 }
-                Change::Zero { .. } | Change::Stated { .. } => (),
+                Change::Constant { tensor, layer, keep, .. } => {
+                    let id = graph.ids[tensor];
+                    // Of the weight it has all but the shape, and elements that nothing looks at.
+                    let source = graph.constants[&graph.ids[&self.model.network().layers[*layer].weight]].clone();
+                    let dims = self.constant_dims(*layer, tensor, keep.len());
+                    graph.constants.insert(id, Constant { dims, ..source });
+                }
+                Change::Remove { place, .. } => {
+                    dropped.insert(*place);
+                }
+                Change::Unread { .. } | Change::Zero { .. } | Change::Stated { .. } => (),
             }
         }
         graph.nodes.retain(|node| !dropped.contains(&node.place));

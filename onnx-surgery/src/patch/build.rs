@@ -1,7 +1,7 @@
 //! From a plan to the list of changes.
 
-use super::Change;
 use super::fate::Fates;
+use super::{Change, gone};
 use crate::error::SurgeryError;
 use crate::graph::TensorId;
 use crate::infer::{Count, CountAt, Kind};
@@ -17,12 +17,14 @@ pub(super) fn kept(model: &Model, plan: &PrunePlan) -> Vec<usize> {
 }
 
 pub(super) fn removal(model: &Model, plan: &PrunePlan) -> Result<Vec<Change>, SurgeryError> {
-    let mut fates = Fates::new(model, plan, false, |_| true);
-    fates.follow(plan)?;
+    let narrowed = gone::narrowed(plan);
+    let mut fates = Fates::new(model, &narrowed, false, |_| true);
+    fates.follow(&narrowed)?;
     let mut changes = fates.changes()?;
-    let kept = kept(model, plan);
+    let kept = kept(model, &narrowed);
     attributes(model, &kept, &mut changes)?;
     stated(model, &kept, &fates, &mut changes);
+    gone::remove(model, plan, &mut changes);
     Ok(changes)
 }
 

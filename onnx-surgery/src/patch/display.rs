@@ -40,6 +40,12 @@ impl fmt::Display for Change {
                 write!(f, "{tensor}: {before} positions -> {}", after.len())
             }
             Change::Number { tensor, index, before, after } => write!(f, "{tensor}[{index}]: {before} -> {after}"),
+            Change::Constant { node, tensor, channels, keep, .. } => {
+                let after = if keep.len() < *channels { format!(" -> {}", keep.len()) } else { String::new() };
+                write!(f, "{node}: a constant of {channels}{after} channels in its place (`{tensor}`)")
+            }
+            Change::Remove { node, .. } => write!(f, "{node}: goes, as nothing reads it any more"),
+            Change::Unread { tensor } => write!(f, "{tensor}: goes with the nodes that read it"),
             Change::Stated { tensor, axis, before, after } => {
                 write!(f, "{tensor}: stated shape, axis {axis}: {before} -> {after}")
             }

@@ -1,8 +1,10 @@
 //! From changes to edits of the file.
 
 use super::audit::{integers, with_number};
+use super::gone::constant;
 use super::{AxisCut, Change, Cut, Patch};
 use crate::constant::{Constant, Home};
+use crate::graph::TensorId;
 use crate::splice::{Added, AttributeEdit, Edits, TensorEdit};
 use bytes::Bytes;
 use netspec::ElementType;
@@ -50,6 +52,27 @@ impl Patch<'_> {
                 Change::Stated { tensor, axis, after, .. } => {
                     edits.stated.entry(tensor.clone()).or_default().push((*axis, *after));
                 }
+                Change::Constant { tensor, layer, keep, .. } => {
+                    let all = constant(model, *layer);
+                    let data: Vec<u8> = keep.iter().flat_map(|&channel| all[channel].to_le_bytes()).collect();
+                    let dims = self.constant_dims(*layer, tensor, keep.len());
+                    let edit = TensorEdit { dims, data: data.into(), element: Some(ElementType::F32) };
+                    let weight = &model.network().layers[*layer].weight;
+                    let from = model.graph.constants[&model.graph.ids[weight]].home;
+                    edits.added.push(Added { from, name: tensor.clone(), edit });
+                }
+                Change::Remove { place, .. } => {
+                    edits.dropped.insert(*place);
+                    let node = model.graph.nodes.iter().find(|node| node.place == *place);
+                    let outputs = node.into_iter().flat_map(|node| node.outputs.iter().flatten());
+                    edits.gone.extend(outputs.map(|&output| model.graph.name(output).to_owned()));
+                }
+                Change::Unread { tensor } => {
+                    edits.gone.insert(tensor.clone());
+                    if let Home::Node { node, .. } = model.graph.constants[&model.graph.ids[tensor]].home {
+                        edits.dropped.insert(node);
+                    }
+                }
             }
         }
         for (name, fate) in fates {
@@ -71,18 +94,31 @@ impl Patch<'_> {
         edits
     }
 
+    /// The shape of a constant that is added in the place of a layer's output: one where that has not its channels.
+    pub(super) fn constant_dims(&self, layer: usize, tensor: &str, channels: usize) -> Vec<usize> {
+        let value = self.model.inference.value(self.model.graph.ids[tensor]);
+        let rank = value.and_then(|value| value.rank()).unwrap_or(4);
+        let is_last = self.model.wiring(layer).is_some_and(|wiring| wiring.channels_last);
+        let mut dims = vec![1; rank];
+        dims[if is_last { rank - 1 } else { 1 }] = channels;
+        dims
+    }
+
     /// Elements of all weights of the patched model, as [`netspec::Network::parameters`] counts them.
     ///
     /// Nothing is built for it.
     pub fn parameters(&self) -> usize {
         let edits = self.edits();
-        let is_gone = |home: Home| matches!(home, Home::Node { node, .. } if edits.dropped.contains(&node));
-        let count = |constant: &Constant| match edits.constants.get(&constant.home) {
-            _ if is_gone(constant.home) => 0,
+        let graph = &self.model.graph;
+        let is_gone = |(id, constant): &(&TensorId, &Constant)| match constant.home {
+            Home::Node { node, .. } => edits.dropped.contains(&node),
+            Home::Initializer(_) => edits.gone.contains(graph.name(**id)),
+        };
+        let count = |(_, constant): (&TensorId, &Constant)| match edits.constants.get(&constant.home) {
             Some(edit) => counted(constant.element, &edit.dims),
             None => counted(constant.element, &constant.dims),
         };
-        let kept: usize = self.model.graph.constants.values().map(count).sum();
+        let kept: usize = graph.constants.iter().filter(|constant| !is_gone(constant)).map(count).sum();
         let added = edits.added.iter().map(|added| counted(added.edit.element.ok_or(0), &added.edit.dims));
         kept + added.sum::<usize>()
     }

@@ -8,6 +8,7 @@ mod cut;
 mod display;
 mod edits;
 mod fate;
+mod gone;
 mod write;
 
 pub(crate) use cut::{AxisCut, Cut};
@@ -89,6 +90,31 @@ pub enum Change {
         /// The positions after.
         after: Vec<i64>,
     },
+    /// What a node computes becomes a constant, one number for each channel: the branch that it is the end of goes.
+    Constant {
+        /// The node.
+        node: String,
+        /// What it computes: the constant's name.
+        tensor: String,
+        /// The layer that the constant is the bias of, by its index in the network.
+        layer: usize,
+        /// The layer's channels before.
+        channels: usize,
+        /// Those that stay, ascending.
+        keep: Vec<usize>,
+    },
+    /// A node goes, for it leads to nothing any more.
+    Remove {
+        /// The node.
+        node: String,
+        /// The node's index in the file.
+        place: usize,
+    },
+    /// A constant goes with all that read it.
+    Unread {
+        /// The constant.
+        tensor: String,
+    },
     /// The shape that the file states for a tensor.
     Stated {
         /// The tensor.
@@ -102,6 +128,27 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The tensor that changes, if one does.
+    fn tensor(&self) -> Option<&str> {
+        match self {
+            Change::Shrink { tensor, .. }
+            | Change::Zero { tensor, .. }
+            | Change::Number { tensor, .. }
+            | Change::Positions { tensor, .. }
+            | Change::Constant { tensor, .. }
+            | Change::Unread { tensor }
+            | Change::Stated { tensor, .. } => Some(tensor),
+            Change::Copy { .. } | Change::Attribute { .. } | Change::Remove { .. } => None,
+        }
+    }
+
+    /// The name of a new copy.
+    fn copy(&self) -> Option<&str> {
+        if let Change::Copy { copy, .. } = self { Some(copy) } else { None }
+    }
+}
+
 /// What a plan changes in a model.
 pub struct Patch<'m> {
     model: &'m Model,
@@ -112,6 +159,9 @@ pub struct Patch<'m> {
 
 impl<'m> Patch<'m> {
     /// The changes that remove the channels which `plan` does not keep.
+    ///
+    /// Where it keeps none of a group's, which is [removable](netspec::ChannelGroup::removable), the branch that the group
+    /// is the inside of goes: what it added to the stream becomes a constant, the bias of its last layer.
     ///
     /// # Errors
     /// The plan is not for this model ([`SurgeryError::Plan`]), or the patched graph contradicts itself.

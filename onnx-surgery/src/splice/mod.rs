@@ -55,6 +55,8 @@ pub(crate) struct Edits {
     pub(crate) inputs: HashMap<(usize, usize), String>,
     /// Places of nodes that vanish.
     pub(crate) dropped: HashSet<usize>,
+    /// Names of initializers that vanish, and of tensors whose shapes are stated no more.
+    pub(crate) gone: HashSet<String>,
     /// They follow the last initializer.
     pub(crate) added: Vec<Added>,
     /// Axes and new lengths of the shapes that are stated for a name.
@@ -143,6 +145,10 @@ impl Splicer<'_> {
                     let place = nodes.next().unwrap_or(usize::MAX);
                     if edits.dropped.contains(&place) { Change::Drop } else { self.node(place, field, &payload)? }
                 }
+                number::GRAPH_INITIALIZER if self.is_gone(&payload, number::TENSOR_NAME)? => {
+                    initializer += 1;
+                    Change::Drop
+                }
                 number::GRAPH_INITIALIZER => {
                     initializer += 1;
                     match edits.constants.get(&Home::Initializer(initializer - 1)) {
@@ -155,6 +161,7 @@ impl Splicer<'_> {
                 number::GRAPH_VALUE_INFO | number::GRAPH_INPUT => {
                     input += usize::from(field.number == number::GRAPH_INPUT);
                     match stated::splice(&payload, &edits.stated)? {
+                        _ if self.is_gone(&payload, number::VALUE_NAME)? => Change::Drop,
                         Some(rope) => Change::Replace(length_field(field.number, rope)),
                         None => Change::Keep,
                     }
@@ -186,6 +193,15 @@ impl Splicer<'_> {
         rope.append(added);
         rope.append(listed);
         Ok(rope)
+    }
+
+    /// Whether what a message names goes.
+    fn is_gone(&self, message: &Bytes, name: u64) -> Result<bool, WireError> {
+        if self.edits.gone.is_empty() {
+            return Ok(false);
+        }
+        let name = text_of(message, name)?.and_then(|name| std::str::from_utf8(name).ok());
+        Ok(name.is_some_and(|name| self.edits.gone.contains(name)))
     }
 
     /// A message whose only changes are those of data outside the file.
