@@ -29,10 +29,60 @@ fn observed(model: &Model, folder: &Path, tensors: &[&str]) -> Vec<Vec<f32>> {
     run.infer(&[image]).unwrap().iter().map(|output| output.to_f32().unwrap()).collect()
 }
 
+/// The same, from a tensor of the inside.
+fn observed_from(
+    model: &Model,
+    folder: &Path,
+    (from, shape, values): (&str, Vec<usize>, &[f32]),
+    tensor: &str,
+) -> Vec<f32> {
+    let path = folder.join("behind.onnx");
+    std::fs::write(&path, model.observing_from(from, &shape, &[tensor]).unwrap()).unwrap();
+    let mut run = Tract::new().load(&path, BATCH).unwrap();
+    run.infer(&[Tensor::from_f32(shape, values).unwrap()]).unwrap()[0].to_f32().unwrap()
+}
+
 fn assert_close(name: &str, found: &[f32], expected: impl Iterator<Item = f32>) {
     let scale = found.iter().fold(1e-6_f32, |most, v| most.max(v.abs()));
     let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
     assert!(off < 1e-4, "{name}: off by {off}");
+}
+
+#[test]
+fn what_is_behind_a_cut_needs_nothing_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cuts = 0;
+    for (name, model) in models().filter(|(_, model)| model.inputs().len() == 1 && model.outputs().len() == 1) {
+        let output = model.outputs()[0].name.clone();
+        for (layer, wiring) in model.wirings().into_iter().enumerate() {
+            let Some(wiring) = wiring else { continue };
+            let Some(cut) = model.cut(&[&wiring.input]) else { continue };
+            let spec = &model.network().layers[layer].spec;
+            let whole = observed(&model, folder.path(), &[cut, &wiring.output, &output]);
+            let input = [BATCH, spec.c_in, spec.height, spec.width];
+            // A cut is often what the layer reads, which has a shape that is known here; of others it is asked.
+            let shape = if cut == wiring.input && !wiring.channels_last { input.to_vec() } else { continue };
+            for (tensor, expected) in [(&wiring.output, &whole[1]), (&output, &whole[2])] {
+                let found = observed_from(&model, folder.path(), (cut, shape.clone(), &whole[0]), tensor);
+                assert_close(&name, &found, expected.iter().copied());
+            }
+            let file = model.observing_from(cut, &shape, &[&output]).unwrap();
+            assert!(
+                file.len() < model.observing(&[&output]).unwrap().len(),
+                "{name}: what is before {cut} is left out"
+            );
+            cuts += 1;
+        }
+        // In a network with branches some layers stand between two cuts.
+        assert_eq!(model.cut(&[]), None);
+    }
+    assert!(cuts > 30, "{cuts}");
+    // The inside of a block is behind the block's input, and the skip with it.
+    let (_, resnet) = models().find(|(name, _)| name == "resnet_ts").unwrap();
+    let sum = resnet.wirings().into_iter().flatten().find(|wiring| wiring.sum.is_some()).unwrap();
+    let inside = resnet.cut(&[&sum.input]).unwrap();
+    assert!(inside != sum.input && resnet.cut(&[&sum.sum.as_ref().unwrap().output]) == Some(&sum.sum.unwrap().output));
+    assert!(matches!(resnet.observing_from("nobody", &[1], &["nobody"]), Err(SurgeryError::NoTensor { .. })));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A branch that was removed, and the constant that stands for it.
 
+use super::Setting;
+use super::front::Front;
 use super::layers::View;
 use super::repair::Target;
-use super::taps::{Taps, batch_of, batches};
-use super::{Calib, Setting};
+use super::taps::batch_of;
 use crate::Error;
 use netspec::{Layer, PrunePlan, Weights as _};
 use onnx_surgery::{Sum, Wiring};
@@ -16,7 +17,7 @@ pub(super) struct Constant<'m> {
     sum: &'m Sum,
     /// Positions of the sum's channels that are left.
     outputs: Vec<usize>,
-    images: usize,
+    images: Range<usize>,
     /// What the dense network has there, added up over pixels and images.
     wanted: Vec<f64>,
     pixels: usize,
@@ -29,7 +30,6 @@ impl<'m> Constant<'m> {
         wiring: &'m Wiring,
         plan: &PrunePlan,
         pruned: &onnx_surgery::Model,
-        calib: &Calib,
     ) -> Option<Constant<'m>> {
         let sum = wiring.sum.as_ref()?;
         let outputs = plan.positions(&layer.weight, wiring.out_axis, layer.spec.c_out);
@@ -37,15 +37,21 @@ impl<'m> Constant<'m> {
         let wanted = vec![0.0; outputs.len()];
         let is_whole = constant.len() == outputs.len();
         let view = View::new(layer, wiring);
-        is_whole.then_some(Constant { view, sum, outputs, images: calib.len(), wanted, pixels: 0 })
+        is_whole.then_some(Constant { view, sum, outputs, images: 0..0, wanted, pixels: 0 })
     }
 
     pub(super) fn layer(&self) -> &'m Layer {
         self.view.layer
     }
 
-    fn range(&self) -> Range<usize> {
-        0..self.images
+    /// Chooses images.
+    pub(super) fn on(self, images: Range<usize>) -> Constant<'m> {
+        Constant { images, ..self }
+    }
+
+    /// What of the pruned model is looked at.
+    pub(super) fn input(&self) -> &'m str {
+        &self.sum.other
     }
 
     /// Runs the pruned model, and finds the constant's elements; nothing where it cannot be looked at.
@@ -53,13 +59,14 @@ impl<'m> Constant<'m> {
         self,
         setting: &Setting<'_>,
         current: &onnx_surgery::Model,
+        front: &mut Front,
     ) -> Result<Option<(String, Vec<f32>)>, Error> {
-        let mut taps = Taps::new(setting, current, &[&self.sum.other])?;
+        let tensors = [self.input()];
+        front.reach(setting, current, self.images.clone(), &tensors)?;
         let batch = batch_of(current);
         let (channels, pixels) = (self.outputs.len(), self.view.unfold.pixels());
         let (mut found, mut seen) = (vec![0.0; channels], 0);
-        batches(setting, current, self.range(), |tensor, own| {
-            let values = taps.run(tensor)?;
+        front.run(setting, current, &tensors, |values, own| {
             for place in 0..own {
                 let Some(other) = self.view.image(&values[0], place, batch, channels, channels * pixels) else { break };
                 add(&mut found, other.chunks(pixels));
@@ -80,7 +87,10 @@ impl Target for Constant<'_> {
         &self.sum.output
     }
 
-    fn aim(&mut self, _image: usize, tensor: &[f32], place: usize, batch: usize) {
+    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
+        if !self.images.contains(&image) {
+            return;
+        }
         let Some(target) = self.view.output(tensor, place, batch) else { return };
         let pixels = self.view.unfold.pixels();
         let left = self.outputs.iter().map(|&output| &target[output * pixels..(output + 1) * pixels]);

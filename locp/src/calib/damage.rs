@@ -1,5 +1,6 @@
 //! What removing channels does to the network's outputs, from calibration images.
 
+use super::front::Front;
 use super::layers::{View, pixels, side_of, transposed};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
@@ -255,12 +256,13 @@ fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'
     let (mut rng, mut nth, count) = (Rng::new(setting.calib.seed), 0, images.len());
     batches(setting, model.onnx(), images, |tensor, own| {
         for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
-            let mut add = |place| look.add(values, [nth + place, count], [place, batch], &mut rng).is_some();
+            let values = values.to_f32().unwrap_or_default();
+            let mut add = |place| look.add(&values, [nth + place, count], [place, batch], &mut rng).is_some();
             look.is_whole &= (0..own).all(&mut add);
         }
         nth += own;
         setting.watch.progress.advance(own as u64);
-        Ok(())
+        Ok(true)
     })?;
     for look in looks.values_mut().filter(|look| look.is_whole) {
         setting.check()?;
@@ -289,6 +291,7 @@ fn curve(
     let Removal { order, loss, .. } = removal(readers, group.channels).map_err(failed)?;
     let targets = own.iter().map(|(look, _)| look.moments.of_layer(&look.weights));
     let targets = targets.collect::<Result<Vec<Moments>, _>>().map_err(failed)?;
+    outputs.behind(own)?;
     // Least squares through zero: the outputs' divergence is weight x loss.
     let (mut product, mut square) = (0.0, 0.0);
     for share in LOOKED_AT {
@@ -316,6 +319,8 @@ struct Outputs<'s, 'm> {
     setting: &'s Setting<'s>,
     model: &'m Model,
     names: Vec<&'m str>,
+    /// The images, as far as the dense network is what it was.
+    front: Front,
     dense: Vec<f64>,
     /// Their summed squared distance from their mean over the images.
     energy: f64,
@@ -324,7 +329,8 @@ struct Outputs<'s, 'm> {
 impl<'s, 'm> Outputs<'s, 'm> {
     fn new(setting: &'s Setting<'s>, model: &'m Model) -> Result<Outputs<'s, 'm>, Error> {
         let names = model.onnx().outputs().iter().map(|port| port.name.as_str()).collect();
-        let mut outputs = Outputs { setting, model, names, dense: Vec::new(), energy: 0.0 };
+        let mut outputs = Outputs { setting, model, names, front: Front::default(), dense: Vec::new(), energy: 0.0 };
+        outputs.behind(&[])?;
         outputs.dense = outputs.of(model.onnx())?;
         let images = setting.calib.compared.min(setting.calib.len()).max(1);
         let each = outputs.dense.len() / images;
@@ -336,12 +342,16 @@ impl<'s, 'm> Outputs<'s, 'm> {
         Ok(outputs)
     }
 
-    /// A model's outputs, image after image.
+    /// Runs the dense network up to where the first of these layers can be looked at.
+    fn behind(&mut self, own: &[(&Look<'_>, Vec<Vec<usize>>)]) -> Result<(), Error> {
+        let tensors: Vec<&str> = own.iter().map(|(look, _)| look.view.wiring.input.as_str()).collect();
+        self.front.reach(self.setting, self.model.onnx(), 0..self.setting.calib.compared, &tensors)
+    }
+
+    /// A model's outputs, image after image; it is the dense one up to where the images are.
     fn of(&self, model: &onnx_surgery::Model) -> Result<Vec<f64>, Error> {
-        let mut taps = Taps::new(self.setting, model, &self.names)?;
         let (mut all, batch) = (Vec::new(), batch_of(model));
-        batches(self.setting, model, 0..self.setting.calib.compared, |tensor, own| {
-            let outputs = taps.run(tensor)?;
+        self.front.run(self.setting, model, &self.names, |outputs, own| {
             for image in 0..own {
                 for values in &outputs {
                     let each = values.len() / batch;

@@ -3,6 +3,7 @@
 mod branch;
 mod curves;
 mod damage;
+mod front;
 mod layers;
 mod repair;
 mod taps;

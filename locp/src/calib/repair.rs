@@ -1,6 +1,7 @@
 //! Layer by layer: the weights of what remains, fitted to what the dense network computes.
 
 use super::branch::Constant;
+use super::front::Front;
 use super::layers::{View, pixels, side_of};
 use super::taps::{Taps, batch_of, batches};
 use super::{Calib, Setting};
@@ -133,13 +134,15 @@ pub fn repair(
     let pairs = (first..after.len()).filter_map(|before| Some([before, after[before]?]));
     let open = pairs.filter(|&pair| of_dense[pair[0]].is_some() && is_open(pair)).count();
     let mut steps: Vec<Step<'_>> = Vec::new();
-    let mut nth = 0;
+    let (mut nth, mut segments) = (0, Segments::default());
     for before in first..after.len() {
         let wired = of_dense[before].as_ref();
         let Some(after) = after[before] else {
             let layer = &dense.network().layers[before];
-            let constant = wired.and_then(|wiring| Constant::new(layer, wiring, plan, pruned.onnx(), calib));
-            steps.extend(constant.map(|constant| Step::Constant(Box::new(constant))));
+            if let Some(constant) = wired.and_then(|wiring| Constant::new(layer, wiring, plan, pruned.onnx())) {
+                let images = segments.window(pruned.onnx(), &[constant.input()], calib, open);
+                steps.push(Step::Constant(Box::new(constant.on(images))));
+            }
             continue;
         };
         let layer = &pruned.network().layers[after];
@@ -150,7 +153,10 @@ pub fn repair(
         } else {
             let fit = Fit::new([&of_dense, &of_pruned], [dense, pruned], [before, after], plan);
             match fit {
-                Some(fit) => steps.push(Step::Fit(Box::new(fit.on(calib, [nth, open])))),
+                Some(fit) => {
+                    let images = segments.window(pruned.onnx(), &fit.inputs(), calib, open);
+                    steps.push(Step::Fit(Box::new(fit.on(calib, nth, images))));
+                }
                 None => repair.skip(layer, NOT_AS_STATED),
             }
             nth += 1;
@@ -160,17 +166,17 @@ pub fn repair(
     aim(&setting, dense, &mut steps)?;
     watch.progress.end("");
     watch.progress.begin("repair", Some(steps.len() as u64));
-    let mut fitted_so_far: Option<onnx_surgery::Model> = None;
+    let (mut front, mut fitted_so_far) = (Front::default(), None);
     for step in steps {
         setting.check()?;
         let layer = step.layer();
-        let current = fitted_so_far.as_ref().unwrap_or(pruned.onnx());
+        let current: &onnx_surgery::Model = fitted_so_far.as_ref().unwrap_or(pruned.onnx());
         let values = match step {
-            Step::Fit(fit) => fitted(&setting, current, &fit)?.map(|Fitted { values, layer }| {
+            Step::Fit(fit) => fitted(&setting, current, &fit, &mut front)?.map(|Fitted { values, layer }| {
                 repair.layers.push(layer);
                 values
             }),
-            Step::Constant(constant) => constant.fitted(&setting, current)?.map(|value| {
+            Step::Constant(constant) => constant.fitted(&setting, current, &mut front)?.map(|value| {
                 repair.branches.push(layer.name.clone());
                 BTreeMap::from([value])
             }),
@@ -207,16 +213,28 @@ fn first_changed(dense: &Model, plan: &PrunePlan) -> usize {
     layers.iter().position(reads).unwrap_or(layers.len())
 }
 
-/// The images that one layer is fitted on: all of them where each gives a single row, else as many as the effort allows,
-/// others for each layer.
-fn window(calib: &Calib, [nth, layers]: [usize; 2], pixels: usize) -> Range<usize> {
-    let all = calib.len();
-    let count = (all * calib.effort / layers.max(1)).max(FEWEST).min(all);
-    if pixels == 1 || count == all {
-        return 0..all;
+/// Stretches of a network between tensors that all else is computed from. Layers of one stretch are fitted on the same
+/// images, which are run up to there only once.
+#[derive(Default)]
+struct Segments {
+    count: usize,
+    /// Where the last one begins.
+    cut: Option<String>,
+}
+
+impl Segments {
+    /// The images on which a layer that reads these tensors is fitted: as many as the effort allows, others for each
+    /// stretch.
+    fn window(&mut self, model: &onnx_surgery::Model, tensors: &[&str], calib: &Calib, layers: usize) -> Range<usize> {
+        let cut = model.cut(tensors);
+        if self.cut.as_deref() != cut {
+            (self.count, self.cut) = (self.count + 1, cut.map(str::to_owned));
+        }
+        let all = calib.len();
+        let count = (all * calib.effort / layers.max(1)).max(FEWEST).min(all);
+        let first = (self.count * count % all.max(1)).min(all - count);
+        first..first + count
     }
-    let first = (nth * count % all).min(all - count);
-    first..first + count
 }
 
 /// One layer's fit in the making.
@@ -257,11 +275,11 @@ impl<'m> Fit<'m> {
         is_whole.then_some(Fit { before, after, sums, affine, outputs, images, pixels, targets })
     }
 
-    /// Chooses images and pixels, for the n-th of so many layers.
-    fn on(mut self, calib: &Calib, [nth, layers]: [usize; 2]) -> Fit<'m> {
+    /// Chooses images, unless each gives but one row, and pixels, for the n-th layer.
+    fn on(mut self, calib: &Calib, nth: usize, images: Range<usize>) -> Fit<'m> {
         let unfold = &self.after.unfold;
         let mut rng = Rng::new(calib.seed ^ (nth as u64) << 32);
-        self.images = window(calib, [nth, layers], unfold.pixels());
+        self.images = if unfold.pixels() == 1 { 0..calib.len() } else { images };
         let count = self.images.len();
         self.pixels = (0..count).map(|_| pixels(&mut rng, unfold.pixels(), unfold.features(), count)).collect();
         self
@@ -328,12 +346,12 @@ fn aim(setting: &Setting<'_>, dense: &Model, steps: &mut [Step<'_>]) -> Result<(
     let mut first = 0;
     batches(setting, dense.onnx(), 0..setting.calib.len(), |tensor, own| {
         for (values, step) in taps.run(tensor)?.iter().zip(steps.iter_mut()) {
-            let target = step.as_target();
-            (0..own).for_each(|place| target.aim(first + place, values, place, batch));
+            let (values, target) = (values.to_f32().unwrap_or_default(), step.as_target());
+            (0..own).for_each(|place| target.aim(first + place, &values, place, batch));
         }
         first += own;
         setting.watch.progress.advance(own as u64);
-        Ok(())
+        Ok(true)
     })
 }
 
@@ -344,16 +362,20 @@ struct Fitted {
 }
 
 /// Looks at a layer of the pruned model on its images and fits it; nothing where it cannot be looked at.
-fn fitted(setting: &Setting<'_>, current: &onnx_surgery::Model, fit: &Fit<'_>) -> Result<Option<Fitted>, Error> {
-    let mut taps = Taps::new(setting, current, &fit.inputs())?;
+fn fitted(
+    setting: &Setting<'_>,
+    current: &onnx_surgery::Model,
+    fit: &Fit<'_>,
+    front: &mut Front,
+) -> Result<Option<Fitted>, Error> {
+    front.reach(setting, current, fit.images.clone(), &fit.inputs())?;
     let spec = fit.after.spec();
     let none = vec![Moments::new(fit.after.unfold.features(), spec.c_out / spec.groups); spec.groups];
     // Images that choose the ridge are not those that weights are fitted to for that.
     let mut sides = [none.clone(), none];
     let batch = batch_of(current);
     let (mut is_whole, mut nth) = (true, 0);
-    batches(setting, current, fit.images.clone(), |tensor, own| {
-        let values = taps.run(tensor)?;
+    front.run(setting, current, &fit.inputs(), |values, own| {
         let tensors = [&values[0], &values[1]].map(Vec::as_slice);
         is_whole &= (0..own).all(|place| {
             let side = &mut sides[side_of(nth + place)];

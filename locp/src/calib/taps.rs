@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::{Error, files};
-use netspec::{Tensor, TensorView};
+use netspec::Tensor;
 use onnx_surgery::Model;
 use std::ops::Range;
 use tempfile::TempDir;
@@ -11,21 +11,38 @@ use timing::ModelRun;
 /// Images per run where the model takes any number.
 const BATCH: usize = 8;
 
-/// A model that hands out tensors from its inside.
+/// A model, or its part behind one tensor, that hands out tensors from its inside.
 pub(super) struct Taps {
     run: Box<dyn ModelRun>,
-    /// For each tensor that was asked for: which output it is, or that it is the model's input.
+    /// For each tensor that was asked for: which output it is, or that it is what goes in.
     places: Vec<Option<usize>>,
     /// Holds the model's file for as long as it may be read.
     _folder: TempDir,
 }
 
-/// The values of a tensor for a batch of images.
-pub(super) type Values = Vec<f32>;
-
 impl Taps {
     pub(super) fn new(setting: &Setting<'_>, model: &Model, tensors: &[&str]) -> Result<Taps, Error> {
         let input = model.inputs().first().map_or("", |port| port.name.as_str());
+        Taps::behind(setting, model, input, tensors, |outputs| Ok(model.observing(outputs)?))
+    }
+
+    /// What is behind a tensor, which has this shape.
+    pub(super) fn from(
+        setting: &Setting<'_>,
+        model: &Model,
+        (from, shape): (&str, &[usize]),
+        tensors: &[&str],
+    ) -> Result<Taps, Error> {
+        Taps::behind(setting, model, from, tensors, |outputs| Ok(model.observing_from(from, shape, outputs)?))
+    }
+
+    fn behind(
+        setting: &Setting<'_>,
+        model: &Model,
+        input: &str,
+        tensors: &[&str],
+        observing: impl FnOnce(&[&str]) -> Result<Vec<u8>, Error>,
+    ) -> Result<Taps, Error> {
         let mut outputs: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         for tensor in tensors {
@@ -37,17 +54,16 @@ impl Taps {
         }
         let folder = files::temporary_folder()?;
         let path = folder.path().join("observing.onnx");
-        let bytes = model.observing(&outputs)?;
-        std::fs::write(&path, bytes).map_err(|e| Error::write(&path, e))?;
+        std::fs::write(&path, observing(&outputs)?).map_err(|e| Error::write(&path, e))?;
         let run = setting.models.load(&path, batch_of(model))?;
         Ok(Taps { run, places, _folder: folder })
     }
 
     /// The tensors that were asked for, in that order.
-    pub(super) fn run(&mut self, images: &Tensor) -> Result<Vec<Values>, Error> {
-        let outputs = self.run.infer(std::slice::from_ref(images))?;
-        let values = |tensor: Option<&TensorView<'_>>| tensor.and_then(|t| t.to_f32().ok()).unwrap_or_default();
-        Ok(self.places.iter().map(|place| values(place.map_or(Some(images), |at| outputs.get(at)))).collect())
+    pub(super) fn run(&mut self, input: &Tensor) -> Result<Vec<Tensor>, Error> {
+        let outputs = self.run.infer(std::slice::from_ref(input))?;
+        let tensor = |place: &Option<usize>| place.map_or(Some(input), |at| outputs.get(at)).cloned();
+        Ok(self.places.iter().filter_map(tensor).collect())
     }
 }
 
@@ -57,19 +73,22 @@ pub(super) fn batch_of(model: &Model) -> usize {
     fixed.unwrap_or(BATCH).max(1)
 }
 
-/// Calls `each` with batch after batch of these images: the batch, and how many of its images are no repetitions.
+/// Calls `each` with batch after batch of these images, and how many of them are no repetitions, for as long as it wants
+/// more.
 pub(super) fn batches(
     setting: &Setting<'_>,
     model: &Model,
     images: Range<usize>,
-    mut each: impl FnMut(&Tensor, usize) -> Result<(), Error>,
+    mut each: impl FnMut(&Tensor, usize) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let batch = batch_of(model);
     let end = images.end.min(setting.calib.len());
     for first in (images.start..end).step_by(batch) {
         setting.check()?;
         let own = batch.min(end - first);
-        each(&setting.calib.images.batch(first, batch), own)?;
+        if !each(&setting.calib.images.batch(first, batch), own)? {
+            break;
+        }
     }
     Ok(())
 }

@@ -228,7 +228,7 @@ impl Splicer<'_> {
 }
 
 /// The last text with this field number in a message.
-fn text_of(message: &Bytes, number: u64) -> Result<Option<&[u8]>, WireError> {
+pub(crate) fn text_of(message: &Bytes, number: u64) -> Result<Option<&[u8]>, WireError> {
     let mut found = None;
     for field in fields(message) {
         let field = field?;

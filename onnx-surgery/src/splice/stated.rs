@@ -17,6 +17,15 @@ pub(crate) fn tensor(name: &str, element: i64, shape: Option<Rope>) -> Rope {
     value
 }
 
+/// A shape of known lengths.
+pub(crate) fn shape(dims: &[usize]) -> Rope {
+    let mut shape = Rope::default();
+    for &dim in dims {
+        shape.append(length_field(number::SHAPE_DIM, number_field(number::DIM_VALUE, dim as i64)));
+    }
+    shape
+}
+
 /// A stated shape with new lengths, if there are any for its name.
 pub(super) fn splice(value: &Bytes, stated: &HashMap<String, Vec<(usize, usize)>>) -> Result<Option<Rope>, WireError> {
     let name = text_of(value, number::VALUE_NAME)?.and_then(|name| std::str::from_utf8(name).ok());

@@ -73,11 +73,8 @@ impl Splicer<'_> {
                 Some(tensor) => number_of_last(&tensor, number::TENSOR_TYPE)?.unwrap_or(0),
                 None => list_type(added)?,
             };
-            let mut shape = Rope::default();
-            for &dim in &added.edit.dims {
-                shape.append(length_field(number::SHAPE_DIM, number_field(number::DIM_VALUE, dim as i64)));
-            }
-            rope.append(length_field(number::GRAPH_INPUT, stated::tensor(&added.name, element, Some(shape))));
+            let shape = Some(stated::shape(&added.edit.dims));
+            rope.append(length_field(number::GRAPH_INPUT, stated::tensor(&added.name, element, shape)));
         }
         Ok(rope)
     }
