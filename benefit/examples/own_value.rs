@@ -31,7 +31,7 @@ fn network() -> Network {
     let fixed = |fixed| Width { fixed, parts: Vec::new() };
     let layer = |name: &str, c_in, c_out, inputs, outputs| {
         let spec = ConvSpec::new(c_in, c_out, [32, 32], [3, 3]);
-        Layer { name: name.to_owned(), weight: format!("{name}.weight"), spec, inputs, outputs }
+        Layer { name: name.to_owned(), weight: format!("{name}.weight"), spec, inputs, outputs, gone_with: vec![] }
     };
     Network {
         layers: vec![layer("conv1", 3, 64, fixed(3), hidden.clone()), layer("conv2", 64, 10, hidden, fixed(10))],

@@ -203,6 +203,14 @@ impl ProblemBuilder {
         self.layers.len() - 1
     }
 
+    /// Says that a layer does not run where one of these groups has no channels, though it neither reads nor computes them.
+    pub fn gone_with(&mut self, layer: usize, groups: &[GroupId]) -> &mut Self {
+        if let Some(cost) = self.known_layer(layer) {
+            cost.gone_with = groups.to_vec();
+        }
+        self
+    }
+
     /// Gives a layer the staircase of one axis, the other axis at its full width (in a coupled layer: c_out,
     /// with c_in following). Together the two axes price every cell.
     pub fn sweep(&mut self, layer: usize, axis: Axis, knots: Vec<Knot>) -> &mut Self {

@@ -3,7 +3,7 @@
 use crate::error::ProblemError;
 use crate::sweep::{Axis, Sweep};
 use crate::ticks::MOST_NS;
-use netspec::{Provenance, Width};
+use netspec::{GroupId, Provenance, Width};
 use std::collections::BTreeMap;
 
 /// The share of the sweeps' product that an estimate has at least.
@@ -35,6 +35,8 @@ pub struct LayerCost {
     pub(crate) inputs: Width,
     pub(crate) outputs: Width,
     pub(crate) coupled: bool,
+    /// Groups without whose channels it does not run, whatever its own widths.
+    pub(crate) gone_with: Vec<GroupId>,
     pub(crate) full: [usize; 2],
     pub(crate) exact: BTreeMap<(usize, usize), Cell>,
     pub(crate) by_in: Option<Sweep>,
@@ -45,8 +47,8 @@ pub struct LayerCost {
 
 impl LayerCost {
     pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
-        let (full, exact) = ([0, 0], BTreeMap::new());
-        LayerCost { name, inputs, outputs, coupled, full, exact, by_in: None, by_out: None, bend: 0.0 }
+        let (full, exact, gone_with) = ([0, 0], BTreeMap::new(), Vec::new());
+        LayerCost { name, inputs, outputs, coupled, gone_with, full, exact, by_in: None, by_out: None, bend: 0.0 }
     }
 
     /// The layer's name.
@@ -62,6 +64,11 @@ impl LayerCost {
     /// What its output channels follow.
     pub fn outputs(&self) -> &Width {
         &self.outputs
+    }
+
+    /// Groups without whose channels it does not run, besides those that it reads or computes.
+    pub fn gone_with(&self) -> &[GroupId] {
+        &self.gone_with
     }
 
     /// Whether it is depthwise or grouped, so that c_in moves with c_out and there is one axis only.

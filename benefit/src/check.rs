@@ -83,6 +83,10 @@ fn check_group(group: &Group) -> Result<(), ProblemError> {
 fn check_layer(groups: &[Group], layer: &mut LayerCost) -> Result<(), ProblemError> {
     check_width(groups, &layer.name, &layer.inputs)?;
     check_width(groups, &layer.name, &layer.outputs)?;
+    if let Some(group) = layer.gone_with.iter().find(|group| group.0 >= groups.len()) {
+        let (name, group, groups) = (layer.name.clone(), group.0, groups.len());
+        return Err(ProblemError::UnknownGroup { name, group, groups });
+    }
     let full = |width: &Width| width.at(|group| groups[group.0].channels);
     layer.full = [full(&layer.inputs), full(&layer.outputs)];
     for (axis, width) in [(Axis::CIn, layer.full[0]), (Axis::COut, layer.full[1])] {

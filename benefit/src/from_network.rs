@@ -74,7 +74,9 @@ impl ProblemBuilder {
             builder.draft_group(group, Some(curve), floor.max(1), may_go);
         }
         for layer in &network.layers {
-            builder.bare_layer(&layer.name, layer.inputs.clone(), layer.outputs.clone(), layer.spec.groups > 1);
+            let (inputs, outputs) = (layer.inputs.clone(), layer.outputs.clone());
+            let index = builder.bare_layer(&layer.name, inputs, outputs, layer.spec.groups > 1);
+            builder.gone_with(index, &layer.gone_with);
         }
         // A network's layers share one batch size; operators move that many images' elements.
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);

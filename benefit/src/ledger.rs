@@ -12,7 +12,7 @@ const TABLE_CELLS: usize = 1 << 18;
 #[derive(Debug)]
 pub(crate) struct Term {
     pub(crate) layer: usize,
-    /// The groups with a choice that the layer follows, ascending.
+    /// The groups with a choice that the layer follows or goes with, ascending.
     pub(crate) groups: Vec<usize>,
     strides: Vec<usize>,
     /// The cost at every combination of the groups' levels, the last group's level moving fastest.
@@ -58,8 +58,9 @@ impl<'p> Ledger<'p> {
         let problem = self.problem;
         let cost = &problem.layers()[layer];
         let parts = cost.inputs.parts.iter().chain(&cost.outputs.parts).map(|part| part.group.0);
+        let all = parts.chain(cost.gone_with.iter().map(|group| group.0));
         let groups: Vec<usize> =
-            parts.filter(|&g| problem.groups()[g].is_free()).collect::<BTreeSet<_>>().into_iter().collect();
+            all.filter(|&g| problem.groups()[g].is_free()).collect::<BTreeSet<_>>().into_iter().collect();
         let sizes: Vec<usize> = groups.iter().map(|&g| problem.groups()[g].levels.len()).collect();
         let mut levels = problem.dense();
         match *groups.as_slice() {

@@ -107,6 +107,9 @@ impl Model {
     fn add_wide(&mut self, ledger: &Ledger<'_>, layer: usize, inputs: &[Part], sums: &mut Sums) -> Option<()> {
         let problem = ledger.problem;
         let cost = &problem.layers()[layer];
+        if !cost.gone_with().is_empty() {
+            return None;
+        }
         let outputs = free(ledger, &cost.outputs().parts);
         // A group that counts twice is no independent summand.
         let distinct: BTreeSet<usize> = inputs.iter().chain(&outputs).map(|part| part.group.0).collect();

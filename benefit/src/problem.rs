@@ -62,7 +62,7 @@ pub struct Cost {
 pub struct CellUse {
     /// The layer's index.
     pub layer: usize,
-    /// Input channels.
+    /// Input channels; 0 on both sides where the layer goes with a group that it neither reads nor computes.
     pub c_in: usize,
     /// Output channels.
     pub c_out: usize,
@@ -209,8 +209,9 @@ impl Problem {
 
     pub(crate) fn cell_use(&self, layer: usize, levels: &[usize]) -> CellUse {
         let cost = &self.layers[layer];
-        let c_in = cost.inputs.at(|g| self.width_of(levels, g));
-        let c_out = cost.outputs.at(|g| self.width_of(levels, g));
+        let is_gone = cost.gone_with.iter().any(|&group| self.width_of(levels, group) == 0);
+        let at = |width: &Width| if is_gone { 0 } else { width.at(|g| self.width_of(levels, g)) };
+        let (c_in, c_out) = (at(&cost.inputs), at(&cost.outputs));
         let cell = cost.cell(c_in, c_out).expect("a problem is checked to price every cell that levels can reach");
         CellUse { layer, c_in, c_out, cell }
     }

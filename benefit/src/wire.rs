@@ -5,7 +5,7 @@ use crate::error::ProblemError;
 use crate::problem::{Group, OperatorCost, Problem};
 use crate::sweep::{Axis, Knot, Sweep};
 use crate::value::ValueKind;
-use netspec::{Provenance, Width};
+use netspec::{GroupId, Provenance, Width};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +32,8 @@ struct WireLayer {
     by_out: Vec<Knot>,
     #[serde(default)]
     bend: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gone_with: Vec<GroupId>,
 }
 
 /// JSON has no map with pairs as keys.
@@ -54,13 +56,13 @@ impl From<Problem> for Wire {
 
 impl From<LayerCost> for WireLayer {
     fn from(layer: LayerCost) -> WireLayer {
-        let LayerCost { name, inputs, outputs, coupled, exact, by_in, by_out, bend, full: _ } = layer;
+        let LayerCost { name, inputs, outputs, coupled, gone_with, exact, by_in, by_out, bend, full: _ } = layer;
         let cell =
             |((c_in, c_out), cell): (_, Cell)| WireCell { c_in, c_out, ns: cell.ns, provenance: cell.provenance };
         let knots = |sweep: Option<Sweep>| sweep.map(|sweep| sweep.knots().to_vec()).unwrap_or_default();
         let (by_in, by_out) = (knots(by_in), knots(by_out));
         let cells = exact.into_iter().map(cell).collect();
-        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend }
+        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, gone_with }
     }
 }
 
@@ -77,7 +79,7 @@ impl TryFrom<Wire> for Problem {
 impl TryFrom<WireLayer> for LayerCost {
     type Error = ProblemError;
     fn try_from(wire: WireLayer) -> Result<LayerCost, ProblemError> {
-        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend } = wire;
+        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, gone_with } = wire;
         let sweep = |axis, knots: Vec<Knot>| match knots.is_empty() {
             true => Ok(None),
             false => match Sweep::new(knots) {
@@ -87,7 +89,7 @@ impl TryFrom<WireLayer> for LayerCost {
         };
         let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
         let mut layer = LayerCost::new(name, inputs, outputs, coupled);
-        (layer.by_in, layer.by_out, layer.bend) = (by_in, by_out, bend);
+        (layer.by_in, layer.by_out, layer.bend, layer.gone_with) = (by_in, by_out, bend, gone_with);
         for WireCell { c_in, c_out, ns, provenance } in cells {
             layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
         }

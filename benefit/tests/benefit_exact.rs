@@ -17,6 +17,9 @@ fn exact_is_as_good_as_brute_force() {
         let problem = case.problem();
         let budget = random_budget(&case, seed);
         let limit = budget.limit_ns(problem.dense_ns());
+        for choice in case.choices() {
+            assert!((problem.cost(&choice).ns - case.ns(&choice)).abs() < 1e-6, "seed {seed}: {choice:?}");
+        }
         let fitting = case.choices().into_iter().filter(|c| problem.cost(c).ns <= limit).map(|c| case.value(&c));
         let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
         match Exact::default().plan(&problem, budget) {

@@ -33,7 +33,8 @@ fn width(fixed: usize, groups: &[usize]) -> Width {
 }
 
 fn layer(name: &str, spec: &str, inputs: Width, outputs: Width) -> Layer {
-    Layer { name: name.to_owned(), weight: format!("{name}.w"), spec: spec.parse().unwrap(), inputs, outputs }
+    let (weight, spec) = (format!("{name}.w"), spec.parse().unwrap());
+    Layer { name: name.to_owned(), weight, spec, inputs, outputs, gone_with: vec![] }
 }
 
 /// 3 > a (64), depthwise on a, a > b (32), concat(a, b) > c (64, residual), c > 10.

@@ -161,6 +161,10 @@ pub struct Layer {
     pub inputs: Width,
     /// What its output channels follow.
     pub outputs: Width,
+    /// Groups that it neither reads nor computes alone and yet leads to nothing else: without all of one's channels it
+    /// does not run, as the first convolution of a bottleneck without its second one.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub gone_with: Vec<GroupId>,
 }
 
 impl Layer {

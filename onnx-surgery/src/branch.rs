@@ -15,7 +15,14 @@ pub(crate) struct End {
     sum: usize,
 }
 
-/// The ends of the branches that each group is the inside of; groups that cannot go are not listed.
+/// The branches that a group is the inside of.
+pub(crate) struct Branches {
+    pub(crate) ends: Vec<End>,
+    /// The layers that lead to nothing without it, by their indices.
+    pub(crate) idle: Vec<usize>,
+}
+
+/// The branches that each group is the inside of; groups that cannot go are not listed.
 ///
 /// A group is the inside of a branch where every layer that reads it by weights either ends in a residual addition, and
 /// reads nothing else, or leads to nothing but its own channels (as the squeeze of a squeeze-and-excitation). Without it
@@ -25,7 +32,7 @@ pub(crate) fn branches(
     inference: &Inference,
     layers: &[Layer],
     groups: &[ChannelGroup],
-) -> BTreeMap<GroupId, Vec<End>> {
+) -> BTreeMap<GroupId, Branches> {
     let wires = Wires::new(graph, inference);
     let mut branches = BTreeMap::new();
     let mut taken: HashSet<usize> = HashSet::new();
@@ -47,16 +54,17 @@ pub(crate) fn branches(
         if ends.is_empty() || sums.len() < ends.len() || !sums.is_disjoint(&taken) {
             continue;
         }
-        if is_gone(group.id, &wires, &ends) {
+        if let Some(idle) = idle(group.id, &wires, &ends) {
             taken.extend(sums);
-            branches.insert(group.id, ends);
+            branches.insert(group.id, Branches { ends, idle });
         }
     }
     branches
 }
 
-/// Whether nothing of a group is left once what its branches end in are constants.
-fn is_gone(group: GroupId, wires: &Wires<'_>, ends: &[End]) -> bool {
+/// The layers that lead to nothing once what a group's branches end in are constants; nothing where some of the group is
+/// left.
+fn idle(group: GroupId, wires: &Wires<'_>, ends: &[End]) -> Option<Vec<usize>> {
     let constants: HashSet<TensorId> = ends.iter().map(|end| end.wired.last).collect();
     let live = live(wires.graph, &constants);
     let carries = |id: &TensorId| {
@@ -64,8 +72,10 @@ fn is_gone(group: GroupId, wires: &Wires<'_>, ends: &[End]) -> bool {
         layout.is_some_and(|layout| wires.inference.grouping.has(layout.labels(), group))
     };
     let alive = wires.graph.nodes.iter().enumerate().filter(|(index, _)| live.contains(index));
-    ends.iter().all(|end| live.contains(&end.sum))
-        && !alive.flat_map(|(_, node)| node.outputs.iter().flatten()).any(carries)
+    let is_gone = ends.iter().all(|end| live.contains(&end.sum))
+        && !alive.flat_map(|(_, node)| node.outputs.iter().flatten()).any(carries);
+    let layers = wires.inference.layers.iter().enumerate();
+    is_gone.then(|| layers.filter(|(_, layer)| !live.contains(&layer.node)).map(|(index, _)| index).collect())
 }
 
 /// Indices of the nodes that lead to an output where some tensors are constants.

@@ -48,9 +48,12 @@ fn check(name: &str, model: &Model, plan: &PrunePlan, dense: &[f32]) -> bool {
     let mut left = after.network().layers.iter().peekable();
     for before in &model.network().layers {
         let Some(after) = left.next_if(|after| after.name == before.name) else {
-            assert!(kept.contains(&0), "{name}: {} is gone", before.name);
+            let spec = before.spec_at(|group| kept[group.0]);
+            let goes = spec.c_in == 0 || spec.c_out == 0 || before.gone_with.iter().any(|group| kept[group.0] == 0);
+            assert!(goes, "{name}: {} is gone", before.name);
             continue;
         };
+        assert!(before.gone_with.iter().all(|group| kept[group.0] > 0), "{name}: {} is idle", before.name);
         let (expected, mut found) = (before.spec_at(|group| kept[group.0]), after.spec.clone());
         if kept.contains(&0) {
             // What a branch was added to is added to a constant now, and no longer by a convolution.

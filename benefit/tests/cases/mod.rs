@@ -30,6 +30,7 @@ pub(crate) struct Plain {
     pub(crate) inputs: Width,
     pub(crate) outputs: Width,
     pub(crate) coupled: bool,
+    pub(crate) gone_with: Vec<GroupId>,
     pub(crate) cells: HashMap<(usize, usize), f64>,
 }
 
@@ -92,7 +93,11 @@ impl Case {
         let mut case = Case { groups, layers: Vec::new(), operators, fixed, per_element };
         for (inputs, outputs, coupled) in shapes {
             let cells = case.random_cells(&inputs, &outputs, &mut random);
-            case.layers.push(Plain { inputs, outputs, coupled, cells });
+            // Now and then a layer leads to nothing but the next group's channels.
+            let next = case.layers.len() + 1;
+            let goes = branches && next < n && random.below(3) == 0;
+            let gone_with = if goes { vec![GroupId(next)] } else { vec![] };
+            case.layers.push(Plain { inputs, outputs, coupled, gone_with, cells });
         }
         case
     }
@@ -133,7 +138,9 @@ impl Case {
 
     pub(crate) fn ns(&self, choice: &[usize]) -> f64 {
         let width = |g: GroupId| self.width(choice, g);
-        let cells = self.layers.iter().map(|layer| layer.cells[&(layer.inputs.at(width), layer.outputs.at(width))]);
+        let runs = |layer: &&Plain| layer.gone_with.iter().all(|&group| width(group) > 0);
+        let running = self.layers.iter().filter(runs);
+        let cells = running.map(|layer| layer.cells[&(layer.inputs.at(width), layer.outputs.at(width))]);
         let operators = self.operators.iter().map(|(w, elements)| w.at(width) as f64 * elements * self.per_element);
         self.fixed + cells.sum::<f64>() + operators.sum::<f64>()
     }
@@ -150,6 +157,7 @@ impl Case {
         for (i, layer) in self.layers.iter().enumerate() {
             let name = format!("layer{i}");
             let index = builder.bare_layer(&name, layer.inputs.clone(), layer.outputs.clone(), layer.coupled);
+            builder.gone_with(index, &layer.gone_with);
             builder.fill(index, |c_in, c_out| layer.cells[&(c_in, c_out)]);
         }
         for (width, elements) in &self.operators {

@@ -93,6 +93,25 @@ pub enum ChangeReport {
         /// And after.
         after: usize,
     },
+    /// What a node computes becomes a constant: the branch that it is the end of goes.
+    Constant {
+        /// The node.
+        node: String,
+        /// The constant's name, which what the node computed had.
+        tensor: String,
+        /// Its channels.
+        channels: usize,
+    },
+    /// A node goes, for it leads to nothing any more.
+    Remove {
+        /// The node.
+        node: String,
+    },
+    /// A constant goes with all that read it.
+    Unread {
+        /// The constant.
+        tensor: String,
+    },
     /// Something else, in words.
     Other {
         /// What.
@@ -113,6 +132,11 @@ impl From<&Change> for ChangeReport {
             }
             Change::Number { tensor, index, before, after } => ChangeReport::Number { tensor, index, before, after },
             Change::Stated { tensor, axis, before, after } => ChangeReport::Stated { tensor, axis, before, after },
+            Change::Constant { node, tensor, keep, .. } => {
+                ChangeReport::Constant { node, tensor, channels: keep.len() }
+            }
+            Change::Remove { node, .. } => ChangeReport::Remove { node },
+            Change::Unread { tensor } => ChangeReport::Unread { tensor },
             other => ChangeReport::Other { what: other.to_string() },
         }
     }

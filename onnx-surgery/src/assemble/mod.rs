@@ -3,7 +3,7 @@
 mod epilogue;
 mod operators;
 
-use crate::branch::branches;
+use crate::branch::{Branches, branches};
 use crate::graph::Graph;
 use crate::infer::Inference;
 use epilogue::Fusion;
@@ -25,13 +25,22 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
             weight: graph.name(draft.weight).to_owned(),
             inputs: width(&draft.inputs, spec.c_in),
             outputs: width(&draft.outputs, spec.c_out),
+            gone_with: vec![],
             spec,
         });
     }
     layers.reverse();
     let mut groups = inference.grouping.groups.clone();
-    for group in branches(graph, inference, &layers, &groups).into_keys() {
+    for (group, Branches { idle, .. }) in branches(graph, inference, &layers, &groups) {
         groups[group.0].removable = true;
+        for index in idle {
+            let layer = &mut layers[index];
+            // One that reads or computes nothing but the group's channels has none then.
+            let is_of = |width: &Width| width.fixed == 0 && width.parts.iter().all(|part| part.group == group);
+            if !is_of(&layer.inputs) && !is_of(&layer.outputs) {
+                layer.gone_with.push(group);
+            }
+        }
     }
     Network {
         layers,

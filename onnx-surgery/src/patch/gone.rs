@@ -28,7 +28,7 @@ pub(super) fn remove(model: &Model, plan: &PrunePlan, changes: &mut Vec<Change>)
     let ends: Vec<End> = branches(graph, &model.inference, &network.layers, &network.groups)
         .into_iter()
         .filter(|(group, _)| removed.contains(group))
-        .flat_map(|(_, ends)| ends)
+        .flat_map(|(_, branches)| branches.ends)
         .collect();
     let constants: HashSet<TensorId> = ends.iter().map(|end| end.wired.last).collect();
     let live = live(graph, &constants);
