@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod factor;
 mod moments;
 mod refit;
 mod removal;

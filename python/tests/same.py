@@ -51,16 +51,33 @@ def assert_equals_file(model, example, pruned, tmp_path):
     assert np.abs(ours - theirs).max() / np.abs(theirs).max() < CLOSE, "exported again it differs from the pruned file"
     # The same sizes stand in both files: nothing was left wide and multiplied by zero.
     shapes = [{n: a.shape for n, a in locp.read_weights(p).tensors.items()} for p in (pruned, again)]
-    assert shapes[0] == shapes[1], "tensors of both files have other names or shapes"
+    named, left = ({n: s for n, s in one.items() if not is_constant(n, model)} for one in shapes)
+    assert named == left, "tensors of both files have other names or shapes"
+    # What a branch leaves has the name of its output in the one file, and that of its module in the other.
+    added, kept = (sorted(s for n, s in one.items() if is_constant(n, model)) for one in shapes)
+    assert added == kept, "constants of both files have other shapes"
 
 
-def drawn_plan(dense, binary, seed, share=0.6):
-    """A plan in which every group that may lose channels keeps a share of them, drawn by lot."""
+def constants(model):
+    """The modules that stand for branches, by name."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, locp.Constant)}
+
+
+def is_constant(tensor, model):
+    return tensor.startswith("/") or tensor in {f"{name}.bias" for name in constants(model)}
+
+
+def drawn_plan(dense, binary, seed, share=0.6, gone=lambda group: False):
+    """A plan in which every group that may lose channels keeps a share of them, drawn by lot.
+
+    gone  whether a branch goes of which a group is the inside
+    """
     draw = random.Random(seed)
     found = locp.run("inspect", dense, binary=binary)
     groups = [
         {**{field: group[field] for field in ("id", "name", "channels", "members")},
-         "keep": sorted(draw.sample(range(group["channels"]), max(1, round(share * group["channels"]))))}
+         "keep": [] if group["removable"] and gone(group) else
+         sorted(draw.sample(range(group["channels"]), max(1, round(share * group["channels"]))))}
         for group in found["groups"] if group["frozen"] is None
     ]  # fmt: skip
     return locp.Plan.of({"schema": "locp.plan/1", "model": found["model"], "groups": groups})

@@ -32,6 +32,14 @@ def test_positions_that_go():
     assert repr(locp.Plan.of(GOOD)) == "<Plan: 1 groups keep 2 of 4 channels>"
 
 
+def test_a_group_of_which_nothing_stays():
+    raw = copy.deepcopy(GOOD)
+    raw["groups"][0]["keep"] = []
+    plan = locp.Plan.of(raw)
+    assert plan.branches == raw["groups"] and locp.Plan.of(GOOD).branches == []
+    assert plan.removed()["conv.weight", 0] == [0, 1, 2, 3]
+
+
 def test_two_groups_that_disagree_on_a_position():
     raw = copy.deepcopy(GOOD)
     raw["groups"].append({**raw["groups"][0], "name": "other", "keep": [0, 1]})
@@ -46,7 +54,7 @@ def test_two_groups_that_disagree_on_a_position():
         (["groups"], None, "no list `groups`"),
         (["groups", 0], 3, "no object"),
         (["groups", 0, "channels"], 0, "`channels`"),
-        (["groups", 0, "keep"], [], "`keep`"),
+        (["groups", 0, "keep"], None, "`keep`"),
         (["groups", 0, "keep"], [0, 4], "below 4"),
         (["groups", 0, "keep"], [2, 0], "ascending"),
         (["groups", 0, "keep"], [0, True], "`keep`"),

@@ -13,7 +13,8 @@ const BATCH: usize = 8;
 
 /// A model, or its part behind one tensor, that hands out tensors from its inside.
 pub(super) struct Taps {
-    run: Box<dyn ModelRun>,
+    /// Nothing where only what goes in was asked for.
+    run: Option<Box<dyn ModelRun>>,
     /// For each tensor that was asked for: which output it is, or that it is what goes in.
     places: Vec<Option<usize>>,
     /// Holds the model's file for as long as it may be read.
@@ -53,15 +54,19 @@ impl Taps {
             }
         }
         let folder = files::temporary_folder()?;
-        let path = folder.path().join("observing.onnx");
-        std::fs::write(&path, observing(&outputs)?).map_err(|e| Error::write(&path, e))?;
-        let run = setting.models.load(&path, batch_of(model))?;
+        let mut run = None;
+        if !outputs.is_empty() {
+            let path = folder.path().join("observing.onnx");
+            std::fs::write(&path, observing(&outputs)?).map_err(|e| Error::write(&path, e))?;
+            run = Some(setting.models.load(&path, batch_of(model))?);
+        }
         Ok(Taps { run, places, _folder: folder })
     }
 
     /// The tensors that were asked for, in that order.
     pub(super) fn run(&mut self, input: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let outputs = self.run.infer(std::slice::from_ref(input))?;
+        let run = self.run.as_mut().map(|run| run.infer(std::slice::from_ref(input)));
+        let outputs = run.transpose()?.unwrap_or_default();
         let tensor = |place: &Option<usize>| place.map_or(Some(input), |at| outputs.get(at)).cloned();
         Ok(self.places.iter().filter_map(tensor).collect())
     }

@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from .applying import apply
     from .compare import difference
     from .exporting import export
+    from .gone import Constant
     from .pipeline import Pruned, plan, prune
     from .taylor import save_scores, taylor_scores
     from .weights import Weights, read_weights
 
 # What needs PyTorch or onnx, and where it is: loaded when it is first asked for.
 _LATER = {
+    "Constant": "gone",
     "apply": "applying",
     "difference": "compare",
     "export": "exporting",

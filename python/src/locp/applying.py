@@ -6,18 +6,21 @@ import os
 import warnings
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from .branches import held_by, stand_ins
 from .change import Change, like
-from .checks import EXPORT, check_lengths, check_names, check_norms
+from .checks import check_lengths, check_names, check_norms
 from .counts import Convolution, counts
-from .errors import ForwardError, MismatchError
+from .errors import ForwardError
 from .exporting import as_inputs, check_kind, evaluating
+from .flow import Flow, zeros
 from .plans import Plan
 from .tensors import own_tensors, tensors
+from .values import added_bias, stored_values
 from .weights import Weights
+
 
 def apply(
     model: nn.Module,
@@ -32,6 +35,10 @@ def apply(
              Without it, what stays keeps its values, and weights that were fitted are not taken over.
     example  inputs as the model takes them: the narrow model is run on them once
 
+    Where the plan takes a whole residual branch away, its layers are replaced by modules that hold nothing, the
+    last one by a `Constant`. How tensors flow is then looked at by an export, for which the model is run on
+    `example`, or without it on zeros of the shapes that the file of weights states.
+
     Parameters are new objects where anything about them changed, on the same device and with the
     same type and `requires_grad`, so make the optimizer afterwards. Everything is checked first:
     where anything does not fit, an error says what, and the model is as it was.
@@ -40,15 +47,29 @@ def apply(
     return model
 
 
-def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = None) -> Change:
-    """`apply`, answering with the change that was made, so that it can be undone."""
+def prepare(
+    model: nn.Module, plan: Any, weights: Any = None, example: Any = None, file: str | os.PathLike | None = None
+) -> Change:
+    """`apply`, answering with the change that was made, so that it can be undone.
+
+    file  the model's export, if there is one already
+    """
     check_kind(model)
     check_norms(model)
     plan = Plan.of(plan)
     weights = None if weights is None else Weights.of(weights)
-    change = _changes(model, plan, weights)
+    named = tensors(model)
+    check_names(model, plan, named, weights)
+    check_lengths(model, plan, named)
+    instead: dict[nn.Module, nn.Module] = {}
+    if plan.branches:
+        if example is None:
+            example = zeros(model, plan, weights)
+        flow = Flow.of(model, as_inputs(example)) if file is None else Flow.read(file)
+        instead = stand_ins(model, plan, named, flow, weights)
+    change = _changes(model, plan, weights, instead)
     if weights is not None:
-        _warn_of_absent(model, weights)
+        _warn_of_absent(model, weights, instead)
     try:
         change.make()
         if example is not None:
@@ -65,9 +86,9 @@ def prepare(model: nn.Module, plan: Any, weights: Any = None, example: Any = Non
     return change
 
 
-def _warn_of_absent(model: nn.Module, weights: Weights) -> None:
+def _warn_of_absent(model: nn.Module, weights: Weights, instead: dict[nn.Module, nn.Module]) -> None:
     """Says which layers the file does not have: what they read may be narrower now, and they are not."""
-    stored = {id(tensor) for name, tensor in tensors(model).items() if name in weights.tensors}
+    stored = {id(tensor) for name, tensor in tensors(model).items() if name in weights.tensors} | held_by(instead)
     layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (Convolution, nn.Linear))]
     # A weight that is computed from others is in the file by those others' names.
     absent = [name for name, m in layers if "weight" in m._parameters and id(m.weight) not in stored]
@@ -79,18 +100,16 @@ def _warn_of_absent(model: nn.Module, weights: Weights) -> None:
         )
 
 
-def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:
-    named = tensors(model)
-    removed = plan.removed()
-    check_names(model, plan, named, weights)
-    check_lengths(model, plan, named)
-
+def _changes(model: nn.Module, plan: Plan, weights: Weights | None, instead: dict[nn.Module, nn.Module]) -> Change:
     axes: dict[str, dict[int, list[int]]] = {}
-    for (tensor, axis), gone in removed.items():
+    for (tensor, axis), gone in plan.removed().items():
         axes.setdefault(tensor, {})[axis] = gone
+    useless = held_by(instead)
     new: dict[int, torch.Tensor] = {}  # by id of the old tensor
     stay: dict[int, list[int]] = {}  # what stays of its first axis
-    for name, old in named.items():
+    for name, old in tensors(model).items():
+        if id(old) in useless:
+            continue
         values = old.detach()
         for axis, gone in axes.get(name, {}).items():
             kept = sorted(set(range(values.shape[axis])) - set(gone))
@@ -99,7 +118,7 @@ def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:
                 stay[id(old)] = kept
         stored = None if weights is None else weights.tensors.get(name)
         if stored is not None:
-            values = _stored(name, values, stored, old)
+            values = stored_values(name, values, stored, old)
         # What nothing changed about stays the object that it is.
         if values.shape != old.shape or not torch.equal(values, old.detach()):
             new[id(old)] = like(old, values)
@@ -112,32 +131,14 @@ def _changes(model: nn.Module, plan: Plan, weights: Weights | None) -> Change:
             # Every module that holds a tied parameter gets the one new object.
             if tensor is not own[key]:
                 change.set(module._parameters if key in module._parameters else module._buffers, key, tensor)
-        bias = _added_bias(name, module, weights)
+        bias = added_bias(name, module, weights)
         if bias is not None:
             after["bias"] = like(own["weight"], bias)
             change.set(module._parameters, "bias", after["bias"])
+        for key, child in module._modules.items():
+            if child in instead:
+                change.set(module._modules, key, instead[child])
         for key, value in counts(name, module, after, stay.get(id(own.get("weight")))).items():
             if key in module.__dict__:  # A subclass may compute it.
                 change.set(module.__dict__, key, value)
     return change
-
-
-def _stored(name: str, sliced: torch.Tensor, stored: np.ndarray, old: torch.Tensor) -> torch.Tensor:
-    """The file's values of a tensor, which must have the shape that the plan leaves."""
-    if tuple(stored.shape) != tuple(sliced.shape):
-        raise MismatchError(
-            f"{name} has the shape {tuple(old.shape)}, of which the plan leaves {tuple(sliced.shape)}, and in the "
-            f"pruned file it is {tuple(stored.shape)}; plan, file and model belong to different networks: {EXPORT}",
-            name,
-        )
-    # Types that numpy does not have by itself, such as bfloat16, go through f32, which holds them exactly.
-    plain = stored if stored.dtype.kind in "fiub" and stored.dtype.name != "bfloat16" else stored.astype(np.float32)
-    return torch.from_numpy(np.array(plain)).to(device=old.device, dtype=old.dtype)
-
-
-def _added_bias(name: str, module: nn.Module, weights: Weights | None) -> torch.Tensor | None:
-    """The bias that the file gives a layer which has none; its name in the file may be any."""
-    if weights is None or "bias" not in module._parameters or module._parameters["bias"] is not None:
-        return None
-    bias = weights.biases.get(f"{name}.weight" if name else "weight")
-    return None if bias is None else torch.from_numpy(np.array(weights.tensors[bias], np.float32))

@@ -31,7 +31,9 @@ def check_names(model: nn.Module, plan: Plan, named: dict[str, torch.Tensor], we
         for name, module in model.named_modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and any(f"{name}.{part}" in named for part in parts)
     ]
-    known = {tensor for tensor, _ in removed} if weights is None else set(weights.tensors)
+    known = {tensor for tensor, _ in removed}
+    if weights is not None:
+        known |= set(weights.tensors)
     narrows = any(len(named[t].shape) > 2 and axis == 0 for t, axis in removed if t in named)
     # A plan alone says nothing of convolutions that it leaves as they are.
     is_known = any(f"{name}.{part}" in known for name in norms for part in parts)

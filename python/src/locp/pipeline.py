@@ -70,7 +70,7 @@ def prune(
     save_to  a folder for model.onnx, pruned.onnx and plan.json
     verbose  shows the program's progress on stderr
     options  any flag of `locp prune`: engine="tract", batch=8, dtype="f16", prune_residual=True,
-             freeze=["conv1*"], multiple_of=8, ...; `extra=[...]` for words as they are
+             freeze=["conv1*"], multiple_of=8, keep_branches=True, ...; `extra=[...]` for words as they are
 
     Raises a LocpError where anything is wrong or the result would not be faster; the model and the
     disk are then as they were. Make the optimizer afterwards: parameters are new objects.
@@ -82,7 +82,7 @@ def prune(
         made, report = prune_onnx(
             dense, pruned, latency, binary=binary, verbose=verbose, calib=calib, scores=scores, **options
         )
-        change = prepare(model, made, pruned, example)
+        change = prepare(model, made, pruned, example, file=dense)
         try:
             check_equal(model, example, pruned)
             if save_to is not None:

@@ -60,6 +60,11 @@ class Plan:
         return self.raw["groups"]
 
     @property
+    def branches(self) -> list[dict[str, Any]]:
+        """The groups that keep no channel: each is the inside of a residual branch, which goes as a whole."""
+        return [group for group in self.groups if not group["keep"]]
+
+    @property
     def modules(self) -> dict[str, dict[str, Any]]:
         """What each module keeps, by its name in PyTorch."""
         return self.raw.get("modules", {})
@@ -126,8 +131,8 @@ def _wrong_with(group: Any) -> str | None:
     channels, keep, members = (group.get(field) for field in ("channels", "keep", "members"))
     if not _is_count(channels, 1):
         return f"`channels` is {channels!r}, not a number from 1"
-    if not isinstance(keep, list) or not keep or not all(_is_count(k) and k < channels for k in keep):
-        return f"`keep` must be a list of numbers below {channels}, and not empty"
+    if not isinstance(keep, list) or not all(_is_count(k) and k < channels for k in keep):
+        return f"`keep` must be a list of numbers below {channels}"
     if any(a >= b for a, b in zip(keep, keep[1:])):
         return "`keep` is not ascending"
     if not isinstance(members, list):

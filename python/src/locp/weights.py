@@ -7,20 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from .errors import ModelFileError
 
 # Operators whose third input is a bias, one element for each output channel.
 BIASED = ("Conv", "ConvTranspose", "Gemm")
+REAL = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Arrays by name, and for the weight of each biased layer the name of its bias."""
+    """Arrays by name, for the weight of each biased layer the name of its bias, and shapes of inputs that can be had.
+
+    Of those an open batch is 1; there are none where another length is open, or an input is none of real numbers.
+    """
 
     tensors: dict[str, np.ndarray]
     biases: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
     def of(cls, weights: Weights | str | os.PathLike) -> Weights:
@@ -41,4 +46,13 @@ def read_weights(path: str | os.PathLike) -> Weights:
         for node in graph.node
         if node.op_type in BIASED and len(node.input) > 2 and node.input[2] in tensors
     }
-    return Weights(tensors, biases)
+    return Weights(tensors, biases, _shapes([put for put in graph.input if put.name not in tensors]))
+
+
+def _shapes(inputs: list[onnx.ValueInfoProto]) -> tuple[tuple[int, ...], ...]:
+    """The shapes of a model's inputs, or nothing where they are not known."""
+    types = [put.type.tensor_type for put in inputs]
+    shapes = [[axis.dim_value for axis in kind.shape.dim] for kind in types]
+    shapes = [(shape[0] or 1, *shape[1:]) if shape else () for shape in shapes]
+    is_known = all(kind.elem_type in REAL for kind in types) and all(all(shape) for shape in shapes)
+    return tuple(shapes) if is_known else ()

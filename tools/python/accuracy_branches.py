@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""What it costs to reach a latency with and without whole residual branches.
+
+    python tools/python/accuracy_branches.py --locp target/release/locp --work DIR
+
+Plans by `exact` and damage for the simulated Orin, whose latencies are the same on every
+machine, from 0.8x down to 0.3x: branches kept or not, residual streams open or not. What
+remains is fitted to the calibration images; top-1 is of the 10,000 test images. One JSON
+object a line goes to DIR/branches.jsonl; what is there already is not done again.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from accuracy import test_images
+from accuracy_study import Refused, Study
+
+BUDGETS = (0.8, 0.6, 0.5, 0.4, 0.3)
+NETWORKS = ("fashion", "fashion-resnet20")
+
+
+def damage(study, streams):
+    """Learned once for all plans."""
+    path = study.args.work / f"{study.network}.{'open' if streams else 'closed'}.curves.json"
+    if not path.exists():
+        opened = ["--prune-residual"] if streams else []
+        study.run("damage", study.dense, *study.calibrated(), *opened, "--engine", "onnxruntime", "-o", path)
+    return path
+
+
+def pruned(study, budget, streams, branches):
+    out, plan = study.args.work / "branches.onnx", study.args.work / "branches.json"
+    flags = [*(["--prune-residual"] if streams else []), *([] if branches else ["--keep-branches"])]
+    answer = study.run(
+        "prune", study.dense, *study.timed(), "--latency", f"{budget}x", "--planner", "exact", "--min-share", 0.1,
+        "--scores", damage(study, streams), *study.calibrated(), *flags, "-o", out, "--plan-out", plan,
+    )  # fmt: skip
+    gone = [group["name"] for group in json.loads(plan.read_text())["groups"] if not group["keep"]]
+    return {"ratio": answer["ratio"], "value": answer["value"], "gone": gone, "accuracy": study.accuracy(out)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--locp", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    test_images(args)
+    out = args.work / "branches.jsonl"
+    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    for network in NETWORKS:
+        study = Study(args, "simulated:orin", network)
+        for streams in (False, True):
+            for budget in BUDGETS:
+                for branches in (True, False):
+                    case = {"network": network, "streams": streams, "budget": budget, "branches": branches}
+                    if any(row.items() >= case.items() for row in rows):
+                        continue
+                    try:
+                        row = {**case, **pruned(study, budget, streams, branches)}
+                    except Refused as refused:
+                        row = {**case, "message": str(refused)}
+                    with open(out, "a") as lines:
+                        print(json.dumps(row), file=lines)
+                    shown = row.get("accuracy", {}).get("top1", row.get("message", "")[:70])
+                    print(*case.values(), row.get("ratio"), shown, len(row.get("gone", [])), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
