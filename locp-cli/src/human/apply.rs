@@ -33,7 +33,7 @@ fn changes(changes: &[ChangeReport]) -> String {
         return "nothing changes: the plan keeps every channel\n".to_owned();
     }
     let mut rows = vec![["changes", "where", "before", "after", "without"].map(str::to_owned).to_vec()];
-    let (mut tensors, mut axes, mut stated, mut others) = (BTreeSet::new(), 0, 0, 0);
+    let (mut tensors, mut axes, mut stated, mut gone, mut others) = (BTreeSet::new(), 0, 0, 0, 0);
     for change in changes {
         let row = |what: &str, place: String, before: String, after: String, without| {
             vec![what.to_owned(), place, before, after, without]
@@ -61,6 +61,12 @@ fn changes(changes: &[ChangeReport]) -> String {
                 let place = format!("[{index}]");
                 rows.push(row(tensor, place, before.to_string(), after.to_string(), String::new()));
             }
+            ChangeReport::Constant { node, tensor, channels } => {
+                let place = format!("a constant, {tensor}");
+                rows.push(row(node, place, String::new(), channels.to_string(), String::new()));
+            }
+            // They are what led to that constant.
+            ChangeReport::Remove { .. } | ChangeReport::Unread { .. } => gone += 1,
             ChangeReport::Other { what } => {
                 others += 1;
                 rows.push(vec![what.clone()]);
@@ -70,7 +76,11 @@ fn changes(changes: &[ChangeReport]) -> String {
     }
     let mut out = table(&[false, false, true, true, false], &rows);
     let _ = write!(out, "\nsmaller tensors: {}, axes: {}", thousands(tensors.len()), thousands(axes));
-    for (n, what) in [(others, "copies, attributes and numbers that follow"), (stated, "stated shapes")] {
+    for (n, what) in [
+        (others, "copies, attributes and numbers that follow"),
+        (stated, "stated shapes"),
+        (gone, "nodes and tensors that go"),
+    ] {
         if n > 0 {
             let _ = write!(out, ", {what}: {}", thousands(n));
         }
