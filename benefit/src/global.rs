@@ -41,7 +41,7 @@ fn steps(g: usize, group: &Group) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = group.full();
     // Branches stay: a threshold on channels knows none.
-    let least = usize::from(group.levels[0] == 0);
+    let least = group.narrowest();
     while at > least {
         let price =
             |level: usize| (group.value[at] - group.value[level]) / (group.levels[at] - group.levels[level]) as f64;

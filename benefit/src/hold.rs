@@ -1,6 +1,6 @@
 //! Why something takes the time that it takes, whatever is pruned.
 
-use crate::problem::{CellUse, Problem};
+use crate::problem::{CellUse, Group, Problem};
 use std::fmt;
 
 /// What keeps a layer's time up.
@@ -52,7 +52,7 @@ impl Problem {
             cell.ns
         };
         // Without all of a group's channels the layer would not run: that says nothing of its edge.
-        let narrowest: Vec<usize> = self.groups().iter().map(|group| usize::from(group.levels[0] == 0)).collect();
+        let narrowest: Vec<usize> = self.groups().iter().map(Group::narrowest).collect();
         if ns(&narrowest) > (1.0 - COUNTS) * ns(&self.dense()) { Hold::OnEdge } else { Hold::Narrowest }
     }
 }

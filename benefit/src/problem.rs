@@ -28,6 +28,11 @@ impl Group {
         self.levels.len() - 1
     }
 
+    /// The index of the narrowest level that leaves channels: below it the group is gone, and no layer is narrower.
+    pub(crate) fn narrowest(&self) -> usize {
+        usize::from(self.levels.first() == Some(&0))
+    }
+
     /// Whether there is a choice.
     pub fn is_free(&self) -> bool {
         self.levels.len() > 1

@@ -36,8 +36,8 @@ impl Planner for Uniform {
         for (group, choice) in problem.groups().iter().enumerate() {
             let share = |level: usize| choice.levels[level] as f64 / choice.channels as f64;
             // No share is none: branches stay.
-            let narrower = (1..choice.levels.len()).filter(|level| choice.levels[level - 1] > 0);
-            steps.extend(narrower.map(|level| Step { at: -share(level), group, level: level - 1 }));
+            let wider = choice.narrowest() + 1..choice.levels.len();
+            steps.extend(wider.map(|level| Step { at: -share(level), group, level: level - 1 }));
         }
         descend(problem, NAME, budget, steps)
     }
