@@ -82,12 +82,5 @@ fn idle(group: GroupId, wires: &Wires<'_>, ends: &[End]) -> Option<Vec<usize>> {
 pub(crate) fn live(graph: &Graph, constants: &HashSet<TensorId>) -> HashSet<usize> {
     let mut wanted: HashSet<TensorId> =
         graph.outputs.iter().filter_map(|port| graph.ids.get(&port.name)).copied().collect();
-    let mut live = HashSet::new();
-    for (index, node) in graph.nodes.iter().enumerate().rev() {
-        if node.outputs.iter().flatten().any(|output| wanted.contains(output)) {
-            wanted.extend(node.all_inputs().filter(|input| !constants.contains(input)));
-            live.insert(index);
-        }
-    }
-    live
+    graph.leading_to(&mut wanted, constants)
 }

@@ -78,17 +78,12 @@ impl Model {
 
     /// The places in the file of the nodes that lead to these tensors, not beyond a tensor that is given.
     fn needed(&self, given: Option<&str>, tensors: &[&str]) -> HashSet<usize> {
-        let given = given.and_then(|name| self.graph.ids.get(name).copied());
-        let mut wanted: HashSet<TensorId> =
-            tensors.iter().filter_map(|name| self.graph.ids.get(*name)).copied().collect();
-        let mut needed = HashSet::new();
-        for node in self.graph.nodes.iter().rev() {
-            let is_wanted = |output: &TensorId| wanted.contains(output) && given != Some(*output);
-            if node.outputs.iter().flatten().any(is_wanted) {
-                wanted.extend(node.all_inputs());
-                needed.insert(node.place);
-            }
-        }
+        let id = |name: &str| self.graph.ids.get(name).copied();
+        let given: HashSet<TensorId> = given.and_then(id).into_iter().collect();
+        let mut wanted: HashSet<TensorId> = tensors.iter().filter_map(|name| id(name)).collect();
+        wanted.retain(|tensor| !given.contains(tensor));
+        let leading = self.graph.leading_to(&mut wanted, &given);
+        let mut needed: HashSet<usize> = leading.into_iter().map(|index| self.graph.nodes[index].place).collect();
         // A constant that a node holds is that node's.
         needed.extend(wanted.iter().filter_map(|id| match self.graph.constants.get(id)?.home {
             Home::Node { node, .. } => Some(node),

@@ -156,6 +156,19 @@ impl Graph {
         Some(dims.collect())
     }
 
+    /// Indices of the nodes that lead to the `wanted` tensors where the `given` ones need not be computed. All that those
+    /// nodes read and is not given is wanted, too, in the end.
+    pub(crate) fn leading_to(&self, wanted: &mut HashSet<TensorId>, given: &HashSet<TensorId>) -> HashSet<usize> {
+        let mut leading = HashSet::new();
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if node.outputs.iter().flatten().any(|output| wanted.contains(output)) {
+                wanted.extend(node.all_inputs().filter(|input| !given.contains(input)));
+                leading.insert(index);
+            }
+        }
+        leading
+    }
+
     /// Indices of the nodes that read each tensor; a node that reads it twice stands there twice.
     pub(crate) fn consumers(&self) -> HashMap<TensorId, Vec<usize>> {
         let mut consumers: HashMap<TensorId, Vec<usize>> = HashMap::new();
