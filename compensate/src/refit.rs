@@ -45,21 +45,55 @@ pub enum Bias {
 /// # Errors
 /// No rows, weights of the wrong length, numbers that are not finite.
 pub fn refit(moments: &Moments, old: &[f64], ridge: f64, bias: Bias) -> Result<Refit, CompensateError> {
-    let (inputs, targets) = (moments.inputs(), moments.targets());
-    check("the old weights", old, inputs * targets)?;
-    if moments.rows() == 0 {
-        return Err(CompensateError::Empty);
+    let normal = Normal::new(moments, old, bias)?;
+    let (new_t, absolute) = normal.solve(ridge)?;
+    let Normal { about: About { mean_x, mean_y, xy, yy, .. }, old_t } = &normal;
+    // What is solved says xx new = xy + r (old - new), so that the large product need not be taken once more.
+    let product = xy + (old_t - &new_t) * absolute;
+    let lost_after = missed(&product, xy, yy.sum(), &new_t);
+    let shift = if bias == Bias::Free { mean_y - new_t.tr_mul(mean_x) } else { mean_y * 0.0 };
+    let (weights, shift) = (new_t.as_slice().to_vec(), shift.as_slice().to_vec());
+    Ok(Refit { weights, shift, lost_before: normal.about.missed(old_t), lost_after, ridge })
+}
+
+/// The normal equations of a layer's fit, before the ridge.
+struct Normal {
+    about: About,
+    /// Inputs x targets.
+    old_t: DMatrix<f64>,
+}
+
+impl Normal {
+    fn new(moments: &Moments, old: &[f64], bias: Bias) -> Result<Normal, CompensateError> {
+        let (inputs, targets) = (moments.inputs(), moments.targets());
+        check("the old weights", old, inputs * targets)?;
+        if moments.rows() == 0 {
+            return Err(CompensateError::Empty);
+        }
+        let old_t = DMatrix::from_column_slice(inputs, targets, old);
+        Ok(Normal { about: moments.about(bias.center()), old_t })
     }
-    let center = if bias == Bias::Free { Center::Mean } else { Center::Zero };
-    let About { mean_x, mean_y, xx, xy, yy } = moments.about(center);
-    let old_t = DMatrix::from_column_slice(inputs, targets, old);
-    let (factor, absolute) = factored(&xx, ridge)?;
-    let new_t = factor.solve(&(&xy + &old_t * absolute));
-    check("the fit", new_t.as_slice(), inputs * targets)?;
-    let lost = |weights_t: &DMatrix<f64>| missed(&xx, &xy, yy.sum(), weights_t);
-    let shift = if bias == Bias::Free { mean_y - new_t.tr_mul(&mean_x) } else { mean_y * 0.0 };
-    let (lost_before, lost_after) = (lost(&old_t), lost(&new_t));
-    Ok(Refit { weights: new_t.as_slice().to_vec(), shift: shift.as_slice().to_vec(), lost_before, lost_after, ridge })
+
+    /// The weights (inputs x targets) with this ridge, and that in absolute terms.
+    fn solve(&self, ridge: f64) -> Result<(DMatrix<f64>, f64), CompensateError> {
+        let (factor, absolute) = factored(&self.about.xx, ridge)?;
+        let new_t = factor.solve(&(&self.about.xy + &self.old_t * absolute));
+        check("the fit", new_t.as_slice(), self.old_t.len())?;
+        Ok((new_t, absolute))
+    }
+}
+
+impl Bias {
+    fn center(self) -> Center {
+        if self == Bias::Free { Center::Mean } else { Center::Zero }
+    }
+}
+
+impl About {
+    /// The share of the targets' energy that weights (inputs x targets) miss.
+    fn missed(&self, weights_t: &DMatrix<f64>) -> f64 {
+        missed(&(&self.xx * weights_t), &self.xy, self.yy.sum(), weights_t)
+    }
 }
 
 /// The same on all rows, with the ridge with which weights fitted to the rows of `moments` miss least of those of
@@ -82,25 +116,24 @@ pub fn refit_held_out(
     if moments.rows() == 0 || held_out.rows() == 0 {
         return refit(&all, old, ridge.max(all.inputs() as f64 / all.rows().max(1) as f64), bias);
     }
-    let center = if bias == Bias::Free { Center::Mean } else { Center::Zero };
-    let About { xx, xy, yy, .. } = held_out.about(center);
+    let (fitted, held_out) = (Normal::new(moments, old, bias)?, held_out.about(bias.center()));
     let mut best: Option<(f64, f64)> = None;
     for raised in 0..RAISES {
         let ridge = ridge * 10f64.powi(raised as i32);
-        let fit = refit(moments, old, ridge, bias)?;
-        let weights_t = DMatrix::from_column_slice(all.inputs(), all.targets(), &fit.weights);
-        let lost = missed(&xx, &xy, yy.sum(), &weights_t);
+        let lost = held_out.missed(&fitted.solve(ridge)?.0);
         if best.is_some_and(|(_, least)| lost >= least) {
             break;
         }
         best = Some((ridge, lost));
     }
+    drop((fitted, held_out));
     let (ridge, lost_after) = best.expect("the first ridge is better than none");
     Ok(Refit { lost_after, ..refit(&all, old, ridge, bias)? })
 }
 
-/// The share of the targets' energy that weights (inputs x targets) miss.
-fn missed(xx: &DMatrix<f64>, xy: &DMatrix<f64>, energy: f64, weights_t: &DMatrix<f64>) -> f64 {
-    let explained = weights_t.component_mul(&(xy * 2.0 - xx * weights_t)).sum();
+/// The share of the targets' energy that weights miss, of which this is the product with the inputs' moments; both are
+/// inputs x targets.
+fn missed(product: &DMatrix<f64>, xy: &DMatrix<f64>, energy: f64, weights_t: &DMatrix<f64>) -> f64 {
+    let explained = weights_t.component_mul(&(xy * 2.0 - product)).sum();
     if energy > 0.0 { ((energy - explained) / energy).max(0.0) } else { 0.0 }
 }

@@ -16,13 +16,12 @@ done again. accuracy_table.py has the tables.
 
 import argparse
 import gzip
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from accuracy_study import Refused, Study
+from accuracy_study import Refused, Rows, Study
 
 NETWORKS = ("fashion", "fashion-resnet20", "fashion-vgg")
 BUDGETS = (0.8, 0.6, 0.4)
@@ -59,7 +58,7 @@ def ways_of(study, budget, rows):
 def matches_of(study, rows):
     """For each baseline, a plan at the very latency that it reached."""
     known = {row.get("matches") for row in rows}
-    for row in list(rows):
+    for row in rows:
         if row["planner"] in BASELINES and row["planner"] not in known and "answer" in row:
             name = {"planner": "exact", "value": "damage", "matches": row["planner"]}
             yield name, lambda ratio=row["answer"]["ratio"]: study.prune(round(ratio, 4), "exact", "damage")
@@ -75,8 +74,7 @@ def main():
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     test_images(args)
-    out = args.work / "accuracy.jsonl"
-    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    rows = Rows(args.work / "accuracy.jsonl")
 
     def add(study, budget, name, prune):
         row = {"engine": study.engine, "network": study.network, "budget": budget, **name}
@@ -85,15 +83,12 @@ def main():
             row["accuracy"] = study.accuracy(model)
         except Refused as refused:
             row["message"] = str(refused)
-        rows.append(row)
-        with open(out, "a") as lines:
-            print(json.dumps(row), file=lines)
+        rows.add(row)
         shown = row.get("accuracy", {}).get("top1", row.get("message", "")[:70])
         print(*list(row.values())[:5], row.get("answer", {}).get("ratio"), shown, file=sys.stderr, flush=True)
 
     def of(study, budget):
-        own = (study.engine, study.network, budget)
-        return [row for row in rows if (row["engine"], row["network"], row["budget"]) == own]
+        return rows.of({"engine": study.engine, "network": study.network, "budget": budget})
 
     for engine in args.engines.split(","):
         for network in args.networks.split(","):

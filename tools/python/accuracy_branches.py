@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from accuracy import test_images
-from accuracy_study import Refused, Study
+from accuracy_study import Refused, Rows, Study
 
 BUDGETS = (0.8, 0.6, 0.5, 0.4, 0.3)
 NETWORKS = ("fashion", "fashion-resnet20")
@@ -49,22 +49,20 @@ def main():
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     test_images(args)
-    out = args.work / "branches.jsonl"
-    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    rows = Rows(args.work / "branches.jsonl")
     for network in NETWORKS:
         study = Study(args, "simulated:orin", network)
         for streams in (False, True):
             for budget in BUDGETS:
                 for branches in (True, False):
                     case = {"network": network, "streams": streams, "budget": budget, "branches": branches}
-                    if any(row.items() >= case.items() for row in rows):
+                    if rows.of(case):
                         continue
                     try:
                         row = {**case, **pruned(study, budget, streams, branches)}
                     except Refused as refused:
                         row = {**case, "message": str(refused)}
-                    with open(out, "a") as lines:
-                        print(json.dumps(row), file=lines)
+                    rows.add(row)
                     shown = row.get("accuracy", {}).get("top1", row.get("message", "")[:70])
                     print(*case.values(), row.get("ratio"), shown, len(row.get("gone", [])), file=sys.stderr, flush=True)
 

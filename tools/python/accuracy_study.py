@@ -13,6 +13,22 @@ class Refused(Exception):
     """The program's own words."""
 
 
+class Rows:
+    """A study's rows in a file, one JSON object a line: what is there already is not done again."""
+
+    def __init__(self, path):
+        self.path = path
+        self.known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def of(self, case):
+        return [row for row in self.known if row.items() >= case.items()]
+
+    def add(self, row):
+        self.known.append(row)
+        with open(self.path, "a") as lines:
+            print(json.dumps(row), file=lines)
+
+
 class Study:
     """One network on one engine: the flags that all commands share."""
 

@@ -87,10 +87,11 @@ impl Target for Constant<'_> {
         &self.sum.output
     }
 
-    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
-        if !self.images.contains(&image) {
-            return;
-        }
+    fn images(&self) -> Range<usize> {
+        self.images.clone()
+    }
+
+    fn aim(&mut self, _: usize, tensor: &[f32], place: usize, batch: usize) {
         let Some(target) = self.view.output(tensor, place, batch) else { return };
         let pixels = self.view.unfold.pixels();
         let left = self.outputs.iter().map(|&output| &target[output * pixels..(output + 1) * pixels]);

@@ -81,8 +81,11 @@ pub(super) trait Target {
     /// What of the dense model is looked at.
     fn target(&self) -> &str;
 
-    /// Takes in what the dense network has for one image, which is at this place of its batch; images come in their order.
-    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize);
+    /// On which of the images.
+    fn images(&self) -> Range<usize>;
+
+    /// Takes in what the dense network has for the n-th of these, which is at this place of its batch; they come in order.
+    fn aim(&mut self, nth: usize, tensor: &[f32], place: usize, batch: usize);
 }
 
 /// A step of the fitting, in the order in which they are done.
@@ -134,13 +137,13 @@ pub fn repair(
     let pairs = (first..after.len()).filter_map(|before| Some([before, after[before]?]));
     let open = pairs.filter(|&pair| of_dense[pair[0]].is_some() && is_open(pair)).count();
     let mut steps: Vec<Step<'_>> = Vec::new();
-    let (mut nth, mut segments) = (0, Segments::default());
+    let (mut nth, mut windows) = (0, Windows::default());
     for before in first..after.len() {
         let wired = of_dense[before].as_ref();
         let Some(after) = after[before] else {
             let layer = &dense.network().layers[before];
             if let Some(constant) = wired.and_then(|wiring| Constant::new(layer, wiring, plan, pruned.onnx())) {
-                let images = segments.window(pruned.onnx(), &[constant.input()], calib, open);
+                let images = windows.images(pruned.onnx(), &[constant.input()], calib, [nth, open]);
                 steps.push(Step::Constant(Box::new(constant.on(images))));
             }
             continue;
@@ -154,7 +157,7 @@ pub fn repair(
             let fit = Fit::new([&of_dense, &of_pruned], [dense, pruned], [before, after], plan);
             match fit {
                 Some(fit) => {
-                    let images = segments.window(pruned.onnx(), &fit.inputs(), calib, open);
+                    let images = windows.images(pruned.onnx(), &fit.inputs(), calib, [nth, open]);
                     steps.push(Step::Fit(Box::new(fit.on(calib, nth, images))));
                 }
                 None => repair.skip(layer, NOT_AS_STATED),
@@ -213,27 +216,37 @@ fn first_changed(dense: &Model, plan: &PrunePlan) -> usize {
     layers.iter().position(reads).unwrap_or(layers.len())
 }
 
-/// Stretches of a network between tensors that all else is computed from. Layers of one stretch are fitted on the same
-/// images, which are run up to there only once.
+/// The images that layers are fitted on, of which not all are run for each layer of a deep network.
+///
+/// Where a layer is fitted on the images of the one before, those go on from where they are; other images are run from the
+/// start. So they change a few times only, between stretches: these end at tensors from which all else is computed, and
+/// layers of one stretch are fitted on the same images.
 #[derive(Default)]
-struct Segments {
-    count: usize,
-    /// Where the last one begins.
+struct Windows {
+    /// Where the stretch begins.
     cut: Option<String>,
+    /// The first of its images.
+    first: usize,
 }
 
-impl Segments {
-    /// The images on which a layer that reads these tensors is fitted: as many as the effort allows, others for each
-    /// stretch.
-    fn window(&mut self, model: &onnx_surgery::Model, tensors: &[&str], calib: &Calib, layers: usize) -> Range<usize> {
+impl Windows {
+    /// The images for the n-th of so many layers, which reads these tensors: as many as the effort allows.
+    fn images(
+        &mut self,
+        model: &onnx_surgery::Model,
+        tensors: &[&str],
+        calib: &Calib,
+        [nth, layers]: [usize; 2],
+    ) -> Range<usize> {
+        let (all, layers) = (calib.len(), layers.max(1));
+        let count = (all * calib.effort / layers).max(FEWEST).min(all);
         let cut = model.cut(tensors);
         if self.cut.as_deref() != cut {
-            (self.count, self.cut) = (self.count + 1, cut.map(str::to_owned));
+            let windows = all.div_ceil(count.max(1));
+            self.first = (nth * windows / layers * count).min(all - count);
+            self.cut = cut.map(str::to_owned);
         }
-        let all = calib.len();
-        let count = (all * calib.effort / layers.max(1)).max(FEWEST).min(all);
-        let first = (self.count * count % all.max(1)).min(all - count);
-        first..first + count
+        self.first..self.first + count
     }
 }
 
@@ -324,9 +337,13 @@ impl Target for Fit<'_> {
         self.sums.map_or(&self.before.wiring.output, |(sum, _)| &sum.output)
     }
 
+    fn images(&self) -> Range<usize> {
+        self.images.clone()
+    }
+
     /// Where the tensor has another size than it should, nothing is kept, and the fit fails for its lack.
-    fn aim(&mut self, image: usize, tensor: &[f32], place: usize, batch: usize) {
-        let Some(pixels) = image.checked_sub(self.images.start).and_then(|nth| self.pixels.get(nth)) else { return };
+    fn aim(&mut self, nth: usize, tensor: &[f32], place: usize, batch: usize) {
+        let Some(pixels) = self.pixels.get(nth) else { return };
         let Some(target) = self.before.output(tensor, place, batch) else { return };
         for &pixel in pixels {
             self.targets.extend(self.outputs.iter().map(|output| target[output * self.before.unfold.pixels() + pixel]));
@@ -335,24 +352,38 @@ impl Target for Fit<'_> {
 }
 
 /// Runs the dense model once over all images, and keeps what each layer is to be fitted to.
+///
+/// Each image is looked at for the layers that are fitted on it only: an engine takes about as long to hand out the tensors
+/// of all layers as it takes to compute them.
 fn aim(setting: &Setting<'_>, dense: &Model, steps: &mut [Step<'_>]) -> Result<(), Error> {
-    let tensors: Vec<String> = steps.iter_mut().map(|step| step.as_target().target().to_owned()).collect();
-    let names: Vec<&str> = tensors.iter().map(String::as_str).collect();
-    if names.is_empty() {
-        return Ok(());
+    let mut bounds: Vec<usize> = Vec::new();
+    for step in &mut *steps {
+        let images = step.as_target().images();
+        bounds.extend([images.start, images.end]);
     }
-    let mut taps = Taps::new(setting, dense.onnx(), &names)?;
+    bounds.sort_unstable();
+    bounds.dedup();
     let batch = batch_of(dense.onnx());
-    let mut first = 0;
-    batches(setting, dense.onnx(), 0..setting.calib.len(), |tensor, own| {
-        for (values, step) in taps.run(tensor)?.iter().zip(steps.iter_mut()) {
-            let (values, target) = (values.to_f32().unwrap_or_default(), step.as_target());
-            (0..own).for_each(|place| target.aim(first + place, &values, place, batch));
+    for (&start, &end) in bounds.iter().zip(bounds.iter().skip(1)) {
+        let targets = steps.iter_mut().map(Step::as_target);
+        let mut targets: Vec<&mut dyn Target> = targets.filter(|target| target.images().contains(&start)).collect();
+        let tensors: Vec<String> = targets.iter().map(|target| target.target().to_owned()).collect();
+        let names: Vec<&str> = tensors.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            continue;
         }
-        first += own;
-        setting.watch.progress.advance(own as u64);
-        Ok(true)
-    })
+        let (mut taps, mut first) = (Taps::new(setting, dense.onnx(), &names)?, start);
+        batches(setting, dense.onnx(), start..end, |images, own| {
+            for (values, target) in taps.run(images)?.iter().zip(&mut targets) {
+                let (values, before) = (values.to_f32().unwrap_or_default(), target.images().start);
+                (0..own).for_each(|place| target.aim(first + place - before, &values, place, batch));
+            }
+            first += own;
+            setting.watch.progress.advance(own as u64);
+            Ok(true)
+        })?;
+    }
+    Ok(())
 }
 
 /// New elements by the constants' names, and the report.
