@@ -7,6 +7,7 @@ mod front;
 mod layers;
 mod repair;
 mod taps;
+mod windows;
 
 pub use curves::write_damage;
 pub use damage::Damage;

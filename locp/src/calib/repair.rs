@@ -4,6 +4,7 @@ use super::branch::Constant;
 use super::front::Front;
 use super::layers::{View, pixels, side_of};
 use super::taps::{Taps, batch_of, batches};
+use super::windows::Windows;
 use super::{Calib, Setting};
 use crate::model::Model;
 use crate::{Error, Watch};
@@ -19,8 +20,6 @@ use timing::ModelBackend;
 
 /// The widest layer that is fitted anew, in inputs: its moments take the square of that.
 const WIDEST: usize = 4608;
-/// Images that a layer is fitted on at least, if there are so many.
-const FEWEST: usize = 64;
 const NOT_AS_STATED: &str = "what it reads or computes is not as its shape says, or not finite";
 
 /// What was repaired, layer by layer.
@@ -214,40 +213,6 @@ fn first_changed(dense: &Model, plan: &PrunePlan) -> usize {
     let layers = &dense.network().layers;
     let reads = |layer: &Layer| plan.groups.iter().any(|group| layer.inputs.follows(group.id));
     layers.iter().position(reads).unwrap_or(layers.len())
-}
-
-/// The images that layers are fitted on, of which not all are run for each layer of a deep network.
-///
-/// Where a layer is fitted on the images of the one before, those go on from where they are; other images are run from the
-/// start. So they change a few times only, between stretches: these end at tensors from which all else is computed, and
-/// layers of one stretch are fitted on the same images.
-#[derive(Default)]
-struct Windows {
-    /// Where the stretch begins.
-    cut: Option<String>,
-    /// The first of its images.
-    first: usize,
-}
-
-impl Windows {
-    /// The images for the n-th of so many layers, which reads these tensors: as many as the effort allows.
-    fn images(
-        &mut self,
-        model: &onnx_surgery::Model,
-        tensors: &[&str],
-        calib: &Calib,
-        [nth, layers]: [usize; 2],
-    ) -> Range<usize> {
-        let (all, layers) = (calib.len(), layers.max(1));
-        let count = (all * calib.effort / layers).max(FEWEST).min(all);
-        let cut = model.cut(tensors);
-        if self.cut.as_deref() != cut {
-            let windows = all.div_ceil(count.max(1));
-            self.first = (nth * windows / layers * count).min(all - count);
-            self.cut = cut.map(str::to_owned);
-        }
-        self.first..self.first + count
-    }
 }
 
 /// One layer's fit in the making.
