@@ -27,7 +27,7 @@ import fashion  # noqa: E402
 import finetune_distill as example  # noqa: E402
 
 import locp  # noqa: E402
-from accuracy_study import Study  # noqa: E402
+from accuracy_study import Rows, Study  # noqa: E402
 
 WAYS = "exact-damage,uniform-damage,torch-pruning-own"
 
@@ -40,7 +40,9 @@ def computed(group):
 def learned(model, teacher, data, seed, epochs, lr):
     """Top-1 after training, and the seconds it took."""
     settings = argparse.Namespace(seed=seed, epochs=epochs, train_batch=64, temperature=4.0)
-    seconds = example.train(model, copy.deepcopy(teacher), data, settings, lr, 0.7, mirrored=True)
+    # Convolutions train a quarter faster with the channels innermost, on CPUs, too.
+    model, teacher = (m.to(memory_format=torch.channels_last) for m in (model, copy.deepcopy(teacher)))
+    seconds = example.train(model, teacher, data, settings, lr, 0.7, mirrored=True)
     return round(example.top1(model, data), 4), round(seconds, 1)
 
 
@@ -66,8 +68,7 @@ def main():
     data = fashion.fashion_data(args.data, all_test=True)
     dense = fashion.shipped(args.network.removeprefix("fashion-"), data.calib)
     data = fashion.part(data, args.fraction, seed=0)
-    out = args.work / "trained.jsonl"
-    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    rows = Rows(args.work / "trained.jsonl")
     head = {key: getattr(args, key) for key in ("network", "engine", "budget", "fraction")}
 
     normalized, calib = args.work / f"{args.network}.normalized.onnx", args.work / "calib.npy"
@@ -87,18 +88,17 @@ def main():
 
     def tell(way, model, seed, epochs, lr):
         known = {**head, "way": way, "seed": seed, "epochs": epochs}
-        if any(row.items() >= known.items() for row in rows):
+        if rows.of(known):
             return
         before = round(example.top1(model, data), 4)
         after, seconds = learned(model, dense, data, seed, epochs, lr)
-        with open(out, "a") as lines:
-            print(json.dumps({**known, "lr": lr, "before": before, "after": after, "seconds": seconds}), file=lines)
+        rows.add({**known, "lr": lr, "before": before, "after": after, "seconds": seconds})
         print(way, seed, f"{before:.2%} -> {after:.2%}, {seconds} s", file=sys.stderr, flush=True)
 
     fitted = {way: narrow(way) for way in args.ways.split(",")}
     fitted["dense"] = dense
-    for seed in range(args.seeds):
-        for way, model in fitted.items():
+    for way, model in fitted.items():
+        for seed in range(args.seeds):
             tell(way, copy.deepcopy(model), seed, args.epochs, args.lr)
     way = args.ways.split(",")[0]
     for seed in range(args.scratch_seeds):
