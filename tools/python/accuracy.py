@@ -42,6 +42,20 @@ def test_images(args):
         np.save(args.work / f"{name}.npy", array.reshape(-1, 1, 28, 28) if header == 16 else array)
 
 
+def arguments(doc, **words):
+    """A study's arguments, further words with their defaults among them; its folder then has the test images."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--locp", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    for word, default in words.items():
+        parser.add_argument(f"--{word}", default=default)
+    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    test_images(args)
+    return args
+
+
 def ways_of(study, budget, rows):
     """What is not known yet: what tells the row apart, and a function that prunes."""
     known = {(row["planner"], row["value"], row.get("matches")) for row in rows}
@@ -65,15 +79,7 @@ def matches_of(study, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--locp", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--engines", default="tract,onnxruntime")
-    parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
-    test_images(args)
+    args = arguments(__doc__, engines="tract,onnxruntime", networks=",".join(NETWORKS))
     rows = Rows(args.work / "accuracy.jsonl")
 
     def add(study, budget, name, prune):

@@ -9,12 +9,10 @@ remains is fitted to the calibration images; top-1 is of the 10,000 test images.
 object a line goes to DIR/branches.jsonl; what is there already is not done again.
 """
 
-import argparse
 import json
 import sys
-from pathlib import Path
 
-from accuracy import test_images
+from accuracy import arguments
 from accuracy_study import Refused, Rows, Study
 
 BUDGETS = (0.8, 0.6, 0.5, 0.4, 0.3)
@@ -42,13 +40,7 @@ def pruned(study, budget, streams, branches):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--locp", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
-    test_images(args)
+    args = arguments(__doc__)
     rows = Rows(args.work / "branches.jsonl")
     for network in NETWORKS:
         study = Study(args, "simulated:orin", network)

@@ -14,13 +14,11 @@ What remains is fitted to the calibration images; top-1 is of the 10,000 test im
 JSON object a line goes to DIR/steps.jsonl; what is there already is not done again.
 """
 
-import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-from accuracy import NETWORKS, test_images
+from accuracy import NETWORKS, arguments
 from accuracy_study import MIN_SHARE, Refused, Rows, Study
 
 DEVICES = ("simulated:orin", "simulated:h100")
@@ -142,13 +140,7 @@ class Comparison:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--locp", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
-    test_images(args)
+    args = arguments(__doc__)
     rows = Rows(args.work / "steps.jsonl")
     for device in DEVICES:
         for network in NETWORKS:
