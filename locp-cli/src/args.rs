@@ -333,12 +333,6 @@ pub(crate) struct Steps {
     /// Widths of each staircase that are checked at random against what it claims.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) audits: usize,
-    /// Also test whether the strongest edges stay where they are when the other axis is at half its width.
-    #[arg(long)]
-    pub(crate) across: bool,
-    /// Test first where the table has edges of other machines, and say how many of them hold here.
-    #[arg(long)]
-    pub(crate) elsewhere: bool,
     /// Draw the staircases into this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,

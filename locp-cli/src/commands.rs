@@ -150,8 +150,6 @@ impl Run<'_> {
         let (model, engine) = (self.open(&args.model)?, self.engine()?);
         let mut options = self.sweeps(&args.reach);
         options.audits = args.audits;
-        options.across = args.across;
-        options.elsewhere = args.elsewhere;
         options.search = match args.search {
             Search::ThreePoint => SearchKind::ThreePoint,
             Search::Grid => SearchKind::Grid,

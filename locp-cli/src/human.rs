@@ -219,13 +219,6 @@ pub(crate) fn steps(report: &StepsReport) -> String {
                 audit.audits, audit.unseen, audit.exceptions, audit.at_most
             );
         }
-        if let Some(expected) = &stair.expected {
-            let _ = writeln!(out, "  {} of {} edges of {} hold here", expected.held, expected.edges, expected.machine);
-        }
-        if let Some(across) = &stair.across {
-            let tested = across.stay.len() + across.move_away.len();
-            let _ = writeln!(out, "  {} of {tested} edges stay at {} of the other axis", across.stay.len(), across.at);
-        }
     }
     let _ = writeln!(out, "\n{}", spent(report.measured, report.shared, report.device_seconds));
     out

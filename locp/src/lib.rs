@@ -19,7 +19,6 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
-mod across;
 mod agreement;
 mod aim;
 mod align;
@@ -29,7 +28,6 @@ mod bench;
 mod calib;
 mod constraints;
 mod counts;
-mod elsewhere;
 mod engine;
 mod error;
 mod explain;

@@ -1,10 +1,9 @@
 //! The measuring end of the pipeline: an engine behind the latency table.
 
-use crate::elsewhere::Elsewhere;
 use crate::engine::{Engine, Liveness};
 use crate::{Cancel, Error};
 use netspec::{CacheState, ConvSpec, LatencySource, Measurement, SourceError, StopReason};
-use sharing::{Cached, Key, Lines, Policy as SharingPolicy, Standing, Store};
+use sharing::{Cached, Key, Store};
 use std::cell::Cell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,18 +161,6 @@ impl<'a> Measurer<'a> {
         }
         let entry = self.cached.store().get(&Key::new(spec, self.engine.machine()))?;
         Ok(entry.map(|entry| entry.measurement))
-    }
-
-    /// What the table has of other machines that may tell where steps are.
-    pub(crate) fn elsewhere(&self, tolerance: f64) -> Result<Elsewhere, Error> {
-        let (mine, policy) = (self.engine.machine().to_string(), SharingPolicy::default());
-        let lines = match self.reader {
-            Some(_) => {
-                Lines::read(&**self.cached.store(), |key| policy.standing(&mine, &key.machine) == Standing::Hypotheses)?
-            }
-            None => Lines::default(),
-        };
-        Ok(Elsewhere::new(lines, mine, policy, tolerance))
     }
 
     /// What the table has of these specs, and nothing of the others.

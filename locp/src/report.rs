@@ -194,12 +194,6 @@ pub struct StairReport {
     pub measured: usize,
     /// What was checked of the widths that the search did not look at.
     pub audit: AuditReport,
-    /// What another machine's edges were worth, where the table had some.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<ExpectedReport>,
-    /// Whether its edges stay when the other axis moves, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub across: Option<AcrossReport>,
 }
 
 /// Random checks of widths that a search did not look at, and what they leave possible.
@@ -213,30 +207,6 @@ pub struct AuditReport {
     pub exceptions: usize,
     /// How many of the unseen may be so at most, at 95 %; all of them where nothing was checked.
     pub at_most: usize,
-}
-
-/// Edges that were expected from another machine's entries in the table.
-#[derive(Clone, Debug, Serialize)]
-pub struct ExpectedReport {
-    /// The other machine's canonical text.
-    pub machine: String,
-    /// How it relates to this one: `same-device` (another library, driver or setting), `other-device`, `other`.
-    pub relation: &'static str,
-    /// How many edges were expected.
-    pub edges: usize,
-    /// How many this machine's own readings confirm.
-    pub held: usize,
-}
-
-/// The strongest edges of a staircase, tested with the other axis at half its width.
-#[derive(Clone, Debug, Serialize)]
-pub struct AcrossReport {
-    /// Channels of the other axis.
-    pub at: usize,
-    /// Edges that are there, too.
-    pub stay: Vec<usize>,
-    /// Edges that are not.
-    pub move_away: Vec<usize>,
 }
 
 /// An edge.

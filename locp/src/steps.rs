@@ -5,9 +5,8 @@ use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{AuditReport, EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
 use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
-use crate::{Error, Progress, across};
+use crate::{Error, Progress};
 use netspec::Measurement;
-use std::collections::BTreeMap;
 
 /// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
 pub fn steps(
@@ -21,21 +20,9 @@ pub fn steps(
     let network = model.network();
     let sweeps = Sweeps::search(network, layer, measurer, options, progress)?;
     let mut layers = Vec::new();
-    let mut tested = BTreeMap::new();
     for layer in network.layers.iter().filter(|candidate| layer.is_none_or(|name| candidate.name == name)) {
-        let lines = Line::of(layer, network, options.residual);
-        // Where the other axis never moves, its edges may stand where they like.
-        let both_move = lines.len() > 1;
-        for line in lines {
-            let Some(swept) = sweeps.get(&line) else { continue };
-            let mut report = stair_report(&layer.name, &line, swept);
-            if options.across && both_move {
-                if !tested.contains_key(&line) {
-                    tested.insert(line.clone(), across::test(&line, swept, measurer, options)?);
-                }
-                report.across = tested.get(&line).cloned().flatten();
-            }
-            layers.push(report);
+        for line in Line::of(layer, network, options.residual) {
+            layers.extend(sweeps.get(&line).map(|swept| stair_report(&layer.name, &line, swept)));
         }
     }
     match (layer, layers.is_empty()) {
@@ -79,7 +66,6 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
         algorithm: m.algorithm.clone(),
     });
     let missed = swept.stairs.missed();
-    let held = swept.stairs.hypotheses().iter().filter(|hypothesis| hypothesis.held).count();
     StairReport {
         name: name.to_owned(),
         spec: line.spec.to_string(),
@@ -97,8 +83,6 @@ fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
             exceptions: missed.exceptions,
             at_most: missed.at_most,
         },
-        expected: swept.expected.as_ref().map(|expected| expected.report(held)),
-        across: None,
     }
 }
 

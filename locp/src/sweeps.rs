@@ -1,6 +1,5 @@
 //! The staircases that a plan needs: each distinct convolution along each axis that can change, once.
 
-use crate::elsewhere::{Elsewhere, Expected};
 use crate::measure::{Measurer, Told};
 use crate::report::Axis;
 use crate::{Error, Progress, Shard};
@@ -50,11 +49,6 @@ pub struct SweepOptions {
     pub audits: usize,
     /// Relative difference from which on two latencies are two prices.
     pub tolerance: f64,
-    /// Whether the strongest edges of each staircase are tested with the other axis at half its width; by `steps` only.
-    pub across: bool,
-    /// Whether edges that the table has of other machines are tested first. Off: where the engine has a lattice, finding
-    /// its edges anew was measured to be no dearer.
-    pub elsewhere: bool,
     /// Also layers whose groups are residual streams.
     pub residual: bool,
     /// The part of the staircases that is searched, where several devices share the work; all of them by default.
@@ -71,8 +65,6 @@ impl Default for SweepOptions {
             max_points: 32,
             audits: 2,
             tolerance: 0.03,
-            across: false,
-            elsewhere: false,
             residual: false,
             shard: None,
             seed: 0,
@@ -90,8 +82,6 @@ pub(crate) struct Swept {
     pub(crate) step: usize,
     /// Channels of the axis and their latency.
     pub(crate) points: Vec<(usize, Measurement)>,
-    /// Another machine's edges that were tested here.
-    pub(crate) expected: Option<Expected>,
 }
 
 /// A distinct sweep: a convolution at full width, an axis, and the step in which the axis can change.
@@ -164,29 +154,6 @@ impl Line {
         (self.full() - self.fixed) / self.unit.max(1)
     }
 
-    /// Steps at so many channels, where these are a whole number of them and in range.
-    pub(crate) fn steps_at(&self, channels: usize) -> Option<usize> {
-        let moving = channels.checked_sub(self.fixed)?;
-        let steps = moving / self.unit.max(1);
-        (moving.is_multiple_of(self.unit.max(1)) && (1..=self.steps()).contains(&steps)).then_some(steps)
-    }
-
-    /// The same line with the other axis at half its width, and that width; nothing where both axes are one.
-    pub(crate) fn across(&self) -> Option<(Line, usize)> {
-        let ConvSpec { c_in, c_out, groups, .. } = self.spec;
-        let (at, spec) = match self.axis {
-            Axis::COut => (c_in / 2, self.spec.with_channels(c_in / 2, c_out)),
-            Axis::CIn => (c_out / 2, self.spec.with_channels(c_in, c_out / 2)),
-        };
-        (groups == 1 && at > 0).then_some((Line { spec, ..self.clone() }, at))
-    }
-
-    /// A line of a whole convolution, step by step of one channel.
-    #[cfg(test)]
-    pub(crate) fn whole(spec: &ConvSpec, axis: Axis) -> Line {
-        Line { spec: spec.clone(), axis, fixed: 0, unit: 1 }
-    }
-
     pub(crate) fn at(&self, steps: usize) -> ConvSpec {
         let channels = self.channels(steps);
         match self.axis {
@@ -239,7 +206,6 @@ impl Sweeps {
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
-        let elsewhere = if options.elsewhere { Some(measurer.elsewhere(options.tolerance)?) } else { None };
         for line in wanted {
             // Steps of many channels each are coarse already, and the layers that have them are the largest.
             let is_coarse = line.unit > 1;
@@ -248,7 +214,7 @@ impl Sweeps {
                 known.push(find_lattice(&all, line.kind(), measurer, options)?);
             }
             let known = if is_coarse { &vec![1] } else { &*known };
-            let swept = sweep(&line, known, elsewhere.as_ref(), measurer, options)?;
+            let swept = sweep(&line, known, measurer, options)?;
             if !is_coarse && !known.contains(&swept.lattice) {
                 lattices.entry(line.kind()).or_default().push(swept.lattice);
             }
@@ -290,7 +256,7 @@ fn find_lattice(
     Ok(found.get(found.len().saturating_sub(1) / 2).copied().unwrap_or(1))
 }
 
-pub(crate) fn config(line: &Line, options: &SweepOptions) -> Config {
+fn config(line: &Line, options: &SweepOptions) -> Config {
     let steps = line.steps();
     // Truncation makes the narrowest width one lower at most, which only widens what is known.
     let narrowest = (steps as f64 * options.min_share) as usize;
@@ -302,13 +268,7 @@ pub(crate) fn config(line: &Line, options: &SweepOptions) -> Config {
 }
 
 /// `lattices` are those that lines of this kind were found to have.
-fn sweep(
-    line: &Line,
-    lattices: &[usize],
-    elsewhere: Option<&Elsewhere>,
-    measurer: &mut Measurer<'_>,
-    options: &SweepOptions,
-) -> Result<Swept, Error> {
+fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
     let known = lattices.first().copied().unwrap_or(1);
     // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
     let mut coarse = known;
@@ -316,10 +276,7 @@ fn sweep(
         coarse *= 2;
     }
     let is_recalled = was_searched(line, measurer)?;
-    // What this machine has found itself needs no hypotheses.
-    let is_open = options.search == SearchKind::ThreePoint && !is_recalled;
-    let expected = elsewhere.filter(|_| is_open).and_then(|elsewhere| elsewhere.edges(line));
-    let config = config(line, options).expect(expected.as_ref().map_or(&[], |expected| &expected.edges));
+    let config = config(line, options);
     let mut search = match options.search {
         SearchKind::ThreePoint if line.unit > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
         SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.lattices(lattices).audits(options.audits)),
@@ -344,11 +301,11 @@ fn sweep(
         SearchKind::Grid => (known, coarse),
         _ => (stairs.lattice(), stairs.lattice()),
     };
-    Ok(Swept { stairs, lattice, step, points, expected })
+    Ok(Swept { stairs, lattice, step, points })
 }
 
 /// The intervals of what a search probed, which rest on the scatter of all its widths where one has few readings.
-pub(crate) fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
+fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
     stairs.probed().iter().map(|probed| (line.at(probed.channels), probed.interval_ns)).collect()
 }
 
@@ -356,7 +313,7 @@ pub(crate) fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [
 ///
 /// What the table knew comes back, by the line's steps. A line that was searched before (`is_recalled`) is searched
 /// again from the table alone.
-pub(crate) fn drive(
+fn drive(
     search: &mut dyn Search,
     line: &Line,
     measurer: &mut Measurer<'_>,

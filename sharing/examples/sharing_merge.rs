@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance};
-use sharing::{Axis, Cached, DiskStore, FileStore, Line, Lines, Policy, Store, TableKind, TextForm, export, merge};
+use sharing::{Cached, DiskStore, FileStore, Store, TableKind, TextForm, export, merge};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("locp-merge-{}", std::process::id()));
@@ -26,19 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}: {:?}", path.display(), source.stats());
     }
 
-    // Whoever plans unites them; in which order, and how often, makes no difference.
+    // One table unites them; the order and the number of merges make no difference.
     let mut table = DiskStore::open(folder.join("table.redb"), TableKind::Live)?;
     for path in shards.iter().chain(&shards) {
         println!("{:?}", merge(&mut table, &FileStore::open_read_only(path)?)?);
     }
     assert_eq!(table.keys()?, specs.len());
-
-    // For a board of another kind, the steps are hypotheses; the numbers are not its own.
-    let other = Machine { device: "another board".into(), ..machine };
-    let (line, _) = Line::of(&specs[0], Axis::COut).ok_or("a dense convolution has this line")?;
-    for hypothesis in Lines::read(&table, |_| true)?.hypotheses(&line, &other.to_string(), &Policy::default()) {
-        println!("{line} on {} ({:?}): {:?}", hypothesis.machine, hypothesis.relation, hypothesis.points);
-    }
 
     // And for a notebook: pandas.read_csv("table.csv").
     let path = folder.join("table.csv");

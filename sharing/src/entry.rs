@@ -34,7 +34,7 @@ impl Key {
         self.spec.parse()
     }
 
-    /// The machine, read back from its text; nothing for a text that is no machine's, or in which a name contains the
+    /// Parses the machine's text. Returns `None` if the text is not in canonical form, or if a name contains the
     /// separator.
     ///
     /// ```
@@ -44,15 +44,10 @@ impl Key {
     /// assert_eq!(key.machine(), Some(machine));
     /// ```
     pub fn machine(&self) -> Option<Machine> {
-        machine_of(&self.machine)
+        let machine: Machine = self.machine.parse().ok()?;
+        // Only the canonical form counts: `+1` and `01` are read as numbers too.
+        (machine.to_string() == self.machine).then_some(machine)
     }
-}
-
-/// A machine from its canonical text.
-pub(crate) fn machine_of(text: &str) -> Option<Machine> {
-    let machine: Machine = text.parse().ok()?;
-    // Only the canonical form counts: `+1` and `01` are read as numbers too.
-    (machine.to_string() == text).then_some(machine)
 }
 
 impl fmt::Display for Key {

@@ -39,8 +39,7 @@
 //! # Who shares what
 //!
 //! Equal keys share numbers: [`merge`] unites tables of devices of one kind, and [`Layered`] puts mine over my team's.
-//! Machines that differ share no number, but where one has its steps, another one may look first: [`Policy`] says whose
-//! stairs count, [`Lines::hypotheses`] gathers them, and [`diff`] shows where two devices do not agree.
+//! Machines that differ share no number; [`diff`] compares the staircases of two devices.
 //! [`export`] writes a table for pandas and for people, and [`import`] reads that back.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -60,7 +59,6 @@ mod lines;
 mod memory;
 mod merge;
 mod open;
-mod policy;
 mod store;
 mod wire;
 
@@ -73,9 +71,8 @@ pub use export::{TextForm, export, import};
 pub use file::{FileStore, Salvaged, salvage};
 pub use kind::TableKind;
 pub use layered::Layered;
-pub use lines::{Axis, Hypothesis, Line, Lines, Stair};
+pub use lines::{Axis, Line, Lines, Stair};
 pub use memory::MemoryStore;
 pub use merge::{Merged, merge};
 pub use open::{Form, open_any, open_any_read_only, open_or_set_aside, set_aside};
-pub use policy::{Policy, Relation, Standing};
 pub use store::{Put, Store};

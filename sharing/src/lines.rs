@@ -1,7 +1,7 @@
 //! The staircases that lie in a table: widths of one axis, all else equal.
 
 use crate::index::rank;
-use crate::{Entry, Key, Policy, Relation, Standing, Store, StoreError};
+use crate::{Entry, Key, Store, StoreError};
 use netspec::{ConvSpec, Measurement};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -136,50 +136,4 @@ impl Lines {
         lines.sort_unstable();
         lines.into_iter()
     }
-
-    /// What other machines suggest about a line of mine, as far as the policy lets them; my own stairs are no
-    /// hypothesis. Those of the same device come first.
-    ///
-    /// ```
-    /// use netspec::{ConvSpec, Machine, Measurement, Provenance};
-    /// use sharing::{Axis, Entry, Key, Line, Lines, MemoryStore, Policy, Relation, Store, TableKind};
-    /// let machine = |device: &str| Machine { engine: "tract".into(), device: device.into(), ..Machine::default() };
-    /// let mut table = MemoryStore::new(TableKind::Live);
-    /// for (channels, ns) in [(96, 266.0), (98, 367.0), (128, 331.0)] {
-    ///     let key = Key::new(&ConvSpec::new(64, channels, [14, 14], [3, 3]), &machine("a server"));
-    ///     table.put(&key, &Entry::now(Measurement::exact(ns, Provenance::Measured), "doc"))?;
-    /// }
-    ///
-    /// let (line, _) = Line::of(&ConvSpec::new(64, 1, [14, 14], [3, 3]), Axis::COut).expect("a dense convolution");
-    /// let lines = Lines::read(&table, |_| true)?;
-    /// let found = lines.hypotheses(&line, &machine("a laptop").to_string(), &Policy::default());
-    /// assert_eq!(found[0].points, [(96, 266.0), (98, 367.0), (128, 331.0)]);
-    /// assert_eq!(found[0].relation, Relation::OtherDevice);
-    /// assert!(lines.hypotheses(&line, &machine("a laptop").to_string(), &Policy::strict()).is_empty());
-    /// # Ok::<(), sharing::StoreError>(())
-    /// ```
-    pub fn hypotheses(&self, line: &Line, mine: &str, policy: &Policy) -> Vec<Hypothesis> {
-        let others = self.stairs(line).filter(|&(theirs, _)| policy.standing(mine, theirs) == Standing::Hypotheses);
-        let mut found: Vec<Hypothesis> = others
-            .map(|(theirs, stair)| Hypothesis {
-                machine: theirs.to_owned(),
-                relation: Relation::between(mine, theirs),
-                points: stair.iter().map(|(&channels, measurement)| (channels, measurement.median_ns)).collect(),
-            })
-            .collect();
-        found.sort_by(|a, b| (a.relation, &a.machine).cmp(&(b.relation, &b.machine)));
-        found
-    }
-}
-
-/// Another machine's latencies along a line: they say where steps may be, and never how long anything takes here.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Hypothesis {
-    /// The machine's canonical text.
-    pub machine: String,
-    /// How it relates to mine; whoever shows the hypothesis shows this too.
-    pub relation: Relation,
-    /// Channels and latencies in nanoseconds, by channels.
-    pub points: Vec<(usize, f64)>,
 }

@@ -1,4 +1,4 @@
-//! What devices may take from each other: the policy, lines and hypotheses, differences, layers.
+//! Several devices in one table: machine texts, lines, differences, layers.
 use netspec::{ConvSpec, Machine, Measurement, Provenance};
 use proptest::prelude::*;
 use sharing::*;
@@ -7,49 +7,15 @@ use std::ops::ControlFlow;
 const MINE: &str = "tract|EPYC 9R14|avx512||tract 0.23.9||1|1";
 
 #[test]
-fn who_may_share_what() {
-    #[track_caller]
-    fn check(mine: &str, theirs: &str, relation: Relation, by_default: Standing) {
-        assert_eq!(Relation::between(mine, theirs), relation);
-        assert_eq!(Relation::between(theirs, mine), relation, "it is the same from the other side");
-        assert_eq!(Policy::default().standing(mine, theirs), by_default);
-        let is_same = relation == Relation::Same;
-        let strict = if is_same { Standing::Numbers } else { Standing::Nothing };
-        assert_eq!(Policy::strict().standing(mine, theirs), strict);
-        // However generous, a policy shares numbers only between equal keys.
-        let mut generous = Policy::default();
-        (generous.simulated, generous.other_engine) = (true, true);
-        assert_eq!(generous.standing(mine, theirs) == Standing::Numbers, is_same);
-        assert!(generous.standing(mine, theirs) >= by_default);
+fn only_a_canonical_text_is_read_as_a_machine() {
+    let read = |text: &str| Key { spec: "3>8 8x8 k3".to_owned(), machine: text.to_owned() }.machine();
+    assert_eq!(read(MINE), Some(machine("EPYC 9R14")));
+    let engine = read("simulated:h100|H100|9.0||m||1|1").map(|machine| machine.engine);
+    assert_eq!(engine.as_deref(), Some("simulated:h100"));
+    // Empty, too few fields, a number in another form, and one field too many.
+    for text in ["", "tract|a|b|c", "tract|EPYC 9R14|avx512||tract 0.23.9||+1|1", "tract|a|device|avx512||tract||1|1"] {
+        assert_eq!(read(text), None, "{text}");
     }
-    use Relation::*;
-    use Standing::*;
-    check(MINE, MINE, Same, Numbers);
-    // The same engine and device: library, driver, policy, threads or method differ.
-    check(MINE, "tract|EPYC 9R14|avx512||tract 0.24.0||1|1", SameDevice, Hypotheses);
-    check(MINE, "tract|EPYC 9R14|avx512|7.1|tract 0.23.9||1|1", SameDevice, Hypotheses);
-    check(MINE, "tract|EPYC 9R14|avx512||tract 0.23.9|autotune|1|1", SameDevice, Hypotheses);
-    check(MINE, "tract|EPYC 9R14|avx512||tract 0.23.9||8|1", SameDevice, Hypotheses);
-    check(MINE, "tract|EPYC 9R14|avx512||tract 0.23.9||1|2", SameDevice, Hypotheses);
-    // Another device, also where only its vector extension differs, or where neither says what it is.
-    check(MINE, "tract|EPYC 9R14|avx2||tract 0.23.9||1|1", OtherDevice, Hypotheses);
-    check("cuda:0|NVIDIA T4|7.5|535|cuDNN 9||1|2", "cuda:1|NVIDIA L4|8.9|535|cuDNN 9||1|2", OtherDevice, Hypotheses);
-    check("cuda:0|NVIDIA T4|7.5|535|cuDNN 9||1|2", "cuda:1|NVIDIA T4|7.5|535|cuDNN 9||1|2", SameDevice, Hypotheses);
-    check("tract||||||1|1", "tract||||||2|1", OtherDevice, Hypotheses);
-    // Another engine, also on the same device.
-    check(MINE, "onnxruntime|EPYC 9R14|avx512||ort 1.20||1|1", OtherEngine, Nothing);
-    check(MINE, "cuda|NVIDIA T4|7.5|535|cuDNN 9||1|2", OtherEngine, Nothing);
-    // Kinds never mix.
-    check(MINE, "recorded:a.json|EPYC 9R14|avx512||tract 0.23.9||1|1", Recorded, Hypotheses);
-    check(MINE, "simulated:h100|EPYC 9R14|avx512||tract 0.23.9||1|1", Simulated, Nothing);
-    check("recorded:a.json|a|b||c||1|1", "simulated:h100|a|b||c||1|1", Simulated, Nothing);
-    check("simulated:h100|H100|9.0||m||1|1", "simulated:h100|H100|9.0||m||1|1", Same, Numbers);
-    check("simulated:h100|H100|9.0||m||1|1", "simulated:t4|T4|7.5||m||1|1", Simulated, Nothing);
-    // No machine's text.
-    check(MINE, "", Unknown, Nothing);
-    check(MINE, "tract|a|b|c", Unknown, Nothing);
-    check(MINE, "tract|EPYC 9R14|avx512||tract 0.23.9||+1|1", Unknown, Nothing);
-    check(MINE, "tract|a|device|avx512||tract||1|1", Unknown, Nothing);
 }
 
 fn machine(device: &str) -> Machine {
@@ -93,27 +59,22 @@ fn lines_leave_one_width_open() {
 }
 
 #[test]
-fn other_machines_stairs_become_hypotheses() {
+fn a_line_has_one_stair_for_each_machine() {
     let spec = "64>1 14x14 k3 p1";
     let mut table = stairs("EPYC 9R14", spec, Axis::COut, &[(8, 1.0), (16, 2.0)]);
     merge(&mut table, &stairs("other", spec, Axis::COut, &[(16, 20.0), (24, 30.0)])).expect("live");
     merge(&mut table, &stairs("other", "64>1 7x7 k3 p1", Axis::COut, &[(32, 9.0)])).expect("live");
-    let mut newer = machine("EPYC 9R14");
-    newer.library = "tract 0.24.0".into();
-    let key = Key::new(&"64>48 14x14 k3 p1".parse().expect("a spec"), &newer);
-    table.put(&key, &Entry::now(Measurement::exact(5.0, Provenance::Measured), "test")).expect("live");
-
-    let lines = Lines::read(&table, |_| true).expect("memory");
     let (line, _) = Line::of(&spec.parse().expect("a spec"), Axis::COut).expect("it has this line");
-    let found = lines.hypotheses(&line, MINE, &Policy::default());
-    let short: Vec<_> = found.iter().map(|found| (found.relation, found.points.as_slice())).collect();
-    let expected: [(Relation, &[(usize, f64)]); 2] =
-        [(Relation::SameDevice, &[(48, 5.0)]), (Relation::OtherDevice, &[(16, 20.0), (24, 30.0)])];
-    assert_eq!(short, expected, "mine are no hypothesis, another line's do not belong, the nearest come first");
-    assert_eq!(lines.hypotheses(&line, MINE, &Policy::strict()), []);
-    // A scan that is told what is wanted reads nothing else.
-    let none = Lines::read(&table, |key| key.machine == MINE).expect("memory");
-    assert_eq!(none.hypotheses(&line, MINE, &Policy::default()), []);
+    let found = |lines: &Lines| -> Vec<(String, Vec<(usize, f64)>)> {
+        let points = |stair: &Stair| stair.iter().map(|(&channels, m)| (channels, m.median_ns)).collect();
+        lines.stairs(&line).map(|(machine, stair)| (machine.to_owned(), points(stair))).collect()
+    };
+    let all = found(&Lines::read(&table, |_| true).expect("memory"));
+    let mine = (MINE.to_owned(), vec![(8, 1.0), (16, 2.0)]);
+    let other = (machine("other").to_string(), vec![(16, 20.0), (24, 30.0)]);
+    assert_eq!(all, [mine.clone(), other], "an entry of another line does not belong here");
+    // Only the selected keys are read.
+    assert_eq!(found(&Lines::read(&table, |key| key.machine == MINE).expect("memory")), [mine]);
 }
 
 #[test]

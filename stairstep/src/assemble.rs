@@ -83,7 +83,7 @@ pub(crate) fn staircase(
     let unseen = (config.max_channels - config.min_channels + 1) - probed.len();
     let missed = missed.unwrap_or_else(|| MissBound::new(unseen, 0, 0));
     let tolerance = config.tolerance;
-    Staircase { edges, treads, dominated, probed, lattice, missed, tolerance, hypotheses: Vec::new() }
+    Staircase { edges, treads, dominated, probed, lattice, missed, tolerance }
 }
 
 fn probed(channels: usize, estimate: &Estimate) -> Probed {

@@ -32,8 +32,6 @@ pub struct Config {
     pub narrowest: usize,
     /// Unprobed widths that are checked at random in the end, 0 by default.
     pub audits: usize,
-    /// Edges that are expected from elsewhere, empty by default.
-    pub expected: Vec<usize>,
     /// Seed of the order of probes and of the choice of audits.
     pub seed: u64,
 }
@@ -52,7 +50,6 @@ impl Config {
             lattices: Vec::new(),
             narrowest: 4,
             audits: 0,
-            expected: Vec::new(),
             seed: 0,
         }
     }
@@ -126,17 +123,6 @@ impl Config {
         self
     }
 
-    /// Sets edges that are expected from another device, layer or width, in channels.
-    ///
-    /// [`crate::Strategy::ThreePoint`] looks at each of them first: the edge itself and its neighbors one lattice
-    /// step to both sides, together with the far end of its tread. Between edges that hold nothing else is probed;
-    /// where one does not, the range between its neighbors is searched. What may hide inside of a tread that was
-    /// believed so is for [`Config::audits`] to tell. [`crate::Staircase::hypotheses`] says what became of each.
-    pub fn expect(mut self, edges: &[usize]) -> Config {
-        self.expected = edges.to_vec();
-        self
-    }
-
     /// Sets the seed.
     pub fn seed(mut self, seed: u64) -> Config {
         self.seed = seed;
@@ -162,7 +148,6 @@ impl Config {
             confidence: if self.confidence > 0.0 { self.confidence.min(1.0 - 1e-9) } else { 0.0 },
             narrowest: self.narrowest.max(1),
             lattices: self.sane_lattices(max_channels),
-            expected: self.sane_edges(max_channels),
             ..self.clone()
         }
     }
@@ -172,14 +157,6 @@ impl Config {
         steps.sort_unstable_by_key(|&step| std::cmp::Reverse(step));
         steps.dedup();
         steps
-    }
-
-    fn sane_edges(&self, max_channels: usize) -> Vec<usize> {
-        let range = self.min_channels.max(1)..=max_channels;
-        let mut edges: Vec<usize> = self.expected.iter().copied().filter(|edge| range.contains(edge)).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        edges
     }
 
     /// The multiples of `step` in range, and the largest width, ascending.

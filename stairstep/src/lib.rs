@@ -66,5 +66,5 @@ pub use sample::{Probe, Readings, Sample};
 pub use search::{Ask, Search, StopReason, Strategy};
 pub use segments::{risers, tread_ends};
 pub use shape::{Shape, classify};
-pub use staircase::{Edge, Hypothesis, Known, Point, Probed, Staircase, Tread};
+pub use staircase::{Edge, Known, Point, Probed, Staircase, Tread};
 pub use strategy::LatticeSearch;

@@ -4,7 +4,7 @@
 //! come back in any order without changing what is asked next.
 
 use crate::ledger::{Comparison, Ledger};
-use crate::{Ask, Config, Hypothesis, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
+use crate::{Ask, Config, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +21,6 @@ pub(crate) trait Plan {
     /// Whether the staircase is that of the optimal segmentation, rather than of the medians themselves.
     fn is_segmented(&self) -> bool {
         false
-    }
-    /// What became of the edges that were expected.
-    fn hypotheses(&self) -> Vec<Hypothesis> {
-        Vec::new()
     }
 }
 
@@ -239,7 +235,6 @@ impl<P: Plan> Search for Rounds<P> {
     fn stairs(&self) -> Staircase {
         let levels = self.plan.is_segmented().then(|| assemble::levels(&self.ledger, self.config.tolerance));
         let (lattice, missed) = (self.plan.lattice(), self.plan.missed());
-        let stairs = assemble::staircase(&self.ledger, &self.config, lattice, missed, levels.as_ref());
-        Staircase { hypotheses: self.plan.hypotheses(), ..stairs }
+        assemble::staircase(&self.ledger, &self.config, lattice, missed, levels.as_ref())
     }
 }

@@ -1,6 +1,6 @@
 //! The seam: ask/tell.
 
-use crate::strategy::{bisection, confirm, exhaustive, grid, segmentation, three_point};
+use crate::strategy::{bisection, exhaustive, grid, segmentation, three_point};
 use crate::{Config, Probe, Sample, Staircase};
 
 /// What a search says when it is asked.
@@ -119,12 +119,6 @@ pub enum Strategy {
     ///    staircase claims has its whole lattice step searched.
     #[default]
     ThreePoint,
-    /// The edges of [`Config::expect`] and nothing else: each is compared with the next width, a step of
-    /// [`Config::lattice`] (or one channel) above it, and [`Staircase::hypotheses`] says which of them hold.
-    ///
-    /// The cheap test that the edges of one axis stay where they are when the other axis moves. A staircase is not
-    /// searched: its edges are those of the widths that were read.
-    Confirm,
 }
 
 impl Strategy {
@@ -136,7 +130,6 @@ impl Strategy {
             Strategy::Bisection(step) => Box::new(bisection::search(config, step)),
             Strategy::Segmentation => Box::new(segmentation::search(config)),
             Strategy::ThreePoint => Box::new(three_point::search(config)),
-            Strategy::Confirm => Box::new(confirm::search(config)),
         }
     }
 }

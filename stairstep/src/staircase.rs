@@ -14,7 +14,6 @@ pub struct Staircase {
     pub(crate) lattice: usize,
     pub(crate) missed: MissBound,
     pub(crate) tolerance: f64,
-    pub(crate) hypotheses: Vec<Hypothesis>,
 }
 
 /// The most channels for a price: no larger width costs as little, within the tolerance.
@@ -48,16 +47,6 @@ pub struct Point {
     pub channels: usize,
     /// Median in nanoseconds.
     pub latency_ns: f64,
-}
-
-/// An edge that was expected from elsewhere, and what this device says; see [`crate::Config::expect`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Hypothesis {
-    /// The edge that was expected, in channels.
-    pub channels: usize,
-    /// Whether its three points confirm it: a jump above it, and no jump on the tread that it ends.
-    pub held: bool,
 }
 
 /// A run of widths with one latency.
@@ -140,11 +129,6 @@ impl Staircase {
     /// What may have been missed.
     pub fn missed(&self) -> &MissBound {
         &self.missed
-    }
-
-    /// What became of the edges that were expected, ascending; empty where none was.
-    pub fn hypotheses(&self) -> &[Hypothesis] {
-        &self.hypotheses
     }
 
     /// The smallest edge that is not below `channels`: the most channels for at most its price.

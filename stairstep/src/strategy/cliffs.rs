@@ -34,10 +34,10 @@ fn intervals(points: &[usize], wants: &Wants<'_>) -> Vec<Interval> {
 }
 
 /// Wants points that are `apart`, and then the middles of intervals that hold a cliff.
-pub(crate) fn open(points: &[usize], apart: usize, is_inside: &dyn Fn(usize) -> bool, wants: &mut Wants<'_>) {
+pub(crate) fn open(points: &[usize], apart: usize, wants: &mut Wants<'_>) {
     let last = points.len() - 1;
     let is_first = |i: &usize| *i == 0 || *i == last || points[*i].is_multiple_of(apart);
-    let first = (0..=last).filter(|i| is_first(i) && !is_inside(*i));
+    let first = (0..=last).filter(is_first);
     if first.filter(|&i| !wants.has(points[i])).count() > 0 {
         return;
     }
@@ -57,7 +57,7 @@ pub(crate) fn open(points: &[usize], apart: usize, is_inside: &dyn Fn(usize) -> 
         let expected = stats::quantile(&slopes, USUAL).unwrap_or(0.0) * width;
         // What is steep varies more, and is no cliff for that.
         let usual = wants.config.tolerance.ln_1p() + expected.abs() / 4.0 + error / 2.0;
-        if (rise - expected).abs() <= usual || is_inside(left.midpoint(right)) {
+        if (rise - expected).abs() <= usual {
             continue;
         }
         // A cliff by a few readings may be none by more.

@@ -2,9 +2,7 @@
 
 pub(crate) mod bisection;
 mod cliffs;
-pub(crate) mod confirm;
 pub(crate) mod exhaustive;
-mod expected;
 pub(crate) mod grid;
 pub(crate) mod lattice;
 pub(crate) mod segmentation;

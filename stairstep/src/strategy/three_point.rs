@@ -1,9 +1,8 @@
 //! Three-point stair-step discrimination on the lattice.
 
-use super::expected::{self, Tested};
 use super::{cliffs, lattice};
 use crate::rounds::{Plan, Rounds, Wants};
-use crate::{Config, Hypothesis, MissBound, assemble};
+use crate::{Config, MissBound, assemble};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -13,8 +12,6 @@ pub(crate) struct ThreePoint {
     /// Widths off the lattice that are looked at nevertheless, because an audit failed beside them.
     extra: BTreeSet<usize>,
     audit: Audit,
-    /// What became of the expected edges; nothing until they are tested.
-    tested: Option<Tested>,
     /// Whether the edges that were found with the lattice confirm it.
     is_confirmed: bool,
     /// What the edges that were found without a lattice have in common.
@@ -29,13 +26,8 @@ enum Audit {
 }
 
 pub(crate) fn search(config: &Config) -> Rounds<ThreePoint> {
-    let sane = config.sane();
-    // Edges of another device need not lie on this one's lattice.
-    let extra = sane.expected.iter().copied().collect();
-    Rounds::new(
-        config,
-        ThreePoint { lattice: sane.lattice, extra, audit: Audit::Due, tested: None, is_confirmed: false, learned: 1 },
-    )
+    let (lattice, extra) = (config.sane().lattice, BTreeSet::new());
+    Rounds::new(config, ThreePoint { lattice, extra, audit: Audit::Due, is_confirmed: false, learned: 1 })
 }
 
 impl Plan for ThreePoint {
@@ -53,12 +45,7 @@ impl Plan for ThreePoint {
         }
         let points = self.points(step, wants.config);
         // Each stage begins when the ones before it want nothing more.
-        if self.tested.is_none() {
-            self.tested =
-                if wants.config.expected.is_empty() { Some(Tested::default()) } else { expected::test(&points, wants) };
-        }
-        let Some(tested) = &self.tested else { return };
-        open_intervals(&points, step, &tested.trusted, wants);
+        open_intervals(&points, step, wants);
         if wants.any() {
             return;
         }
@@ -78,10 +65,6 @@ impl Plan for ThreePoint {
         self.lattice.map_or(1, |step| step.max(self.learned))
     }
 
-    fn hypotheses(&self) -> Vec<Hypothesis> {
-        self.tested.iter().flat_map(|tested| tested.hypotheses.iter().copied()).collect()
-    }
-
     fn missed(&self) -> Option<MissBound> {
         match self.audit {
             Audit::Over(missed) => missed,
@@ -94,15 +77,14 @@ impl Plan for ThreePoint {
 ///
 /// At first the points that are as far apart as the narrowest thing that must be seen, asked for together, so that they
 /// are read together; where flat treads are trusted, the left, the middle and the right of the range.
-/// An interval is open while its ends differ. Inside of the treads between `trusted` places nothing is looked for.
-fn open_intervals(points: &[usize], step: usize, trusted: &[(usize, usize)], wants: &mut Wants<'_>) {
-    let is_inside = |i: usize| trusted.iter().any(|&(from, to)| from < i && i < to);
+/// An interval is open while its ends differ.
+fn open_intervals(points: &[usize], step: usize, wants: &mut Wants<'_>) {
     let last = points.len() - 1;
     let apart = apart(points, step, wants.config);
     if is_without_lattice(step, wants.config) {
-        return cliffs::open(points, apart, &is_inside, wants);
+        return cliffs::open(points, apart, wants);
     }
-    let first = (0..last).step_by(apart).chain([last]).filter(|&i| !is_inside(i));
+    let first = (0..last).step_by(apart).chain([last]);
     if first.filter(|&i| !wants.has(points[i])).count() > 0 {
         return;
     }
@@ -110,7 +92,7 @@ fn open_intervals(points: &[usize], step: usize, trusted: &[(usize, usize)], wan
     for ends in probed.windows(2) {
         let [left, right] = [ends[0], ends[1]];
         let middle = left.midpoint(right);
-        if right - left < 2 || is_inside(middle) {
+        if right - left < 2 {
             continue;
         }
         if wants.compare(points[left], points[right]).is_some_and(|order| order != Ordering::Equal) {
