@@ -1,7 +1,7 @@
 //! A planner of one's own: one trait, one method. This one tries random choices and keeps the best.
 #![allow(clippy::print_stdout, reason = "an example shows its result")]
 
-use benefit::{Budget, Infeasible, Planner, Problem, Solution, TwoStage};
+use benefit::{Budget, Infeasible, Levels, Planner, Problem, Solution, TwoStage};
 
 struct RandomSearch {
     tries: usize,
@@ -19,10 +19,11 @@ impl Planner for RandomSearch {
             state ^= state << 17;
             (state % n as u64) as usize
         };
-        let mut best: Option<Vec<usize>> = None;
+        let mut best: Option<Levels> = None;
         let mut fastest = problem.dense();
         for _ in 0..self.tries {
-            let levels: Vec<usize> = problem.groups().iter().map(|group| below(group.levels.len())).collect();
+            let indices: Vec<usize> = problem.groups().iter().map(|group| below(group.levels.len())).collect();
+            let levels = problem.levels(&indices).expect("every index is below its group's number of levels");
             let ns = problem.cost(&levels).ns;
             if ns < problem.cost(&fastest).ns {
                 fastest = levels.clone();

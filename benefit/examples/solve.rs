@@ -19,9 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let problem: Problem = serde_json::from_slice(&std::fs::read(path)?)?;
     let answer = match Exact::default().plan(&problem, Budget::ratio(ratio.parse()?)) {
         Ok(plan) => {
-            let groups = problem.groups().iter().zip(&plan.levels);
-            let kept: BTreeMap<&str, usize> =
-                groups.map(|(group, &level)| (group.name.as_str(), group.levels[level])).collect();
+            let names = problem.groups().iter().map(|group| group.name.as_str());
+            let kept: BTreeMap<&str, usize> = names.zip(plan.widths.iter().copied()).collect();
             serde_json::json!({ "ratio": plan.ratio(), "value": plan.value, "gap": plan.gap(), "kept": kept })
         }
         Err(why) => serde_json::json!({ "infeasible": why.best_ratio, "proven": why.is_proven }),

@@ -1,5 +1,6 @@
 //! From the sum of layers to the whole model.
 
+use crate::choice::Levels;
 use crate::error::ProblemError;
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
@@ -7,8 +8,8 @@ use nalgebra::{DMatrix, DVector};
 /// A run of the whole model at some choice of levels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// The level index of every group, as in [`Problem::cost`].
-    pub levels: Vec<usize>,
+    /// The level of every group.
+    pub levels: Levels,
     /// The whole model's latency in nanoseconds.
     pub ns: f64,
 }
@@ -54,6 +55,12 @@ const PRIOR_WEIGHT: f64 = 0.01;
 /// Fits `fixed + scale * (sum of cells) + per_element * (elements)` to runs of the whole model, by least squares of
 /// the relative errors. No coefficient is negative: the best fit without negative ones is found by trying every
 /// subset of the three.
+///
+/// # Errors
+/// If there are no readings, or one is not a positive finite latency.
+///
+/// # Panics
+/// If a reading's levels belong to a problem with other group or level counts.
 ///
 /// One rule serves any number of readings. The fit is drawn, weakly, towards this assumption: cells count fully
 /// (scale 1), and what the whole model takes beyond them goes to the operators, or to the fixed part where there
@@ -154,8 +161,9 @@ impl Problem {
     }
 
     /// What the coefficients multiply: 1, the sum of all cells in nanoseconds, the elements that operators move.
-    fn terms(&self, levels: &[usize]) -> [f64; 3] {
+    fn terms(&self, levels: &Levels) -> [f64; 3] {
         let cells = self.cells(levels).iter().map(|used| used.cell.ns).sum();
+        let levels = self.own(levels);
         let elements = self.operators.iter().map(|operator| {
             operator.elements_per_channel * operator.width.at(|group| self.width_of(levels, group)) as f64
         });

@@ -24,19 +24,19 @@ pub(crate) fn descend(
     let (ledger, limit) = opened(problem, budget);
     // Sorting is stable, so a group's own steps stay in their order.
     steps.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let mut levels = problem.dense();
+    let mut levels = problem.full_levels();
     let mut fastest = (ledger.total(&levels), levels.clone());
     let mut steps = steps.into_iter().peekable();
     loop {
         let cost = ledger.total(&levels);
         if cost <= limit {
-            return Ok(Solution::new(problem, planner, levels));
+            return Ok(Solution::new(problem, planner, problem.chosen(levels)));
         }
         if cost < fastest.0 {
             fastest = (cost, levels.clone());
         }
         let Some(step) = steps.next() else {
-            return Err(Infeasible::new(problem, planner, budget, &fastest.1));
+            return Err(Infeasible::new(problem, planner, budget, &problem.chosen(fastest.1)));
         };
         levels[step.group] = step.level;
         while let Some(step) = steps.next_if(|next| next.at == step.at) {

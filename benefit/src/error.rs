@@ -124,6 +124,24 @@ pub enum ProblemError {
         /// Groups there are.
         groups: usize,
     },
+    /// There is not one level index per group.
+    #[error("{found} level indices for {groups} groups; give one index per group")]
+    LevelCount {
+        /// Indices that were given.
+        found: usize,
+        /// Groups there are.
+        groups: usize,
+    },
+    /// A group has no level of this index.
+    #[error("group `{group}` has no level {level}; it has {levels}, counted from 0, and a width is not an index")]
+    LevelIndex {
+        /// The group's name.
+        group: String,
+        /// The index.
+        level: usize,
+        /// Levels that the group has.
+        levels: usize,
+    },
     /// There is no layer of this index.
     #[error("there is no layer {index}; the problem has {layers}, counted from 0")]
     UnknownLayer {

@@ -100,7 +100,7 @@ impl Planner for Exact {
         let found = loop {
             let mut found = labels::search(&relaxation, limit, known, &prices, Effort { labels, is_late: &is_late });
             if let Some(better) = found.levels.take() {
-                known = problem.value(&better);
+                known = problem.value_at(&better);
                 levels = Some(better);
             }
             tried += found.tried;
@@ -116,7 +116,7 @@ impl Planner for Exact {
             End::Late => Stopped::Time,
         };
         let solution = match levels {
-            Some(levels) => Solution::new(problem, NAME, levels).with_stages(start.stages),
+            Some(levels) => Solution::new(problem, NAME, problem.chosen(levels)).with_stages(start.stages),
             None => start,
         };
         // What is proven never lies below what was found, whatever the order in which values were added.

@@ -53,6 +53,6 @@ impl Problem {
         };
         // Without all of a group's channels the layer would not run: that says nothing of its edge.
         let narrowest: Vec<usize> = self.groups().iter().map(Group::narrowest).collect();
-        if ns(&narrowest) > (1.0 - COUNTS) * ns(&self.dense()) { Hold::OnEdge } else { Hold::Narrowest }
+        if ns(&narrowest) > (1.0 - COUNTS) * ns(&self.full_levels()) { Hold::OnEdge } else { Hold::Narrowest }
     }
 }

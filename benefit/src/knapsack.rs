@@ -56,7 +56,7 @@ const LABELS: usize = 2_000;
 impl Planner for Knapsack {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
         let (ledger, limit) = opened(problem, budget);
-        let mut levels = problem.dense();
+        let mut levels = problem.full_levels();
         let mut cost = ledger.total(&levels);
         let dense = cost;
         let mut round = 0;
@@ -73,9 +73,9 @@ impl Planner for Knapsack {
             cost = ledger.total(&levels);
         }
         if cost <= limit {
-            Ok(Solution::new(problem, NAME, levels))
+            Ok(Solution::new(problem, NAME, problem.chosen(levels)))
         } else {
-            Err(Infeasible::new(problem, NAME, budget, &levels))
+            Err(Infeasible::new(problem, NAME, budget, &problem.chosen(levels)))
         }
     }
 }

@@ -62,7 +62,7 @@ impl<'p> Ledger<'p> {
         let groups: Vec<usize> =
             all.filter(|&g| problem.groups()[g].is_free()).collect::<BTreeSet<_>>().into_iter().collect();
         let sizes: Vec<usize> = groups.iter().map(|&g| problem.groups()[g].levels.len()).collect();
-        let mut levels = problem.dense();
+        let mut levels = problem.full_levels();
         match *groups.as_slice() {
             [] => self.constant += problem.layer_ticks(layer, &levels),
             [g] => {

@@ -116,7 +116,7 @@ impl Model {
         if distinct.len() < inputs.len() + outputs.len() || outputs.len() > 1 {
             return None;
         }
-        let dense = problem.dense();
+        let dense = problem.full_levels();
         let full = |parts: &[Part]| -> usize {
             parts.iter().map(|part| part.repeat * problem.width_of(&dense, part.group)).sum()
         };

@@ -1,6 +1,7 @@
 //! The seam between a problem and whoever solves it.
 
 use crate::budget::Budget;
+use crate::choice::Levels;
 use crate::hold::Hold;
 use crate::ledger::Ledger;
 use crate::problem::Problem;
@@ -12,7 +13,7 @@ use std::fmt;
 /// Chooses a level for every group.
 ///
 /// # Contract
-/// - A solution's predicted latency, as [`Problem::cost`] tells it, is at most the budget's.
+/// - A solution's predicted latency, as [`Problem::cost`] computes it, is at most the budget's.
 /// - [`Infeasible`] carries the lowest latency that this planner knows how to reach; its
 ///   [`is_proven`](Infeasible::is_proven) says whether any choice at all could be lower.
 /// - The order of the problem's layers does not matter.
@@ -26,7 +27,7 @@ use std::fmt;
 /// impl Planner for AllOrNothing {
 ///     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
 ///         let limit_ns = budget.limit_ns(problem.dense_ns());
-///         let narrowest = vec![0; problem.groups().len()];
+///         let narrowest = problem.levels(&vec![0; problem.groups().len()]).expect("every group has a level 0");
 ///         for levels in [problem.dense(), narrowest.clone()] {
 ///             if problem.cost(&levels).ns <= limit_ns {
 ///                 return Ok(Solution::new(problem, "all-or-nothing", levels));
@@ -95,9 +96,13 @@ pub struct Infeasible {
 const HOLDERS: usize = 3;
 
 impl Infeasible {
-    /// The answer where `levels` is the fastest plan that a planner knows; it does not count as proven.
-    pub fn new(problem: &Problem, planner: &str, budget: Budget, levels: &[usize]) -> Infeasible {
+    /// The answer if `levels` is the fastest plan that a planner knows; it does not count as proven.
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn new(problem: &Problem, planner: &str, budget: Budget, levels: &Levels) -> Infeasible {
         let (dense_ns, best_ns) = (problem.dense_ns(), problem.cost(levels).ns);
+        let levels = problem.own(levels);
         let layers = (0..problem.layers().len()).map(|layer| {
             (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels)), Some(layer))
         });

@@ -2,6 +2,7 @@
 
 use crate::builder::ProblemBuilder;
 use crate::cells::{Cell, LayerCost};
+use crate::choice::Levels;
 use crate::error::ProblemError;
 use crate::ticks::{Ticks, nanoseconds, ticks};
 use crate::value::ValueKind;
@@ -90,8 +91,7 @@ impl CellUse {
 /// Costs are summed in whole units of 2^-32 ns, so that neither the order of the layers nor the order of the
 /// moves changes a sum.
 ///
-/// A choice is a slice with one *level index* per group: `levels[g]` selects `groups()[g].levels[levels[g]]`.
-/// Where the index is past the end, or the slice too short, the group is at its full width.
+/// A choice of one level per group is a [`Levels`].
 ///
 /// With feature `serde` a problem is written with everything it rests on, and checked when it is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,30 +134,20 @@ impl Problem {
         self.value_kind
     }
 
-    /// The level indices of the dense network.
-    pub fn dense(&self) -> Vec<usize> {
-        self.groups.iter().map(Group::full).collect()
-    }
-
-    /// Channels of every group at these levels.
-    pub fn widths(&self, levels: &[usize]) -> Vec<usize> {
-        (0..self.groups.len()).map(|g| self.width_of(levels, GroupId(g))).collect()
-    }
-
-    /// The levels of these widths, or nothing where a width is no level of its group.
-    pub fn levels_of(&self, widths: &[usize]) -> Option<Vec<usize>> {
-        let indices = self.groups.iter().zip(widths).map(|(group, width)| group.levels.binary_search(width).ok());
-        if widths.len() == self.groups.len() { indices.collect() } else { None }
-    }
-
     /// The summed value of these levels: 0 for the dense network, negative otherwise.
-    pub fn value(&self, levels: &[usize]) -> f64 {
-        // Groups at full width add 0, and an empty sum is -0 unless it starts at 0.
-        0.0 + self.groups.iter().zip(levels).filter_map(|(group, &level)| group.value.get(level)).sum::<f64>()
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn value(&self, levels: &Levels) -> f64 {
+        self.value_at(self.own(levels))
     }
 
     /// What these levels cost.
-    pub fn cost(&self, levels: &[usize]) -> Cost {
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn cost(&self, levels: &Levels) -> Cost {
+        let levels = self.own(levels);
         let mut total = self.constant_ticks();
         for g in 0..self.groups.len() {
             total += self.operator_ticks(GroupId(g), self.width_of(levels, GroupId(g)));
@@ -177,12 +167,19 @@ impl Problem {
     }
 
     /// The cells that these levels use, one per layer.
-    pub fn cells(&self, levels: &[usize]) -> Vec<CellUse> {
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn cells(&self, levels: &Levels) -> Vec<CellUse> {
+        let levels = self.own(levels);
         (0..self.layers.len()).map(|layer| self.cell_use(layer, levels)).collect()
     }
 
     /// The cells that these levels use and that are estimates: measure them, [`Problem::set_cell`], solve again.
-    pub fn unmeasured_cells(&self, levels: &[usize]) -> Vec<CellUse> {
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn unmeasured_cells(&self, levels: &Levels) -> Vec<CellUse> {
         let mut cells = self.cells(levels);
         cells.retain(|used| used.cell.provenance == Provenance::Interpolated);
         cells
@@ -207,9 +204,13 @@ impl Problem {
         self.layers.get(layer).map(|layer| reachable(&self.groups, layer)).unwrap_or_default()
     }
 
+    pub(crate) fn value_at(&self, levels: &[usize]) -> f64 {
+        // Groups at full width add 0, and an empty sum is -0 unless it starts at 0.
+        0.0 + self.groups.iter().zip(levels).map(|(group, &level)| group.value[level]).sum::<f64>()
+    }
+
     pub(crate) fn width_of(&self, levels: &[usize], group: GroupId) -> usize {
-        let choice = &self.groups[group.0];
-        levels.get(group.0).and_then(|&level| choice.levels.get(level)).copied().unwrap_or(choice.channels)
+        self.groups[group.0].levels[levels[group.0]]
     }
 
     pub(crate) fn cell_use(&self, layer: usize, levels: &[usize]) -> CellUse {
@@ -225,7 +226,7 @@ impl Problem {
         self.scaled(self.cell_use(layer, levels).cell)
     }
 
-    /// What a layer costs at a pair of widths, or nothing where that is unknown.
+    /// What a layer costs at a pair of widths, or `None` if that is unknown.
     pub(crate) fn cell_ticks(&self, layer: usize, c_in: usize, c_out: usize) -> Option<Ticks> {
         self.layers[layer].cell(c_in, c_out).map(|cell| self.scaled(cell))
     }

@@ -138,7 +138,7 @@ fn swaps(state: &mut State<'_, '_>, limit: Ticks, least: f64) {
 /// The fastest of several descents over one group and over two neighbors; not proven to be the fastest of all.
 pub(crate) fn fastest(state: &State<'_, '_>) -> Vec<usize> {
     let narrowest = vec![0; state.levels.len()];
-    let starts = [narrowest, state.levels.clone(), state.ledger.problem.dense()];
+    let starts = [narrowest, state.levels.clone(), state.ledger.problem.full_levels()];
     let descents = starts.map(|levels| {
         let mut state = State::new(state.ledger, levels, state.lookups.max(1_000_000));
         faster(&mut state);

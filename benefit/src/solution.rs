@@ -1,5 +1,6 @@
 //! What a planner answers.
 
+use crate::choice::Levels;
 use crate::problem::Problem;
 use crate::stage_one::StageOne;
 use crate::value::{Value, ValueError, ValueKind};
@@ -84,13 +85,13 @@ impl fmt::Display for Stopped {
 
 /// A level for every group, and what is known about the choice.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Solution {
     /// The planner that found it.
     pub planner: String,
-    /// The chosen level index of every group.
-    pub levels: Vec<usize>,
+    /// The chosen level of every group.
+    pub levels: Levels,
     /// Channels of every group.
     pub widths: Vec<usize>,
     /// Predicted latency in nanoseconds.
@@ -110,13 +111,15 @@ pub struct Solution {
     /// How it came about.
     pub stages: Stages,
     /// Why the planner stopped.
-    #[cfg_attr(feature = "serde", serde(default))]
     pub stopped: Stopped,
 }
 
 impl Solution {
-    /// The solution that takes these level indices, one per group; without a bound or a history.
-    pub fn new(problem: &Problem, planner: &str, levels: Vec<usize>) -> Solution {
+    /// The solution that takes these levels, without a bound or a history.
+    ///
+    /// # Panics
+    /// If the levels belong to a problem with other group or level counts.
+    pub fn new(problem: &Problem, planner: &str, levels: Levels) -> Solution {
         let cost = problem.cost(&levels);
         Solution {
             planner: planner.to_owned(),
@@ -150,7 +153,7 @@ impl Solution {
     }
 
     /// The share of the loss that a perfect plan could still save: (bound - value) / (dense value - value).
-    /// 0 where nothing is lost; nothing where no bound was proven.
+    /// 0 if nothing is lost; `None` if no bound was proven.
     pub fn gap(&self) -> Option<f64> {
         let loss = self.dense_value - self.value;
         self.bound.map(|bound| if loss > 0.0 { ((bound - self.value) / loss).max(0.0) } else { 0.0 })

@@ -52,7 +52,7 @@ pub fn stage_one(problem: &Problem) -> Vec<StageOne> {
             }
         }
     }
-    let mut levels = problem.dense();
+    let mut levels = problem.full_levels();
     let mut stages = Vec::with_capacity(levels.len());
     for (g, producers) in producers.iter().enumerate() {
         let group = &problem.groups()[g];

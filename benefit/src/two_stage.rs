@@ -82,11 +82,11 @@ impl TwoStage {
         let hulls: Vec<Vec<usize>> =
             one.iter().map(|stage| stage.hull.iter().map(|offer| offer.level).collect()).collect();
 
-        let dense = || State::new(ledger, problem.dense(), self.lookups);
+        let dense = || State::new(ledger, problem.full_levels(), self.lookups);
         let mut best = dense();
         descend(&mut best, &hulls, limit);
         if let Err(fastest) = reach(&mut best, &all, exact, limit) {
-            return Err(Infeasible::new(problem, NAME, budget, &fastest).proven(exact.is_some()));
+            return Err(Infeasible::new(problem, NAME, budget, &problem.chosen(fastest)).proven(exact.is_some()));
         }
         refine::refine(&mut best, limit);
 
@@ -94,13 +94,13 @@ impl TwoStage {
         descend(&mut rival, &all, limit);
         if rival.cost <= limit {
             refine::refine(&mut rival, limit);
-            if problem.value(&rival.levels) > problem.value(&best.levels) {
+            if problem.value_at(&rival.levels) > problem.value_at(&best.levels) {
                 best = rival;
             }
         }
         let bound = exact.filter(|_| self.certify).and_then(|exact| exact.bound(limit)).map(|bound| bound.value);
         let stages = Stages { one, two: best.steps };
-        Ok(Solution::new(problem, NAME, best.levels).with_bound(bound).with_stages(stages))
+        Ok(Solution::new(problem, NAME, problem.chosen(best.levels)).with_bound(bound).with_stages(stages))
     }
 }
 

@@ -280,8 +280,49 @@ fn a_cell_is_replaced_or_refused() {
     assert!(matches!(refused, Err(ProblemError::Cost { .. })));
     assert!(matches!(problem.set_cell(1, 3, 4, 1.0, Provenance::Measured), Err(ProblemError::UnknownLayer { .. })));
     assert_eq!(problem.dense_ns(), 9.0);
-    // Indices past the end stand for the full width.
-    assert_eq!((problem.cost(&[99]).ns, problem.cost(&[]).ns, problem.value(&[99])), (9.0, 9.0, 0.0));
+}
+
+#[test]
+fn levels_are_checked_when_they_are_made() {
+    let mut problem = Problem::builder();
+    good(&mut problem);
+    let problem = problem.build().unwrap();
+    assert_eq!(problem.levels(&[1]).unwrap(), problem.dense());
+    let (group, level, levels) = ("conv1".to_owned(), 2, 2);
+    assert_eq!(problem.levels(&[2]), Err(ProblemError::LevelIndex { group, level, levels }));
+    for indices in [&[][..], &[0, 0]] {
+        assert_eq!(problem.levels(indices), Err(ProblemError::LevelCount { found: indices.len(), groups: 1 }));
+    }
+    let text = problem.levels(&[99]).unwrap_err().to_string();
+    assert!(text.contains("`conv1` has no level 99; it has 2"), "{text}");
+}
+
+/// Levels of one problem are never priced as those of another.
+#[test]
+fn levels_fit_problems_of_their_own_shape_only() {
+    let problem = |levels: &[&[usize]]| {
+        let mut problem = Problem::builder();
+        for levels in levels {
+            let value: Vec<f64> = (1..=levels.len()).map(|level| level as f64 - levels.len() as f64).collect();
+            let group = problem.group("a", levels[levels.len() - 1]).levels(levels).value(&value);
+            problem.layer("conv", 3, group, |_, c_out| c_out as f64);
+        }
+        problem.build().unwrap()
+    };
+    let two = problem(&[&[2, 4]]);
+    let narrow = two.levels(&[0]).unwrap();
+    assert_eq!(problem(&[&[1, 8]]).cost(&narrow).ns, 1.0, "as many groups and levels");
+    for other in [problem(&[&[2, 3, 4]]), problem(&[&[4]]), problem(&[&[2, 4], &[2, 4]])] {
+        let reading = Reading { levels: narrow.clone(), ns: 1.0 };
+        let panics = |f: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
+        assert!(panics(&|| drop(other.cost(&narrow).ns.to_string())));
+        assert!(panics(&|| drop(other.value(&narrow).to_string())));
+        assert!(panics(&|| drop(other.cells(&narrow))) && panics(&|| drop(other.unmeasured_cells(&narrow))));
+        assert!(panics(&|| drop(other.widths(&narrow))));
+        assert!(panics(&|| drop(Solution::new(&other, "by hand", narrow.clone()))));
+        assert!(panics(&|| drop(Infeasible::new(&other, "by hand", Budget::ratio(0.5), &narrow))));
+        assert!(panics(&|| drop(calibrate(&other, std::slice::from_ref(&reading)))));
+    }
 }
 
 #[test]

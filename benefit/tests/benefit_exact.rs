@@ -18,9 +18,14 @@ fn exact_is_as_good_as_brute_force() {
         let budget = random_budget(&case, seed);
         let limit = budget.limit_ns(problem.dense_ns());
         for choice in case.choices() {
-            assert!((problem.cost(&choice).ns - case.ns(&choice)).abs() < 1e-6, "seed {seed}: {choice:?}");
+            let levels = problem.levels(&choice).unwrap();
+            assert!((problem.cost(&levels).ns - case.ns(&choice)).abs() < 1e-6, "seed {seed}: {choice:?}");
         }
-        let fitting = case.choices().into_iter().filter(|c| problem.cost(c).ns <= limit).map(|c| case.value(&c));
+        let fitting = case
+            .choices()
+            .into_iter()
+            .filter(|c| problem.cost(&problem.levels(c).unwrap()).ns <= limit)
+            .map(|c| case.value(&c));
         let optimum = fitting.fold(f64::NEG_INFINITY, f64::max);
         match Exact::default().plan(&problem, budget) {
             Ok(solution) => {
@@ -144,8 +149,9 @@ fn running_sums_change_no_cost_and_no_optimum() {
             choices = choices.iter().flat_map(longer).collect();
         }
         let limit = (0.3 + 0.6 * Random(!seed).unit()) * problem.dense_ns();
-        let fitting = choices.iter().filter(|choice| problem.cost(choice).ns <= limit);
-        let optimum = fitting.map(|choice| problem.value(choice)).fold(f64::NEG_INFINITY, f64::max);
+        let choices = choices.iter().map(|choice| problem.levels(choice).unwrap());
+        let fitting = choices.filter(|choice| problem.cost(choice).ns <= limit);
+        let optimum = fitting.map(|choice| problem.value(&choice)).fold(f64::NEG_INFINITY, f64::max);
         let Ok(solution) = Exact::default().plan(&problem, Budget::ns(limit)) else {
             assert_eq!(optimum, f64::NEG_INFINITY, "seed {seed}");
             continue;

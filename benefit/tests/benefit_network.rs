@@ -212,9 +212,8 @@ fn measuring_what_a_plan_needs_comes_to_an_end() {
     assert!((solution.predicted_ns - truth).abs() < 1e-3, "all cells are measured, so the sum is the truth");
 
     // The whole model moves data too; its runs show what that costs.
-    let moved =
-        |levels: &[usize]| 0.01 * 1568.0 * network.operators[0].width.at(|g| problem.widths(levels)[g.0]) as f64;
-    let reading = |levels: &[usize]| Reading { levels: levels.to_vec(), ns: problem.cost(levels).ns + moved(levels) };
+    let moved = |levels: &Levels| 0.01 * 1568.0 * network.operators[0].width.at(|g| problem.widths(levels)[g.0]) as f64;
+    let reading = |levels: &Levels| Reading { levels: levels.clone(), ns: problem.cost(levels).ns + moved(levels) };
     let readings = [reading(&problem.dense()), reading(&solution.levels)];
     let calibration = calibrate(&problem, &readings).unwrap();
     assert!((calibration.conv_scale - 1.0).abs() < 0.01 && calibration.residual < 1e-3, "{calibration:?}");

@@ -14,12 +14,13 @@ impl Planner for WidestFirst {
         let limit_ns = budget.limit_ns(problem.dense_ns());
         let mut levels = problem.dense();
         while problem.cost(&levels).ns > limit_ns {
-            let widths = problem.widths(&levels);
-            let open = (0..levels.len()).filter(|&group| levels[group] > 0);
+            let (widths, mut indices) = (problem.widths(&levels), levels.indices().to_vec());
+            let open = (0..indices.len()).filter(|&group| indices[group] > 0);
             let Some(widest) = open.max_by_key(|&group| widths[group]) else {
                 return Err(Infeasible::new(problem, "widest-first", budget, &levels));
             };
-            levels[widest] -= 1;
+            indices[widest] -= 1;
+            levels = problem.levels(&indices).expect("an index below one in range is in range");
         }
         Ok(Solution::new(problem, "widest-first", levels))
     }

@@ -1,6 +1,6 @@
 //! Why pruning does not help where it does not: what holds the layers that take the time.
 
-use benefit::{Hold, Infeasible, Problem};
+use benefit::{Hold, Infeasible, Levels, Problem};
 use netspec::{ConvSpec, Network};
 
 /// A layer is short if it takes at most so many times what the shortest takes.
@@ -51,7 +51,7 @@ pub(crate) fn explained(mut why: Infeasible, network: &Network, problem: &Proble
 }
 
 /// The layers that take most of a plan's time, and what holds them.
-pub(crate) fn slowest(network: &Network, problem: &Problem, levels: &[usize]) -> String {
+pub(crate) fn slowest(network: &Network, problem: &Problem, levels: &Levels) -> String {
     let mut cells = problem.cells(levels);
     cells.sort_by(|a, b| b.cell.ns.total_cmp(&a.cell.ns));
     let word = |cell: &benefit::CellUse| {

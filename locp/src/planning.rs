@@ -7,7 +7,7 @@ use crate::report::{Axis, Covers};
 use crate::sweeps::{Line, SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Watch};
-use benefit::{Calibration, CellUse, Knot, LevelRule, Limits, Problem, ProblemBuilder, Reading, Value};
+use benefit::{Calibration, CellUse, Knot, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Value};
 use netspec::{ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
 
@@ -94,8 +94,8 @@ impl<'a> Planning<'a> {
 
     /// Takes a run of the whole model, in the time of `dense_ns`, into account: how sum and whole differ is told by all
     /// runs so far. What the problem predicts for these levels by then comes back.
-    pub(crate) fn learn(&mut self, levels: &[usize], achieved_ns: f64) -> Result<f64, Error> {
-        self.readings.push(Reading { levels: levels.to_vec(), ns: achieved_ns / self.scale });
+    pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64) -> Result<f64, Error> {
+        self.readings.push(Reading { levels: levels.clone(), ns: achieved_ns / self.scale });
         self.calibration = benefit::calibrate(&self.problem, &self.readings)?;
         self.problem.apply(&self.calibration)?;
         Ok(self.problem.cost(levels).ns * self.scale)

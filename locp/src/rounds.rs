@@ -4,7 +4,7 @@ use crate::holds;
 use crate::measure::Measurer;
 use crate::planning::{Effort, Planning};
 use crate::{Error, Progress};
-use benefit::{Budget, Planner, Solution, Stopped};
+use benefit::{Budget, Levels, Planner, Solution, Stopped};
 
 /// By what share of the loss a plan must be better, over cells measured afresh, than the one they were measured for.
 const CHASED: f64 = 0.005;
@@ -91,7 +91,7 @@ impl Planning<'_> {
     }
 
     /// Measures the cells of a plan that are estimates, and says whether there were any.
-    fn measure_estimates(&mut self, levels: &[usize], measurer: &mut Measurer<'_>) -> Result<bool, Error> {
+    fn measure_estimates(&mut self, levels: &Levels, measurer: &mut Measurer<'_>) -> Result<bool, Error> {
         let estimated = self.problem.unmeasured_cells(levels);
         if estimated.is_empty() {
             return Ok(false);
@@ -103,7 +103,7 @@ impl Planning<'_> {
     }
 
     /// Measures the cells of a plan once more, those that were not before.
-    fn measure_afresh(&mut self, levels: &[usize], measurer: &mut Measurer<'_>) -> Result<(), Error> {
+    fn measure_afresh(&mut self, levels: &Levels, measurer: &mut Measurer<'_>) -> Result<(), Error> {
         let mut cells = self.problem.cells(levels);
         cells.retain(|cell| cell.runs() && self.fresh.insert(self.spec(cell.layer, cell.c_in, cell.c_out)));
         self.effort.afresh += cells.len();

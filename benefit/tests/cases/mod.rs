@@ -189,7 +189,8 @@ pub(crate) fn random_budget(case: &Case, seed: u64) -> Budget {
     let mut random = Random(seed ^ 0xB0D6);
     let choices = case.choices();
     if random.below(4) == 0 {
-        return Budget::ns(case.problem().cost(&choices[random.below(choices.len())]).ns);
+        let problem = case.problem();
+        return Budget::ns(problem.cost(&problem.levels(&choices[random.below(choices.len())]).unwrap()).ns);
     }
     Budget::ratio(0.2 + 0.85 * random.unit())
 }
