@@ -28,7 +28,7 @@
 //!
 //! Swap the value by implementing [`Value`], the solver by implementing [`Planner`].
 //! Feature `serde` (off by default) derives serialization for the problem and the solution.
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![forbid(unsafe_code)]
 
 mod budget;

@@ -4,6 +4,7 @@ use crate::criterion::{Criterion, Slices};
 use crate::scope::Scope;
 use crate::value::{Value, ValueCurve, ValueError, ValueKind};
 use netspec::{ChannelGroup, GroupId, Member, Network, Role, Weights};
+use std::fmt;
 
 /// Scores channels by their weights: a proxy for damage, and a poor one.
 ///
@@ -17,6 +18,18 @@ pub struct Magnitude<'a> {
     weights: &'a dyn Weights,
     criterion: Criterion,
     scope: Scope,
+}
+
+impl fmt::Debug for Magnitude<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Magnitude { network, criterion, scope, .. } = self;
+        let groups = network.groups.len();
+        f.debug_struct("Magnitude")
+            .field("groups", &groups)
+            .field("criterion", criterion)
+            .field("scope", scope)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Magnitude<'a> {

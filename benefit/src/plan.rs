@@ -1,4 +1,4 @@
-//! The seam between a problem and whoever solves it.
+//! The seam between a problem and its solvers.
 
 use crate::budget::Budget;
 use crate::choice::Levels;
@@ -44,12 +44,12 @@ use std::fmt;
 /// assert_eq!(AllOrNothing.plan(&problem, Budget::ratio(0.1)).unwrap_err().best_ratio, 0.25);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Planner {
+pub trait Planner: Send {
     /// The best plan that it finds within the budget.
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible>;
 }
 
-impl<T: Planner + ?Sized> Planner for &T {
+impl<T: Planner + Sync + ?Sized> Planner for &T {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
         (**self).plan(problem, budget)
     }

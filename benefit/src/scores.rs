@@ -6,6 +6,7 @@ use crate::scope::Scope;
 use crate::value::{Value, ValueCurve, ValueError, ValueKind};
 use netspec::{GroupId, IndexMap, Member, Network, Role, Weights};
 use std::collections::HashSet;
+use std::fmt;
 
 /// Scores by tensor name, or whole curves, from wherever they come: Taylor expansion, a Hessian, activations.
 ///
@@ -44,11 +45,18 @@ pub struct Scores<'a> {
     tensors: HashSet<String>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Known {
     Nothing,
     Scores(Vec<f64>),
     Curve(ValueCurve),
+}
+
+impl fmt::Debug for Scores<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scores { scope, kind, known, .. } = self;
+        f.debug_struct("Scores").field("scope", scope).field("kind", kind).field("known", known).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Scores<'a> {

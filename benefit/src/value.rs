@@ -2,7 +2,7 @@
 
 use netspec::{GroupId, TensorError};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a value means. A magnitude is a proxy for damage, and is labelled as one wherever its value is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -275,12 +275,13 @@ impl ValueCurve {
     }
 }
 
-/// Tells what removing a group's channels loses, and which channels go first.
+/// Says what removing a group's channels loses, and which channels go first.
 ///
 /// # Contract
 /// - The curve is over exactly the group's channels, and asking twice gives the same curve: plans keep the
 ///   channels that the curve names.
 /// - Values of different groups are on one scale, for plans add them.
+/// - It can be shared between threads (`Send + Sync`): asking for a curve changes nothing that callers see.
 ///
 /// # A second, silly implementation
 /// ```
@@ -299,7 +300,7 @@ impl ValueCurve {
 /// assert_eq!(Prefix(vec![4]).curve(GroupId(0))?.keep(2), [0, 1]);
 /// # Ok::<(), ValueError>(())
 /// ```
-pub trait Value {
+pub trait Value: Send + Sync {
     /// The curve of one group.
     fn curve(&self, group: GroupId) -> Result<ValueCurve, ValueError>;
 
@@ -314,7 +315,7 @@ pub trait Value {
     }
 }
 
-/// What points to a value is one.
+/// Pointers to a value are values.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<T: Value + ?Sized> Value for $pointer {
@@ -331,4 +332,4 @@ macro_rules! forward {
     )*};
 }
 
-forward!(&T, Box<T>, Rc<T>);
+forward!(&T, Box<T>, Arc<T>);

@@ -20,7 +20,7 @@
 //! assert!(fit.lost_before > 0.4 && fit.lost_after < 1e-12);
 //! # Ok::<(), compensate::CompensateError>(())
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![forbid(unsafe_code)]
 
 mod error;

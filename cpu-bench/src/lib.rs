@@ -31,7 +31,7 @@
 //! | network | a buffer of twice the level-2 cache is written, then the inputs are read: weights come from the last-level cache or from memory, inputs from as near as they fit |
 //!
 //! For whole models *network* is *warm*: a model's own layers push each other's weights out.
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![forbid(unsafe_code)]
 
 mod allocator;

@@ -7,6 +7,7 @@ use crate::driver::{Arg, Module, Shape};
 use crate::nvrtc::{Cubin, Resources};
 use crate::session::{Timer, Work};
 use netspec::{CacheState, ConvSpec, Provenance};
+use std::fmt;
 use std::sync::Arc;
 use timing::{Prepared, Reading, TimingError};
 
@@ -103,6 +104,15 @@ impl Kernel {
 pub struct Bound {
     cuda: Cuda,
     timer: Timer<Conv>,
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound")
+            .field("cuda", &self.cuda)
+            .field("kernel", &self.timer.algorithm())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bound {

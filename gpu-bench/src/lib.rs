@@ -32,7 +32,7 @@
 //! ```
 //!
 //! With the feature `criterion`, the module of that name measures benchmarks on the same clock.
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![deny(unsafe_code)]
 
 mod anchors;

@@ -16,7 +16,7 @@ use benefit::{Budget, Calibration, Criterion, Limits, Magnitude, Planner, Proble
 use netspec::{GroupPlan, PrunePlan};
 use sharing::Store;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use timing::ModelBackend;
 
 /// What a pipeline may change, and how finely it looks.
@@ -49,7 +49,7 @@ pub struct Pipeline<'a> {
     engine: &'a Engine,
     measurer: Measurer<'a>,
     planner: Box<dyn Planner + 'a>,
-    value: Option<Rc<dyn Value + 'a>>,
+    value: Option<Arc<dyn Value + 'a>>,
     calib: Option<Calib>,
     options: Options,
     watch: Watch<'a>,
@@ -161,7 +161,7 @@ impl<'a> Pipeline<'a> {
 
     /// Another value, for the groups of the model that is planned for; by default the squares of its weights, per layer.
     pub fn value(mut self, value: impl Value + 'a) -> Pipeline<'a> {
-        self.value = Some(Rc::new(value));
+        self.value = Some(Arc::new(value));
         self
     }
 
@@ -285,7 +285,7 @@ impl<'a> Pipeline<'a> {
         'a: 'v,
     {
         let value: Box<dyn Value + 'v> = match (&self.value, &self.calib) {
-            (Some(value), _) => Box::new(Rc::clone(value)),
+            (Some(value), _) => Box::new(Arc::clone(value)),
             (None, Some(calib)) => {
                 let prune_residual = self.options.limits.prune_residual;
                 Box::new(Damage::new(&*self.engine.runner(), model, calib, prune_residual, &self.watch)?)

@@ -2,17 +2,17 @@
 
 use benefit::{Value, ValueCurve, ValueError, ValueKind};
 use netspec::GroupId;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
-/// Asks another value once for each group: some take seconds, and every round of planning needs the curves again.
+/// Computes another value's curves once for each group: some take seconds, and every round of planning needs them again.
 pub(crate) struct Remembered<'a> {
     value: Box<dyn Value + 'a>,
-    curves: Vec<OnceCell<Result<ValueCurve, ValueError>>>,
+    curves: Vec<OnceLock<Result<ValueCurve, ValueError>>>,
 }
 
 impl<'a> Remembered<'a> {
     pub(crate) fn new(value: Box<dyn Value + 'a>, groups: usize) -> Remembered<'a> {
-        Remembered { value, curves: vec![OnceCell::new(); groups] }
+        Remembered { value, curves: vec![OnceLock::new(); groups] }
     }
 }
 

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Feature `serde` (off by default) derives serialization for the plain data.
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![forbid(unsafe_code)]
 
 mod constraint;

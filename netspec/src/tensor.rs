@@ -165,7 +165,7 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     bytes.as_chunks::<N>().0.iter().copied()
 }
 
-/// A network's weights by name.
+/// A network's weights by name, readable from several threads.
 ///
 /// # A second, silly implementation
 /// ```
@@ -179,7 +179,7 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
 /// }
 /// assert_eq!(Ones.get("conv1.weight").unwrap().to_f32().unwrap(), [1.0]);
 /// ```
-pub trait Weights {
+pub trait Weights: Send + Sync {
     /// The weight of this name, if there is one.
     fn get(&self, tensor: &str) -> Option<TensorView<'_>>;
 }

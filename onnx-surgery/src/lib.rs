@@ -24,7 +24,7 @@
 //!
 //! What cannot be pruned is said, not guessed: [`netspec::Network::frozen`] lists nodes and reasons.
 //! The engine behind the groups is usable alone, on networks that never were ONNX: see [`dependency`].
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 #![deny(unsafe_code)]
 
 mod assemble;

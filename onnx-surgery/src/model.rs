@@ -8,6 +8,7 @@ use crate::graph::{Graph, Port};
 use crate::infer::{Inference, infer};
 use bytes::Bytes;
 use netspec::{Network, TensorView, Weights};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A model that is open for inspection and surgery.
@@ -21,6 +22,17 @@ pub struct Model {
     pub(crate) graph: Graph,
     pub(crate) inference: Inference,
     network: Network,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, layers, groups) = (&self.path, self.network.layers.len(), self.network.groups.len());
+        f.debug_struct("Model")
+            .field("path", path)
+            .field("layers", &layers)
+            .field("groups", &groups)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Model {

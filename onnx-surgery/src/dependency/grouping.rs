@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 const NONE: u32 = u32::MAX;
 
 /// The channel groups of a network, and where every label went.
+#[derive(Debug)]
 pub struct Grouping {
     /// The groups, in the order of their first producers.
     pub groups: Vec<ChannelGroup>,

@@ -67,6 +67,7 @@ impl std::fmt::Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 /// A tensor's axis, with the label of each position.
+#[derive(Debug)]
 struct Slot {
     tensor: String,
     axis: usize,
@@ -75,7 +76,7 @@ struct Slot {
 }
 
 /// Collects how channels depend on each other; see the [module's documentation](self).
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Dependencies {
     /// Union-find over labels; a root is the smallest label of its class.
     parent: Vec<u32>,

@@ -17,6 +17,7 @@ use crate::error::SurgeryError;
 use crate::model::Model;
 use netspec::{ElementType, PrunePlan};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// One change to a model's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +156,18 @@ pub struct Patch<'m> {
     changes: Vec<Change>,
     /// New elements of constants, by name.
     values: BTreeMap<String, Vec<f32>>,
+}
+
+impl fmt::Debug for Patch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // New elements may be millions: their tensors' names stand for them.
+        let values: Vec<&String> = self.values.keys().collect();
+        f.debug_struct("Patch")
+            .field("model", self.model)
+            .field("changes", &self.changes)
+            .field("values", &values)
+            .finish()
+    }
 }
 
 impl<'m> Patch<'m> {
