@@ -37,29 +37,26 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Exact {
-    /// Partial plans that are kept after each group; more, by a fixed rule, where that costs little.
-    pub labels: usize,
-    /// Seconds after which the best plan so far is returned with what is proven by then; nothing for no limit.
-    pub seconds: Option<f64>,
-    /// The planner that it starts from.
-    pub start: TwoStage,
+    labels: usize,
+    seconds: Option<f64>,
 }
 
 impl Default for Exact {
     fn default() -> Exact {
-        Exact { labels: 500, seconds: None, start: TwoStage::default().certify(false) }
+        Exact { labels: 500, seconds: None }
     }
 }
 
 impl Exact {
-    /// At most so many partial plans are kept after each group.
+    /// At most `labels` partial plans are kept after each group, by default 500; more, by a fixed rule, if that costs
+    /// little.
     pub fn labels(self, labels: usize) -> Exact {
         Exact { labels: labels.max(1), ..self }
     }
 
-    /// It ends after about this many seconds.
+    /// After about this many seconds the best plan so far is returned with what is proven by then; by default there is
+    /// no limit.
     pub fn seconds(self, seconds: f64) -> Exact {
         Exact { seconds: Some(seconds), ..self }
     }
@@ -82,7 +79,8 @@ impl Planner for Exact {
         let named = |infeasible: Infeasible| Infeasible { planner: NAME.to_owned(), ..infeasible };
         let (ledger, limit) = opened(problem, budget);
         let relaxation = Relaxation::new(&ledger);
-        let start = self.start.solve(&ledger, budget, limit, relaxation.as_ref()).map_err(named)?;
+        let start =
+            TwoStage::default().certify(false).solve(&ledger, budget, limit, relaxation.as_ref()).map_err(named)?;
         let start = Solution { planner: NAME.to_owned(), ..start };
         let Some(relaxation) = relaxation else {
             return Ok(Solution { stopped: Stopped::TooWide, ..start });

@@ -9,17 +9,10 @@ use netspec::{GroupId, Network, Width};
 
 /// How far a network may be pruned.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Limits {
-    /// The share of its channels that every group keeps at least, in (0, 1]. A quarter: without calibration
-    /// images nothing tells when a group is about to break.
-    pub min_share: f64,
-    /// Whether groups on a residual stream may lose channels. Off: every block reads and writes the stream, and
-    /// taking an eighth of one stage's costs more accuracy than taking an eighth of all inner groups'.
-    pub prune_residual: bool,
-    /// Whether residual branches may go as a whole, where a group's [`removable`](netspec::ChannelGroup::removable) says
-    /// so. Off: values of weights say nothing of it.
-    pub remove_branches: bool,
+    min_share: f64,
+    prune_residual: bool,
+    remove_branches: bool,
 }
 
 impl Default for Limits {
@@ -29,17 +22,42 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Every group keeps at least this share of its channels, and at least one channel.
+    /// Every group keeps at least this share of its channels, in (0, 1], and at least one channel.
+    ///
+    /// By default a quarter: without calibration images nothing shows when a group is about to break.
     pub fn min_share(self, min_share: f64) -> Limits {
         Limits { min_share, ..self }
     }
+
     /// Whether groups on a residual stream may lose channels.
+    ///
+    /// By default not: every block reads and writes the stream, and removing an eighth of one stage's channels costs more
+    /// accuracy than removing an eighth of all inner groups'.
     pub fn prune_residual(self, prune_residual: bool) -> Limits {
         Limits { prune_residual, ..self }
     }
-    /// Whether residual branches may go as a whole.
+
+    /// Whether residual branches may be removed as a whole, if a group is
+    /// [`removable`](netspec::ChannelGroup::removable).
+    ///
+    /// By default not: magnitudes of weights do not predict what that costs.
     pub fn remove_branches(self, remove_branches: bool) -> Limits {
         Limits { remove_branches, ..self }
+    }
+
+    /// The share of its channels that every group keeps at least.
+    pub fn get_min_share(&self) -> f64 {
+        self.min_share
+    }
+
+    /// Whether groups on a residual stream may lose channels.
+    pub fn get_prune_residual(&self) -> bool {
+        self.prune_residual
+    }
+
+    /// Whether residual branches may be removed as a whole.
+    pub fn get_remove_branches(&self) -> bool {
+        self.remove_branches
     }
 }
 

@@ -30,10 +30,8 @@ use crate::ticks::Ticks;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Knapsack {
-    /// Rounds in which the budget falls from the dense network's latency to its own.
-    pub rounds: usize,
+    rounds: usize,
 }
 
 impl Default for Knapsack {
@@ -43,7 +41,7 @@ impl Default for Knapsack {
 }
 
 impl Knapsack {
-    /// The budget falls in so many rounds, at least one.
+    /// The budget falls from the dense network's latency to its own in this many rounds, at least one; by default 30.
     pub fn rounds(self, rounds: usize) -> Knapsack {
         Knapsack { rounds: rounds.max(1) }
     }

@@ -5,21 +5,13 @@ use netspec::Constraint;
 
 /// What limits a group's levels.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct LevelRule {
-    /// The narrowest level.
-    pub floor: usize,
-    /// Multiples of it are candidates, besides the members' knots; 0 for the knots alone.
-    pub lattice: usize,
-    /// The most levels that are kept.
-    pub most: usize,
-    /// Relative difference up to which two prices count as equal: the noise of the readings.
-    pub tolerance: f64,
-    /// Whether no width may be called dominated: a concat's consumer sees only the total, and where the
-    /// other parts stand decides which of this group's widths fall on an edge.
-    pub sliding: bool,
-    /// Which widths the group may take: others are no candidates, those next to them are.
-    pub constraints: Vec<Constraint>,
+    pub(crate) floor: usize,
+    lattice: usize,
+    most: usize,
+    tolerance: f64,
+    pub(crate) sliding: bool,
+    pub(crate) constraints: Vec<Constraint>,
 }
 
 impl Default for LevelRule {
@@ -29,27 +21,34 @@ impl Default for LevelRule {
 }
 
 impl LevelRule {
-    /// No level is narrower than this.
+    /// No level is narrower than this; by default 1.
     pub fn floor(self, floor: usize) -> LevelRule {
         LevelRule { floor, ..self }
     }
-    /// Multiples of `lattice` are candidates too.
+
+    /// Multiples of `lattice` are candidates besides the members' knots; by default, or at 0, the knots alone.
     pub fn lattice(self, lattice: usize) -> LevelRule {
         LevelRule { lattice, ..self }
     }
-    /// At most this many levels are kept, at least 2.
+
+    /// At most this many levels are kept, at least 2; by default 64.
     pub fn most(self, most: usize) -> LevelRule {
         LevelRule { most, ..self }
     }
-    /// Prices within this relative difference count as equal.
+
+    /// Prices within this relative difference, the noise of the readings, count as equal; by default 0.
     pub fn tolerance(self, tolerance: f64) -> LevelRule {
         LevelRule { tolerance, ..self }
     }
-    /// Calls no width dominated.
+
+    /// Calls no width dominated: the consumer of a concat sees only the total width, so the other parts decide which of
+    /// this group's widths fall on an edge. Off by default.
     pub fn sliding(self, sliding: bool) -> LevelRule {
         LevelRule { sliding, ..self }
     }
-    /// Only widths that all of these allow, and the full width.
+
+    /// Only widths that all of these allow, and the full width. The allowed widths next to a forbidden candidate take its
+    /// place.
     pub fn constraints(self, constraints: &[Constraint]) -> LevelRule {
         LevelRule { constraints: constraints.to_vec(), ..self }
     }

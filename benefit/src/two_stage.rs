@@ -32,12 +32,9 @@ use crate::ticks::Ticks;
 /// - [`Solution::bound`] is a proven upper bound by Lagrangian relaxation, under the same condition.
 /// - The plan itself is not proven to be the best: [`Solution::gap`] tells how far it can be from that.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct TwoStage {
-    /// Cost lookups that local search may make before it ends.
-    pub lookups: u64,
-    /// Whether to prove a bound, which can take longer than the plan.
-    pub certify: bool,
+    lookups: u64,
+    certify: bool,
 }
 
 impl Default for TwoStage {
@@ -47,12 +44,12 @@ impl Default for TwoStage {
 }
 
 impl TwoStage {
-    /// Local search ends after this many cost lookups.
+    /// Local search ends after this many cost lookups, by default 30 million.
     pub fn lookups(self, lookups: u64) -> TwoStage {
         TwoStage { lookups, ..self }
     }
 
-    /// Whether to prove a bound.
+    /// Whether to prove a bound, which can take longer than the plan; on by default.
     pub fn certify(self, certify: bool) -> TwoStage {
         TwoStage { certify, ..self }
     }

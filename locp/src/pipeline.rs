@@ -287,7 +287,7 @@ impl<'a> Pipeline<'a> {
         let value: Box<dyn Value + 'v> = match (&self.value, &self.calib) {
             (Some(value), _) => Box::new(Arc::clone(value)),
             (None, Some(calib)) => {
-                let prune_residual = self.options.limits.prune_residual;
+                let prune_residual = self.options.limits.get_prune_residual();
                 Box::new(Damage::new(&*self.engine.runner(), model, calib, prune_residual, &self.watch)?)
             }
             (None, None) => {

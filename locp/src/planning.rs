@@ -164,7 +164,7 @@ fn check_prunable(model: &Model, limits: &Limits) -> Result<(), Error> {
     let network: &Network = model.network();
     let nothing = |why: String| Err(Error::NothingToPrune { path: model.path().to_owned(), why });
     let open = network.groups.iter().filter(|g| g.frozen.is_none() && g.channels > 1);
-    if open.clone().any(|g| limits.prune_residual || !g.residual) {
+    if open.clone().any(|g| limits.get_prune_residual() || !g.residual) {
         return Ok(());
     }
     if open.count() > 0 {

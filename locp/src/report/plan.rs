@@ -90,7 +90,11 @@ pub struct ConstraintsReport {
 
 impl ConstraintsReport {
     pub(crate) fn new(limits: &Limits, named: &Constraints) -> ConstraintsReport {
-        let Limits { min_share, prune_residual, remove_branches, .. } = *limits;
-        ConstraintsReport { min_share, prune_residual, remove_branches, named: named.clone() }
+        ConstraintsReport {
+            min_share: limits.get_min_share(),
+            prune_residual: limits.get_prune_residual(),
+            remove_branches: limits.get_remove_branches(),
+            named: named.clone(),
+        }
     }
 }
