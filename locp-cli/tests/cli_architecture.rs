@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// The crates that may contain unsafe code, and in how many places: the second one has its memory map.
 const MAY_BE_UNSAFE: [(&str, RangeInclusive<usize>); 2] = [("gpu-bench", 0..=usize::MAX), ("onnx-surgery", 1..=1)];
-/// Algorithms that anyone can take along: they stand on nothing but crates of this workspace.
+/// Algorithms that need no crate from outside this workspace, unless an optional feature asks for one.
 const STANDALONE: [&str; 2] = ["stairstep", "stats"];
 const LONGEST_FILE: usize = 500;
 const INHERITED: [&str; 3] = ["edition", "license", "rust-version"];
@@ -34,6 +34,8 @@ struct Member {
     library: Option<PathBuf>,
     /// What it is built from: all but the dependencies of its tests.
     needs: BTreeSet<String>,
+    /// Those of them that only a feature asks for.
+    optional: BTreeSet<String>,
 }
 
 fn members() -> Vec<Member> {
@@ -43,6 +45,11 @@ fn members() -> Vec<Member> {
     let json: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
     let array = |value: &Value, key: &str| value[key].as_array().unwrap_or_else(|| panic!("no array {key}")).clone();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_else(|| panic!("no text {key}")).to_owned();
+    let dependencies = |package: &Value, is_wanted: &dyn Fn(&Value) -> bool| {
+        let all = array(package, "dependencies");
+        let built = all.iter().filter(|dependency| dependency["kind"] != "dev");
+        built.filter(|dependency| is_wanted(dependency)).map(|dependency| text(dependency, "name")).collect()
+    };
     let member = |package: &Value| Member {
         name: text(package, "name"),
         manifest: text(package, "manifest_path").into(),
@@ -50,11 +57,8 @@ fn members() -> Vec<Member> {
             .iter()
             .find(|target| array(target, "kind").iter().any(|kind| kind == "lib"))
             .map(|target| text(target, "src_path").into()),
-        needs: array(package, "dependencies")
-            .iter()
-            .filter(|dependency| dependency["kind"] != "dev")
-            .map(|dependency| text(dependency, "name"))
-            .collect(),
+        needs: dependencies(package, &|_| true),
+        optional: dependencies(package, &|dependency| dependency["optional"] == true),
     };
     let members: Vec<Member> = array(&json, "packages").iter().map(member).collect();
     assert!(members.len() > 10, "cargo metadata lists the workspace's crates");
@@ -124,7 +128,11 @@ fn foreign(name: &str, needs: &Dependencies) -> Vec<String> {
 
 #[test]
 fn the_algorithms_stand_alone() {
-    let needs = needs(&members());
+    let members = members();
+    let optional = members.iter().map(|member| member.optional.len()).sum::<usize>();
+    assert!(optional > 0, "cargo metadata tells optional dependencies from others");
+    let always = |member: &Member| (member.name.clone(), &member.needs - &member.optional);
+    let needs: Dependencies = members.iter().map(always).collect();
     for name in STANDALONE {
         assert!(needs.contains_key(name), "{name} is in the workspace");
         assert_eq!(foreign(name, &needs), [""; 0], "{name} needs crates from elsewhere");

@@ -1,51 +1,46 @@
-//! A search of one's own: doubles the width until the budget is spent, and reports through the library's staircase.
+//! A search of one's own: doubles the width, and assembles the staircase from what was read.
 
-use stairstep::{Ask, Config, Probe, Readings, Sample, Search, Staircase, StopReason, Strategy};
+use stairstep::{Ask, Config, Probe, Readings, Sample, Search, Staircase, StopReason};
 
-/// Probes 1, 2, 4, ... and the largest width: as few readings as can be, and as much overlooked.
+/// Probes 1, 2, 4, ... and the largest width: few readings, and much overlooked.
 struct Doubling {
+    config: Config,
     next: Option<usize>,
     outstanding: usize,
-    max_channels: usize,
-    /// The library's reference search assembles what was told.
-    assembled: Box<dyn Search>,
+    told: Vec<Sample>,
 }
 
 impl Doubling {
-    fn new(config: &Config) -> Doubling {
-        let assembled = Strategy::Exhaustive.into_search(config);
-        Doubling { next: Some(config.min_channels), outstanding: 0, max_channels: config.max_channels, assembled }
+    fn new(config: Config) -> Doubling {
+        Doubling { next: Some(*config.widths().start()), config, outstanding: 0, told: Vec::new() }
     }
 }
 
 impl Search for Doubling {
     fn ask(&mut self) -> Ask {
-        match self.next {
-            Some(channels) => {
-                let is_last = channels >= self.max_channels;
-                self.next = (!is_last).then_some((2 * channels).min(self.max_channels));
-                self.outstanding += 1;
-                Ask::Probe(Probe { channels, readings: 1 })
-            }
-            None if self.outstanding > 0 => Ask::Waiting,
-            None => Ask::Done(StopReason::Settled),
-        }
+        let Some(channels) = self.next else {
+            return if self.outstanding > 0 { Ask::Waiting } else { Ask::Done(StopReason::Settled) };
+        };
+        let max = *self.config.widths().end();
+        self.next = (channels < max).then_some((2 * channels).min(max));
+        self.outstanding += 1;
+        Ask::Probe(Probe { channels, readings: 1 })
     }
 
     fn tell(&mut self, sample: Sample) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        self.assembled.tell(sample);
+        self.told.push(sample);
     }
 
     fn stairs(&self) -> Staircase {
-        self.assembled.stairs()
+        Staircase::from_samples(&self.config, self.told.iter().cloned())
     }
 }
 
 #[allow(clippy::print_stdout, reason = "an example shows its result")]
 fn main() {
     let latency_ns = |channels: usize| 40.0 + 250.0 * channels.div_ceil(32) as f64;
-    let mut search = Doubling::new(&Config::new(512).exact());
+    let mut search = Doubling::new(Config::new(512).exact());
     while let Ask::Probe(Probe { channels, .. }) = search.ask() {
         search.tell(Sample { channels, readings: Readings::Raw(vec![latency_ns(channels)]) });
     }

@@ -18,13 +18,11 @@ fn main() {
     println!("edges whose price differs by 3 to 4.5 % from the next are not counted either way:");
     println!("{:>6}  {:<26} {:>7} {:>9} {:>7} {:>9}", "noise", "strategy", "recall", "precision", "widths", "readings");
     let plain = Config::new(512);
-    let on_16 = plain.clone().lattice(16);
     let strategies = [
         ("every width", Strategy::Exhaustive, plain.clone()),
         ("grid of 16", Strategy::Grid(16), plain.clone()),
+        ("three-point, lattice known", Strategy::ThreePoint, plain.clone().lattice(16)),
         ("three-point", Strategy::ThreePoint, plain),
-        ("three-point, lattice known", Strategy::ThreePoint, on_16.clone()),
-        ("  and treads trusted", Strategy::ThreePoint, on_16.trust_flat_treads(0)),
     ];
     for noise in [0.005, 0.015] {
         for (name, strategy, config) in &strategies {

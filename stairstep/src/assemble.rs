@@ -1,9 +1,8 @@
 //! A staircase from all that was read.
 
 use crate::ledger::{Comparison, Estimate, Ledger};
-use crate::{Config, Edge, MissBound, Point, Probed, Shape, Staircase, Tread, classify, segments};
+use crate::{Config, Edge, MissBound, Point, Probed, Shape, Staircase, classify};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 /// The edges among `known` widths (ascending), ascending.
 ///
@@ -35,38 +34,12 @@ pub(crate) fn edges(
     edges
 }
 
-/// The level of the run that each width lies on, in the optimal segmentation of all that is known.
-pub(crate) fn levels(ledger: &Ledger, tolerance: f64) -> BTreeMap<usize, f64> {
-    let (known, ns): (Vec<usize>, Vec<f64>) = ledger.known().map(|(channels, e)| (channels, e.ns)).unzip();
-    let mut levels = BTreeMap::new();
-    let mut from = 0;
-    for end in segments::tread_ends(&ns, tolerance) {
-        let level = ns[from..=end].iter().map(|ns| ns.ln()).sum::<f64>() / (end + 1 - from) as f64;
-        levels.extend(known[from..=end].iter().map(|&channels| (channels, level)));
-        from = end + 1;
-    }
-    levels
-}
-
-/// `levels`, where they are given, stand for the medians wherever widths are compared.
-pub(crate) fn staircase(
-    ledger: &Ledger,
-    config: &Config,
-    lattice: usize,
-    missed: Option<MissBound>,
-    levels: Option<&BTreeMap<usize, f64>>,
-) -> Staircase {
-    let order = |a: usize, b: usize| match levels.and_then(|levels| Some(levels.get(&a)? - levels.get(&b)?)) {
-        Some(difference) if difference.abs() <= config.tolerance.ln_1p() => Ordering::Equal,
-        Some(difference) => difference.total_cmp(&0.0),
-        None => ledger.compare(a, b).order,
-    };
+/// Assembles what the ledger knows; `missed` is what audits found, `None` if there were none.
+pub(crate) fn staircase(ledger: &Ledger, config: &Config, lattice: usize, missed: Option<MissBound>) -> Staircase {
     let probed: Vec<Probed> = ledger.known().map(|(channels, estimate)| probed(channels, &estimate)).collect();
     let known: Vec<usize> = probed.iter().map(|p| p.channels).collect();
-    let near = |a: usize, b: usize| match levels.and_then(|levels| Some(levels.get(&a)? - levels.get(&b)?)) {
-        Some(difference) => difference <= (config.tolerance / 2.0).ln_1p(),
-        None => ledger.compare(a, b).difference <= (config.tolerance / 2.0).ln_1p(),
-    };
+    let order = |a: usize, b: usize| ledger.compare(a, b).order;
+    let near = |a: usize, b: usize| ledger.compare(a, b).difference <= (config.tolerance / 2.0).ln_1p();
     let widths = edges(&known, order, near);
     let on_lattice: Vec<&Probed> = probed
         .iter()
@@ -75,15 +48,13 @@ pub(crate) fn staircase(
         })
         .collect();
     let edges = edge_list(&widths, &on_lattice, config, lattice, ledger);
-    let treads = treads(&on_lattice, config.tolerance);
     // Without an edge above, nothing is claimed.
     let starts = [config.min_channels].into_iter().chain(widths.iter().map(|edge| edge + 1));
     let dominated =
         starts.zip(&widths).filter(|(from, edge)| from < *edge).map(|(from, edge)| (from, edge - 1)).collect();
     let unseen = (config.max_channels - config.min_channels + 1) - probed.len();
     let missed = missed.unwrap_or_else(|| MissBound::new(unseen, 0, 0));
-    let tolerance = config.tolerance;
-    Staircase { edges, treads, dominated, probed, lattice, missed, tolerance }
+    Staircase { edges, dominated, probed, lattice, missed }
 }
 
 fn probed(channels: usize, estimate: &Estimate) -> Probed {
@@ -121,26 +92,4 @@ fn edge_list(widths: &[usize], on_lattice: &[&Probed], config: &Config, lattice:
 fn confidence(jump: &Comparison, config: &Config) -> f64 {
     let beyond = jump.difference - (config.tolerance / 2.0).ln_1p();
     if jump.error > 0.0 { stats::normal_cdf(beyond / jump.error) } else { f64::from(u8::from(beyond > 0.0)) }
-}
-
-/// Maximal runs, from the left, of probed widths that all lie within the tolerance of each other.
-fn treads(points: &[&Probed], tolerance: f64) -> Vec<Tread> {
-    let mut treads: Vec<Tread> = Vec::new();
-    let mut range = [0.0, 0.0];
-    for point in points {
-        let ns = point.latency_ns;
-        let wider: [f64; 2] = [f64::min(range[0], ns), f64::max(range[1], ns)];
-        match treads.last_mut() {
-            Some(tread) if (wider[1] / wider[0]).ln() <= tolerance.ln_1p() => {
-                tread.to = point.channels;
-                tread.latency_ns = ns;
-                range = wider;
-            }
-            _ => {
-                treads.push(Tread { from: point.channels, to: point.channels, latency_ns: ns });
-                range = [ns, ns];
-            }
-        }
-    }
-    treads
 }

@@ -5,6 +5,7 @@
 /// The staircase claims of every width that was never probed that the next larger probed one costs no more
 /// (within the tolerance), so that no edge was missed. An exception is a width for which this is false.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct MissBound {
     /// Widths never probed before the audits.

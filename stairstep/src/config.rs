@@ -1,43 +1,33 @@
-//! What a search is told before it starts.
+//! The options of a search.
 
-/// What to search, and how sure to be.
+use std::ops::RangeInclusive;
+
+/// What to search, and how certain the result must be.
 ///
-/// A search cannot fail, so values that make no sense are moved to the nearest ones that do
+/// A search cannot fail, so a value out of range is moved to the nearest valid one
 /// (a smallest width of 0 becomes 1, a lattice beyond the largest width becomes that width).
 ///
 /// ```
-/// let config = stairstep::Config::new(512).lattice(16).tolerance(0.05).readings(7);
-/// assert_eq!(config.lattice, Some(16));
+/// let config = stairstep::Config::new(512).min_channels(0).lattice(16).tolerance(0.05);
+/// assert_eq!(config.widths(), 1..=512);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Config {
-    /// The largest width, in channels; always part of the result.
-    pub max_channels: usize,
-    /// The smallest width, in channels; 1 by default.
-    pub min_channels: usize,
-    /// The multiples on which treads end, where known; by default [`crate::Strategy::ThreePoint`] finds them itself.
-    pub lattice: Option<usize>,
-    /// The relative difference from which on two latencies are two prices, 0.03 (3 %) by default.
-    pub tolerance: f64,
-    /// Readings of a width at first, 3 by default; where a decision is close, as many again, and again.
-    pub readings: usize,
-    /// Readings of one width at most, 24 by default: what may be spent where a decision is close.
-    pub max_readings: usize,
-    /// Confidence by which two latencies are compared, over all looks at one comparison, 0.9 by default.
-    pub confidence: f64,
-    /// Lattices that other layers of the same engine and data type have, empty by default; see [`Config::lattices`].
-    pub lattices: Vec<usize>,
-    /// The narrowest tread, bump or dip, in channels, that must be seen between equal neighbors; 4 by default.
-    pub narrowest: usize,
-    /// Unprobed widths that are checked at random in the end, 0 by default.
-    pub audits: usize,
-    /// Seed of the order of probes and of the choice of audits.
-    pub seed: u64,
+    pub(crate) max_channels: usize,
+    pub(crate) min_channels: usize,
+    pub(crate) lattice: Option<usize>,
+    pub(crate) tolerance: f64,
+    pub(crate) readings: usize,
+    pub(crate) max_readings: usize,
+    pub(crate) confidence: f64,
+    pub(crate) lattices: Vec<usize>,
+    pub(crate) narrowest: usize,
+    pub(crate) audits: usize,
+    pub(crate) seed: u64,
 }
 
 impl Config {
-    /// The defaults, for widths from 1 to `max_channels`.
+    /// The defaults, for widths from 1 to `max_channels`; the largest width is always part of the result.
     pub fn new(max_channels: usize) -> Config {
         Config {
             max_channels,
@@ -54,87 +44,88 @@ impl Config {
         }
     }
 
-    /// Sets the smallest width.
+    /// Sets the smallest width, in channels; 1 by default.
     pub fn min_channels(mut self, channels: usize) -> Config {
         self.min_channels = channels;
         self
     }
 
-    /// Sets the lattice; it is believed, and [`Config::audits`] are what could refute it.
+    /// Sets the multiples on which treads end; by default [`crate::Strategy::ThreePoint`] finds them itself.
+    ///
+    /// The value is not checked by the search; [`Config::audits`] may refute it.
     pub fn lattice(mut self, step: usize) -> Config {
         self.lattice = Some(step);
         self
     }
 
-    /// Sets lattices that were found on other layers of the same engine and data type.
+    /// Sets lattices that were found on other layers of the same engine and data type; none by default.
     ///
-    /// The largest that holds on this layer is taken, by a quarter of the cells that finding one takes; where none does,
-    /// the lattice is searched as if nothing were known.
+    /// The search takes the largest one that holds on this layer, which it tests in a quarter of the cells that
+    /// finding one takes. If none holds, the lattice is searched without hints.
     pub fn lattices(mut self, steps: &[usize]) -> Config {
         self.lattices = steps.to_vec();
         self
     }
 
-    /// Sets the relative difference from which on two latencies are two prices.
+    /// Sets the relative difference above which two latencies count as different; 0.03 (3 %) by default.
     pub fn tolerance(mut self, relative: f64) -> Config {
         self.tolerance = relative;
         self
     }
 
-    /// Sets how many readings a width gets at first.
+    /// Sets the number of readings that a width gets at first; 3 by default. If a decision is close, the number is
+    /// doubled, repeatedly.
     pub fn readings(mut self, readings: usize) -> Config {
         self.readings = readings;
         self
     }
 
-    /// Sets how many readings one width gets at most.
+    /// Sets the largest number of readings of one width; 24 by default.
     pub fn max_readings(mut self, readings: usize) -> Config {
         self.max_readings = readings;
         self
     }
 
-    /// Sets the confidence by which latencies are compared.
+    /// Sets the confidence of a comparison of two latencies, over all looks at it; 0.9 by default.
     pub fn confidence(mut self, confidence: f64) -> Config {
         self.confidence = confidence;
         self
     }
 
-    /// Sets the narrowest tread, bump or dip, in channels, that must be seen between equal neighbors.
+    /// Sets the narrowest tread, bump or dip, in channels, that must be seen between equal neighbors; 4 by default.
     ///
-    /// Up to a lattice step, every lattice point is probed. With twice that, a point between two equal neighbors is not.
-    /// Where there is no lattice, nothing says where a tread would end: points are looked at that are twice as far apart,
-    /// and between them where they differ by more than a slope explains. What may be missed so is for audits to tell.
+    /// Up to a lattice step, every lattice point is probed. With twice that, a point between two equal neighbors is
+    /// not. Without a lattice, the first points are twice as far apart, and further ones are probed between points
+    /// whose difference is more than a slope explains. [`Config::audits`] bound what may be missed.
     pub fn narrowest(mut self, channels: usize) -> Config {
         self.narrowest = channels;
         self
     }
 
-    /// Believes a tread whose left, middle and right are equal, however wide it is, and checks `audits` of the
-    /// widths that were never probed at random.
-    ///
-    /// The fewest widths; [`crate::Staircase::missed`] bounds what the belief may have cost.
-    pub fn trust_flat_treads(self, audits: usize) -> Config {
-        self.narrowest(usize::MAX).audits(audits)
-    }
-
-    /// Sets how many unprobed widths are checked at random in the end.
+    /// Sets the number of unprobed widths that are checked at random in the end; 0 by default.
     pub fn audits(mut self, widths: usize) -> Config {
         self.audits = widths;
         self
     }
 
-    /// Sets the seed.
+    /// Sets the seed of the order of probes and of the choice of audits; 0 by default.
     pub fn seed(mut self, seed: u64) -> Config {
         self.seed = seed;
         self
     }
 
-    /// One reading per width, which is believed: for latencies without noise, or medians taken by somebody else.
+    /// Takes one reading per width and trusts it: for latencies without noise, or for medians.
     pub fn exact(self) -> Config {
         self.readings(1).max_readings(1)
     }
 
-    /// The same with every value that makes no sense moved to the nearest one that does.
+    /// The widths to search, in channels.
+    pub fn widths(&self) -> RangeInclusive<usize> {
+        let sane = self.sane();
+        sane.min_channels..=sane.max_channels
+    }
+
+    /// Returns the options with every value out of range moved to the nearest valid one.
     pub(crate) fn sane(&self) -> Config {
         let max_channels = self.max_channels.max(1);
         let readings = self.readings.max(1);

@@ -97,12 +97,16 @@ impl Ledger {
         self.round += 1;
     }
 
-    /// Notes that so many readings are asked for.
+    /// Records that `readings` are asked for.
     pub(crate) fn asked(&mut self, channels: usize, readings: usize) {
         self.records.entry(channels).or_default().asked += readings;
     }
 
+    /// Takes a sample; one out of range is ignored.
     pub(crate) fn tell(&mut self, sample: Sample) {
+        if sample.channels < self.config.min_channels || sample.channels > self.config.max_channels {
+            return;
+        }
         let record = self.records.entry(sample.channels).or_default();
         match sample.readings {
             Readings::Raw(readings) => {

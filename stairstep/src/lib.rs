@@ -2,9 +2,9 @@
 //!
 //! Latency is a staircase in the number of channels: flat treads, jumps (risers) between them.
 //! Only the right end of a tread, an *edge*, is worth choosing: the most channels for that price.
-//! Nothing here measures: a [`Search`] asks for a width, is told its latency, and cannot fail, so that the
+//! Nothing here measures: a [`Search`] asks for a width, takes its latency, and cannot fail, so that the
 //! measuring may happen in this thread, in another process or in a table.
-//! The price is that whoever measures drives the loop ([`find_steps`] is that loop for a closure).
+//! The price is that the caller drives the loop ([`find_steps`] is that loop for a closure).
 //!
 //! ```
 //! use stairstep::{Config, find_steps};
@@ -42,6 +42,8 @@
 //! assert_eq!(why, stairstep::StopReason::Settled);
 //! assert_eq!(search.stairs().edges().len(), 16);
 //! ```
+//!
+//! Results and samples can be stored: the feature `serde` derives `Serialize` and `Deserialize` for them.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -54,7 +56,6 @@ mod rounds;
 mod sample;
 mod scatter;
 mod search;
-mod segments;
 mod shape;
 mod staircase;
 mod strategy;
@@ -64,7 +65,6 @@ pub use config::Config;
 pub use find::{find_lattice, find_steps, try_find_steps};
 pub use sample::{Probe, Readings, Sample};
 pub use search::{Ask, Search, StopReason, Strategy};
-pub use segments::{risers, tread_ends};
 pub use shape::{Shape, classify};
-pub use staircase::{Edge, Known, Point, Probed, Staircase, Tread};
+pub use staircase::{Edge, Point, Probed, Staircase};
 pub use strategy::LatticeSearch;

@@ -9,18 +9,14 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a strategy decides.
-pub(crate) trait Plan {
-    /// Says through `wants` what is to be measured next; nothing means that the search is finished.
+pub(crate) trait Plan: Send {
+    /// Requests through `wants` what is to be measured next; without a request the search is finished.
     fn plan(&mut self, wants: &mut Wants<'_>);
     /// The multiples on which treads are taken to end.
     fn lattice(&self) -> usize;
     /// What the audits found, if there were any.
     fn missed(&self) -> Option<MissBound> {
         None
-    }
-    /// Whether the staircase is that of the optimal segmentation, rather than of the medians themselves.
-    fn is_segmented(&self) -> bool {
-        false
     }
 }
 
@@ -39,8 +35,8 @@ impl Wants<'_> {
         !self.widths.is_empty()
     }
 
-    /// Whether a width's latency is known (or can never be); otherwise it is wanted now.
-    pub(crate) fn has(&mut self, channels: usize) -> bool {
+    /// Requests a width's latency unless it is known, or can never be known. Returns whether nothing was requested.
+    pub(crate) fn request(&mut self, channels: usize) -> bool {
         let known = self.is_known(channels);
         if !known {
             self.want(channels, self.config.readings);
@@ -48,17 +44,24 @@ impl Wants<'_> {
         known
     }
 
-    /// Whether a width's latency is known well enough to be looked at beside others, without being compared.
-    pub(crate) fn has_enough(&mut self, channels: usize) -> bool {
-        if !self.has(channels) {
-            return false;
+    /// Requests every one of these widths that is not known. Returns whether nothing was requested.
+    pub(crate) fn request_all(&mut self, widths: impl IntoIterator<Item = usize>) -> bool {
+        widths.into_iter().fold(true, |all, channels| self.request(channels) & all)
+    }
+
+    /// Requests for each of these widths, all of which are known, the readings that its median lacks to be precise
+    /// enough for a look at the whole. Returns whether nothing was requested.
+    pub(crate) fn request_precise(&mut self, widths: &[usize]) -> bool {
+        let mut all = true;
+        for &channels in widths {
+            let (needed, taken) = (self.ledger.needed(channels), self.ledger.taken(channels));
+            let more = self.ledger.left(channels, needed.saturating_sub(taken));
+            if more > 0 {
+                self.want(channels, more);
+                all = false;
+            }
         }
-        let (needed, taken) = (self.ledger.needed(channels), self.ledger.taken(channels));
-        let more = self.ledger.left(channels, needed.saturating_sub(taken));
-        if more > 0 {
-            self.want(channels, more);
-        }
-        more == 0
+        all
     }
 
     /// Whether a width's latency is known, or can never be.
@@ -103,8 +106,7 @@ impl Wants<'_> {
     /// Whether `a` is cheaper than `b` by more than the tolerance; nothing while measurements are wanted for it.
     /// Readings are spent only where it looks so, and not many: a lattice stands and falls with many such questions.
     pub(crate) fn is_surely_cheaper(&mut self, a: usize, b: usize) -> Option<bool> {
-        let (has_a, has_b) = (self.has(a), self.has(b));
-        if !(has_a && has_b) {
+        if !self.request_all([a, b]) {
             return None;
         }
         let comparison = self.ledger.compare(a, b);
@@ -132,9 +134,7 @@ impl Wants<'_> {
 
     /// A comparison, once it is decided or nothing more can be read for it.
     fn comparison(&mut self, a: usize, b: usize, looks: u32) -> Option<Comparison> {
-        // Both are asked for before the answer is given up.
-        let (has_a, has_b) = (self.has(a), self.has(b));
-        if !(has_a && has_b) {
+        if !self.request_all([a, b]) {
             return None;
         }
         let comparison = self.ledger.compare(a, b);
@@ -223,9 +223,6 @@ impl<P: Plan> Search for Rounds<P> {
 
     fn tell(&mut self, sample: Sample) {
         let channels = sample.channels;
-        if channels < self.config.min_channels || channels > self.config.max_channels {
-            return;
-        }
         self.ledger.tell(sample);
         self.outstanding.remove(&channels);
         // Told before it was asked: whether that is enough shows when the next round is planned.
@@ -233,8 +230,6 @@ impl<P: Plan> Search for Rounds<P> {
     }
 
     fn stairs(&self) -> Staircase {
-        let levels = self.plan.is_segmented().then(|| assemble::levels(&self.ledger, self.config.tolerance));
-        let (lattice, missed) = (self.plan.lattice(), self.plan.missed());
-        assemble::staircase(&self.ledger, &self.config, lattice, missed, levels.as_ref())
+        assemble::staircase(&self.ledger, &self.config, self.plan.lattice(), self.plan.missed())
     }
 }

@@ -1,16 +1,18 @@
 //! What goes out of a search and what comes back.
 
-/// A request: so many further readings of this width.
+/// A request for further readings of a width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Probe {
     /// The width, in channels.
     pub channels: usize,
-    /// How many readings to take; a table that has a finished summary gives that instead.
+    /// The number of readings to take; a table that has a finished summary gives that instead.
     pub readings: usize,
 }
 
 /// An answer: what was read at a width.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sample {
     /// The width, in channels.
     pub channels: usize,
@@ -18,13 +20,14 @@ pub struct Sample {
     pub readings: Readings,
 }
 
-/// Single readings, or what somebody else made of them.
+/// Single readings, or a summary of them.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Readings {
     /// Single readings in nanoseconds, added to those told before.
     ///
-    /// What is not a positive, finite number is left out.
+    /// Values that are not positive and finite are left out.
     Raw(Vec<f64>),
     /// A finished figure: no further reading of this width is asked for, and it outranks single readings.
     Summary {
@@ -32,7 +35,7 @@ pub enum Readings {
         median_ns: f64,
         /// The interval of the median in nanoseconds, `[low, high]`.
         interval_ns: [f64; 2],
-        /// Readings that the median rests on, 0 where it is computed.
+        /// The number of readings behind the median, 0 if it is computed.
         samples: u32,
     },
 }

@@ -1,6 +1,6 @@
 //! The seam: ask/tell.
 
-use crate::strategy::{bisection, exhaustive, grid, segmentation, three_point};
+use crate::strategy::{exhaustive, grid, three_point};
 use crate::{Config, Probe, Sample, Staircase};
 
 /// What a search says when it is asked.
@@ -30,36 +30,38 @@ pub enum StopReason {
 /// A search for the steps of a staircase.
 ///
 /// # Contract
-/// - `ask` never asks for a width out of range, nor for one that it was told enough of; the number of probes is
-///   bounded whatever it is told.
-/// - `ask` answers [`Ask::Waiting`] only while a probe is outstanding, and [`Ask::Done`] for ever after it did once.
-/// - Outstanding probes may be told in any order without changing any result. `tell` may also come unasked or twice;
-///   a sample out of range is ignored.
-/// - `stairs` may be called at any time and reports what is known by then.
+/// - `ask` never asks for a width out of range, nor for one that has enough readings; the number of probes is
+///   bounded, whatever the samples are.
+/// - `ask` returns [`Ask::Waiting`] only while a probe is outstanding. Once it has returned [`Ask::Done`], it always does.
+/// - The order in which outstanding probes are told changes no result. `tell` may be called without a probe, or twice
+///   for one; a sample out of range is ignored.
+/// - `stairs` may be called at any time and reports what is known by then; [`Staircase::from_samples`] assembles it.
 ///
 /// # A second, silly implementation
 /// ```
-/// use stairstep::{Ask, Config, Probe, Readings, Sample, Search, Staircase, StopReason, Strategy};
+/// use stairstep::{Ask, Config, Probe, Readings, Sample, Search, Staircase, StopReason};
 ///
-/// /// Looks at the largest width only, and finds no reason to leave it.
-/// struct Content { inner: Box<dyn Search>, max: usize, told: bool }
-/// impl Search for Content {
+/// /// Probes the largest width only.
+/// struct Widest { config: Config, told: Vec<Sample> }
+/// impl Search for Widest {
 ///     fn ask(&mut self) -> Ask {
-///         if self.told { Ask::Done(StopReason::Settled) } else { Ask::Probe(Probe { channels: self.max, readings: 1 }) }
+///         let probe = Probe { channels: *self.config.widths().end(), readings: 1 };
+///         if self.told.is_empty() { Ask::Probe(probe) } else { Ask::Done(StopReason::Settled) }
 ///     }
 ///     fn tell(&mut self, sample: Sample) {
-///         self.told = true;
-///         self.inner.tell(sample);
+///         self.told.push(sample);
 ///     }
-///     fn stairs(&self) -> Staircase { self.inner.stairs() }
+///     fn stairs(&self) -> Staircase {
+///         Staircase::from_samples(&self.config, self.told.iter().cloned())
+///     }
 /// }
 ///
-/// let mut search = Content { inner: Strategy::Grid(64).into_search(&Config::new(64)), max: 64, told: false };
+/// let mut search = Widest { config: Config::new(64), told: Vec::new() };
 /// search.tell(Sample { channels: 64, readings: Readings::Raw(vec![5.0]) });
 /// assert_eq!(search.ask(), Ask::Done(StopReason::Settled));
 /// assert_eq!(search.stairs().edges()[0].channels, 64);
 /// ```
-pub trait Search {
+pub trait Search: Send {
     /// What to measure next.
     fn ask(&mut self) -> Ask;
     /// Takes what was measured.
@@ -98,14 +100,8 @@ impl<T: Search + ?Sized> Search for Box<T> {
 pub enum Strategy {
     /// Every width once, with equally many readings: the reference.
     Exhaustive,
-    /// Every multiple of a step, and the largest width, once, with equally many readings: the rival.
+    /// Every multiple of a step, and the largest width, once, with equally many readings.
     Grid(usize),
-    /// The multiples of a step, by halving every interval whose ends differ, with equally many readings: what most
-    /// people would write. It misses whatever stands between equal ends.
-    Bisection(usize),
-    /// Every width once, with equally many readings, and of them the treads that explain the sweep best
-    /// ([`crate::tread_ends`]): the reference where readings are noisy.
-    Segmentation,
     /// Three-point discrimination on the lattice, with further readings where a decision is close.
     ///
     /// 1. Without a known lattice, it is found first ([`crate::LatticeSearch`]).
@@ -127,8 +123,6 @@ impl Strategy {
         match self {
             Strategy::Exhaustive => Box::new(exhaustive::search(config)),
             Strategy::Grid(step) => Box::new(grid::search(config, step)),
-            Strategy::Bisection(step) => Box::new(bisection::search(config, step)),
-            Strategy::Segmentation => Box::new(segmentation::search(config)),
             Strategy::ThreePoint => Box::new(three_point::search(config)),
         }
     }

@@ -2,6 +2,7 @@
 
 /// What an interval looks like by its left, middle and right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Shape {
     /// All three equal.

@@ -37,13 +37,12 @@ fn intervals(points: &[usize], wants: &Wants<'_>) -> Vec<Interval> {
 pub(crate) fn open(points: &[usize], apart: usize, wants: &mut Wants<'_>) {
     let last = points.len() - 1;
     let is_first = |i: &usize| *i == 0 || *i == last || points[*i].is_multiple_of(apart);
-    let first = (0..=last).filter(is_first);
-    if first.filter(|&i| !wants.has(points[i])).count() > 0 {
+    if !wants.request_all((0..=last).filter(is_first).map(|i| points[i])) {
         return;
     }
-    // How far readings scatter shows only now; whoever looks at noise sees cliffs everywhere.
+    // How far readings scatter shows only now, and in noise there are cliffs everywhere.
     let known: Vec<usize> = points.iter().copied().filter(|&c| wants.ledger.has(c)).collect();
-    if known.into_iter().filter(|&c| !wants.has_enough(c)).count() > 0 {
+    if !wants.request_precise(&known) {
         return;
     }
     let all = intervals(points, wants);
@@ -62,7 +61,7 @@ pub(crate) fn open(points: &[usize], apart: usize, wants: &mut Wants<'_>) {
         }
         // A cliff by a few readings may be none by more.
         if wants.read_together(points[left], points[right], SURE) && right - left > 1 {
-            wants.has(points[left.midpoint(right)]);
+            wants.request(points[left.midpoint(right)]);
         }
     }
 }
@@ -82,8 +81,9 @@ pub(crate) fn fine_lattice(points: &[usize], apart: usize, wants: &mut Wants<'_>
     let every = rising.len().div_ceil(WITNESSES);
     let witnesses: Vec<usize> = rising.into_iter().step_by(every).collect();
     let half = apart / 2;
-    let looked_at: Vec<usize> = witnesses.iter().flat_map(|&c| [c + 1, c + half, c + half + 1]).collect();
-    if looked_at.iter().filter(|&&c| c <= wants.config.max_channels && !wants.has(c)).count() > 0 {
+    let looked_at = witnesses.iter().flat_map(|&c| [c + 1, c + half, c + half + 1]);
+    let max = wants.config.max_channels;
+    if !wants.request_all(looked_at.filter(|&c| c <= max)) {
         return None;
     }
     // A jump is more than the part that one channel has in a slope over the interval.

@@ -14,9 +14,7 @@ pub(crate) fn search(config: &Config, step: usize) -> Rounds<Grid> {
 
 impl Plan for Grid {
     fn plan(&mut self, wants: &mut Wants<'_>) {
-        for channels in wants.config.points(self.step) {
-            wants.has(channels);
-        }
+        wants.request_all(wants.config.points(self.step));
     }
 
     fn lattice(&self) -> usize {

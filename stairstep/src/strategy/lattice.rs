@@ -145,7 +145,7 @@ fn agrees(multiple: usize, step: usize, wants: &mut Wants<'_>) -> Option<bool> {
     let even = inside.clone().max_by_key(|c| c.trailing_zeros());
     // What follows the cell is read with it, for it tells a tread from a slope.
     let after = Some(multiple + 1).filter(|&c| c <= wants.config.max_channels);
-    after.map(|c| wants.has(c));
+    wants.request_all(after);
     let mut tried = vec![inside.start, multiple - 1];
     tried.extend(even);
     tried.sort_unstable();

@@ -76,16 +76,14 @@ impl Plan for ThreePoint {
 /// Wants the middle of every interval between probed neighbors in which a riser, bump or dip can hide.
 ///
 /// At first the points that are as far apart as the narrowest thing that must be seen, asked for together, so that they
-/// are read together; where flat treads are trusted, the left, the middle and the right of the range.
-/// An interval is open while its ends differ.
+/// are read together. An interval is open while its ends differ.
 fn open_intervals(points: &[usize], step: usize, wants: &mut Wants<'_>) {
     let last = points.len() - 1;
     let apart = apart(points, step, wants.config);
     if is_without_lattice(step, wants.config) {
         return cliffs::open(points, apart, wants);
     }
-    let first = (0..last).step_by(apart).chain([last]);
-    if first.filter(|&i| !wants.has(points[i])).count() > 0 {
+    if !wants.request_all((0..last).step_by(apart).chain([last]).map(|i| points[i])) {
         return;
     }
     let probed: Vec<usize> = (0..points.len()).filter(|&i| wants.is_known(points[i])).collect();
@@ -96,15 +94,15 @@ fn open_intervals(points: &[usize], step: usize, wants: &mut Wants<'_>) {
             continue;
         }
         if wants.compare(points[left], points[right]).is_some_and(|order| order != Ordering::Equal) {
-            wants.has(points[middle]);
+            wants.request(points[middle]);
         }
     }
 }
 
-/// Whether no lattice was found, and the search shall do without: it is not, where the caller says that there is none,
-/// wants every width, or trusts treads.
+/// Whether no lattice was found and the search does without one. It does not if the caller has set a lattice of 1, or
+/// wants every width.
 fn is_without_lattice(step: usize, config: &Config) -> bool {
-    step == 1 && config.lattice.is_none() && ![1, usize::MAX].contains(&config.narrowest)
+    step == 1 && config.lattice.is_none() && config.narrowest > 1
 }
 
 /// Whether a lattice is finer than what must be seen, on which the search does better without.
@@ -146,13 +144,12 @@ fn surround_edges(edges: &[usize], points: &[usize], step: usize, is_believed: b
     let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
     for &edge in edges {
         if let Ok(i) = points.binary_search(&edge) {
-            for neighbor in [i.checked_sub(1), i.checked_add(1)].into_iter().flatten() {
-                points.get(neighbor).map(|&channels| wants.has(channels));
-            }
+            let neighbors = [i.checked_sub(1), i.checked_add(1)].into_iter().flatten();
+            wants.request_all(neighbors.filter_map(|neighbor| points.get(neighbor).copied()));
         }
         let next = known.get(known.partition_point(|&c| c <= edge)).copied().unwrap_or(edge);
         if next - edge > 1 && !is_believed {
-            wants.has(if edge.is_multiple_of(step) { edge + 1 } else { edge.midpoint(next) });
+            wants.request(if edge.is_multiple_of(step) { edge + 1 } else { edge.midpoint(next) });
         }
     }
 }
@@ -221,10 +218,6 @@ impl ThreePoint {
     /// Decides which widths are edges, and where exactly they are; says whether nothing more is to be done for it now.
     fn settle(&mut self, points: &[usize], step: usize, wants: &mut Wants<'_>) -> bool {
         let Some(edges) = settled_edges(wants) else { return false };
-        // Whoever trusts treads, or says what the lattice is, has edges on it.
-        if wants.config.narrowest == usize::MAX {
-            return true;
-        }
         if wants.config.lattice.is_none() && !self.is_confirmed {
             match is_confirmed(&edges, wants) {
                 None => return false,
@@ -252,7 +245,7 @@ impl ThreePoint {
                 self.audit = if widths.is_empty() {
                     Audit::Over(None)
                 } else {
-                    widths.iter().for_each(|&channels| _ = wants.has(channels));
+                    wants.request_all(widths.iter().copied());
                     Audit::Running { unseen: unseen.len(), widths }
                 };
             }
