@@ -6,11 +6,11 @@
 //! No function here reads a clock, allocates a thread or keeps global state; randomness is a [`Rng`] passed in.
 //!
 //! ```
-//! use stats::{Decision, Tolerance, decide, median, median_interval};
+//! use stats::{median, median_interval, ratio_interval};
 //!
 //! let mut fast = vec![100.0, 101.0, 99.0, 100.5, 2000.0, 99.5, 100.2, 100.1, 99.8, 100.3];
-//! let slow: Vec<f64> = fast.iter().map(|ns| ns * 1.2).collect();
-//! assert_eq!(decide(&fast, &slow, &Tolerance::new(0.03), 0.95), Decision::Less);
+//! let slow: Vec<f64> = fast.iter().map(|ns| ns * 1.25).collect();
+//! assert_eq!(ratio_interval(&fast, &slow, 0.95).map(|ratio| ratio.interval), Some([1.25, 1.25]));
 //!
 //! fast.sort_by(f64::total_cmp);
 //! assert_eq!(median(&fast), Some(100.15));
@@ -20,16 +20,12 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-mod bootstrap;
-mod decide;
 mod normal;
 mod order;
 mod ratio;
 mod rng;
 mod sorted;
 
-pub use bootstrap::bootstrap_interval;
-pub use decide::{Decision, Sequential, Tolerance, decide, decide_intervals};
 pub use normal::{normal_cdf, normal_quantile};
 pub use order::{attained_confidence, median, median_interval, median_ranks, min_samples, quantile};
 pub use ratio::{Ratio, ratio_interval};

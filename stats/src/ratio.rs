@@ -25,7 +25,7 @@ impl Ratio {
 /// Each pair gives one ratio, and the interval of their median is that of [`crate::median_interval`].
 /// Whatever slows both runs of a pair alike (clock frequency, a busy neighbor) cancels inside of it, so the
 /// interval holds under drift, where an interval from two separate medians does not; nothing is assumed about
-/// the distribution. A bootstrap of the pairs would be as wide and would have to be seeded.
+/// the distribution.
 /// What is estimated is the median of the ratio, which is the ratio of the medians where noise multiplies both
 /// sides in the same way.
 ///

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use stats::{
-    Decision, Rng, Sequential, SortedSamples, Tolerance, attained_confidence, bootstrap_interval, decide,
-    decide_intervals, median, median_interval, median_ranks, min_samples, quantile, ratio_interval,
+    Rng, SortedSamples, attained_confidence, median, median_interval, median_ranks, min_samples, quantile,
+    ratio_interval,
 };
 
 #[track_caller]
@@ -115,20 +115,6 @@ fn ratio_of_what_cannot_be_paired() {
 }
 
 #[test]
-fn bootstrap_of_a_mean_has_the_width_of_the_standard_error() {
-    // Mean of n normals: half-width 1.96 / sqrt(n).
-    let mut rng = Rng::new(5);
-    let samples: Vec<f64> = (0..400).map(|_| rng.normal()).collect();
-    let mean = |set: &mut [f64]| set.iter().sum::<f64>() / set.len() as f64;
-    let [low, high] = bootstrap_interval(&samples, mean, 0.95, 4000, &mut rng).unwrap();
-    let half_width = (high - low) / 2.0;
-    assert!((half_width / (1.96 / 20.0) - 1.0).abs() < 0.12, "half-width {half_width}");
-    assert_eq!(bootstrap_interval(&[], mean, 0.95, 10, &mut rng), None);
-    assert_eq!(bootstrap_interval(&[1.0], mean, 0.95, 0, &mut rng), None);
-    assert_eq!(bootstrap_interval(&[3.0], mean, 0.95, 10, &mut rng), Some([3.0, 3.0]));
-}
-
-#[test]
 fn rng_is_the_published_generator() {
     // xoshiro256++ step by step as it was published; its state 1, 2, 3, 4 has known first outputs.
     fn reference(s: &mut [u64; 4]) -> u64 {
@@ -175,87 +161,6 @@ fn shuffle_reaches_every_order_equally_often() {
     }
     // 1000 each, standard deviation 29.
     assert!(counts.len() == 6 && counts.values().all(|&n| (850..1150).contains(&n)), "{counts:?}");
-}
-
-#[test]
-fn decisions_by_intervals() {
-    let tolerance = Tolerance { equal_within: 0.10, differs_beyond: 0.05 };
-    #[track_caller]
-    fn check(tolerance: &Tolerance, a: [f64; 2], b: [f64; 2], expect: Decision) {
-        assert_eq!(decide_intervals(a, b, tolerance), expect);
-        assert_eq!(decide_intervals(b, a, tolerance), expect.reverse(), "with the sides exchanged");
-    }
-    check(&tolerance, [100.0, 100.0], [100.0, 100.0], Decision::Equal);
-    // Within 10 %, also where it is clearly different from 1.
-    check(&tolerance, [100.0, 100.0], [108.0, 109.0], Decision::Equal);
-    // From 8 to 12 %: not surely within 10 %, surely beyond 5 %.
-    check(&tolerance, [100.0, 100.0], [108.0, 112.0], Decision::Less);
-    // From 4 to 12 %: neither.
-    check(&tolerance, [100.0, 100.0], [104.0, 112.0], Decision::Undecided);
-    check(&tolerance, [0.0, 1.0], [5.0, 6.0], Decision::Undecided);
-    check(&tolerance, [f64::NAN, 1.0], [5.0, 6.0], Decision::Undecided);
-}
-
-#[test]
-fn too_few_readings_decide_nothing() {
-    let (a, b) = ([1.0; 7], [2.0; 7]);
-    let tolerance = Tolerance::new(0.03);
-    assert_eq!(decide(&a, &b, &tolerance, 0.95), Decision::Less);
-    assert_eq!(decide(&a[..6], &b, &tolerance, 0.95), Decision::Undecided, "six have no 97.5 % interval");
-    assert_eq!(decide(&[], &b, &tolerance, 0.95), Decision::Undecided);
-}
-
-/// Decisions of the sequential test when `b` takes `ratio` times as long, both with 2 % noise and preemptions.
-fn sequential(ratio: f64, trials: u64) -> [u32; 3] {
-    let mut counts = [0; 3];
-    for trial in 0..trials {
-        let mut rng = Rng::new(trial);
-        let mut reading = |ns: f64| ns * (1.0 + 0.02 * rng.normal()) * if rng.uniform() < 0.05 { 10.0 } else { 1.0 };
-        let mut test = Sequential::new(Tolerance::new(0.03), 0.95);
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        let index = loop {
-            for _ in 0..a.len().max(8) {
-                a.push(reading(100.0));
-                b.push(reading(100.0 * ratio));
-            }
-            match test.look(&a, &b) {
-                Decision::Equal => break 0,
-                Decision::Less => break 1,
-                Decision::Greater => break 2,
-                Decision::Undecided => assert!(a.len() < 100_000, "every ratio is decided in the end"),
-            }
-        };
-        counts[index] += 1;
-    }
-    counts
-}
-
-#[test]
-fn sequential_decisions_err_less_often_than_promised() {
-    let trials = 300;
-    let [equal, ..] = sequential(1.0, trials);
-    assert!(equal >= 285, "no difference was called equal in {equal} of {trials}");
-    let [_, less, _] = sequential(1.05, trials);
-    assert!(less >= 285, "5 % were called less in {less} of {trials}");
-    let [_, _, greater] = sequential(0.94, trials);
-    assert!(greater >= 285, "-6 % were called greater in {greater} of {trials}");
-    // In the zone between both thresholds either of two answers is right, and there is one.
-    let [equal, less, _] = sequential(1.0225, 50);
-    assert_eq!(equal + less, 50);
-}
-
-#[test]
-fn each_look_is_stricter_than_the_one_before() {
-    // Look k may err with 0.05 / (k (k + 1)), each side with half of that, and n equal readings attain 1 - 2^(1-n):
-    // look 1 needs 2^(1-n) <= 0.0125, n = 8; look 2 needs 0.00417, n = 9; look 3 needs 0.00208, n = 10.
-    for (looks_before, fewest) in [(0, 8), (1, 9), (2, 10)] {
-        let mut test = Sequential::new(Tolerance::new(0.03), 0.95);
-        (0..looks_before).for_each(|_| assert_eq!(test.look(&[], &[]), Decision::Undecided));
-        let mut patient = test.clone();
-        assert_eq!(test.look(&vec![1.0; fewest - 1], &vec![1.0; fewest]), Decision::Undecided);
-        assert_eq!(patient.look(&vec![1.0; fewest], &vec![1.0; fewest]), Decision::Equal);
-        assert_eq!(patient.looks(), looks_before + 1);
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::error::TimingError;
 use crate::policy::Policy;
 use crate::stop::{StopRule, Verdict};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
-use stats::{Rng, SortedSamples};
+use stats::SortedSamples;
 use std::time::Duration;
 
 /// The longest wait between throttled readings; with the usual limit of discarded ones it is given up after 20 s.
@@ -31,19 +31,7 @@ pub struct Samples {
     pub clock_mhz: Vec<f64>,
 }
 
-/// Resamples of a bootstrap: its own noise is then well below what it tells.
-const RESAMPLES: usize = 2000;
-
 impl Samples {
-    /// The percentile bootstrap interval of the median, `[low, high]` in nanoseconds.
-    ///
-    /// It is first-order exact only, where the interval of [`Samples::measurement`] is exact; it is for comparing with
-    /// tools that bootstrap, and for statistics that have no order-statistics interval.
-    pub fn bootstrap_interval(&self, confidence: f64, seed: u64) -> Option<[f64; 2]> {
-        let median = |set: &mut [f64]| stats::median(set).unwrap_or(f64::NAN);
-        stats::bootstrap_interval(&self.ns, median, confidence, RESAMPLES, &mut Rng::new(seed))
-    }
-
     /// Median and its 95 % interval by order statistics.
     pub fn measurement(&self) -> Measurement {
         let sorted: SortedSamples = self.ns.iter().copied().collect();

@@ -272,23 +272,3 @@ fn what_ran_and_at_which_clock_stays_with_the_samples() {
     assert_eq!(taken.clock_mhz, [200.0, 300.0], "one reading told no clock");
     assert_eq!(taken.measurement().algorithm, taken.algorithm);
 }
-
-#[test]
-fn a_bootstrap_of_the_median_lies_between_its_neighbors() {
-    let taken = |ns: &[f64]| {
-        let n = u32::try_from(ns.len()).unwrap();
-        sample(&mut plays(ns), &mut stop::Count::new(n), &quick()).unwrap()
-    };
-    // Equal samples have one median, however they are drawn.
-    assert_eq!(taken(&[7.0; 9]).bootstrap_interval(0.95, 1), Some([7.0, 7.0]));
-    // Of 0 and 1 in halves, the median of 100 draws is 0 where over 50 of them are 0, and 1 where over 50 are 1: each
-    // with a probability of 0.46, so both ends of the interval are reached.
-    let halves: Vec<f64> = (0..100).map(|i| f64::from(1 + i % 2)).collect();
-    assert_eq!(taken(&halves).bootstrap_interval(0.95, 1), Some([1.0, 2.0]));
-    // The numbers 1 to 99: the median is 50, and its standard error by the order statistics of uniform samples is
-    // 99 / (2 sqrt(99)) = 4.97, so the interval is about [40, 60].
-    let spread: Vec<f64> = (1..100).map(f64::from).collect();
-    let [low, high] = taken(&spread).bootstrap_interval(0.95, 1).unwrap();
-    assert!((38.0..43.0).contains(&low) && (57.0..62.0).contains(&high), "[{low}, {high}]");
-    assert_eq!(taken(&spread).bootstrap_interval(0.95, 1), Some([low, high]), "the seed fixes it");
-}

@@ -17,7 +17,6 @@ use gpu_bench::kernels::staircase::{Axis, Cause, Occupancy, edges};
 use gpu_bench::{Bound, Cuda, Kernel, reference};
 use netspec::ConvSpec;
 use serde_json::{Value, json};
-use stats::{Decision, Tolerance, decide_intervals};
 use timing::{Prepared, Samples, interleave, stop};
 
 pub(crate) const FILE: &str = "truth.jsonl";
@@ -120,12 +119,9 @@ fn measure(case: &Case, options: &Options, engine: &Engine, alarm: &Arc<AtomicBo
     let samples = samples.into_iter().collect::<Result<Vec<Samples>, _>>()?;
     let intervals: Vec<[f64; 2]> = samples.iter().map(|samples| samples.measurement().interval_ns).collect();
 
-    let tolerance = Tolerance { equal_within: 2.0 * STEP, differs_beyond: STEP };
     let steps = widths.iter().zip(intervals.windows(2));
-    let found: Vec<usize> = steps
-        .filter(|(_, pair)| decide_intervals(pair[0], pair[1], &tolerance) == Decision::Less)
-        .map(|(&width, _)| width)
-        .collect();
+    let is_step = |pair: &[[f64; 2]]| pair[1][0] > (1.0 + STEP) * pair[0][1];
+    let found: Vec<usize> = steps.filter(|(_, pair)| is_step(pair)).map(|(&width, _)| width).collect();
     let predict = |room| -> Vec<usize> {
         let edges = edges(&spec, case.tiles, room, case.axis, case.from..=case.full(&spec));
         // Who looks at multiples of eight only does not see what happens between them.
