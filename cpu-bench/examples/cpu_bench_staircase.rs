@@ -5,9 +5,9 @@
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use cpu_bench::Tract;
-use netspec::{ConvSpec, LatencySource};
+use netspec::ConvSpec;
 use std::io::Write;
-use timing::{BackendSource, Policy, stop};
+use timing::{BackendSource, LatencySource, Policy, Sampling, stop};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -18,13 +18,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let specs: Vec<ConvSpec> = (first..=last).step_by(step).map(|c_out| ConvSpec { c_out, ..spec.clone() }).collect();
 
     let rule = stop::Relative::new(0.01).max_samples(200).limit_ms(200.0);
-    let mut source = BackendSource::new(Tract::new())?.rule(rule).policy(Policy::warm()).chunk(32);
+    let how = Sampling::new(Policy::warm(), rule);
+    let mut source = BackendSource::new(Tract::new())?.chunk(32);
     println!("{spec} on {} {}", source.machine().device, source.machine().compute);
     let mut csv = args.next().map(std::fs::File::create).transpose()?;
     if let Some(file) = &mut csv {
         writeln!(file, "c_out,median_ns,low_ns,high_ns,samples")?;
     }
-    for (spec, answer) in specs.iter().zip(source.latencies(&specs)) {
+    for (spec, answer) in specs.iter().zip(source.latencies(&specs, &how)) {
         let m = answer?;
         let [low, high] = m.interval_ns;
         let bar = "#".repeat((m.median_ns / 1e4).min(100.0) as usize);

@@ -22,6 +22,8 @@
 //! [`OnnxRuntime`] is the library that the user has installed; where there is none, [`OnnxRuntime::find`] says where it
 //! looked. Its convolutions are timed without the changes of layout that an isolated one pays and a network does not.
 //!
+//! Each engine is a feature, `tract` and `onnxruntime`, both on by default.
+//!
 //! # Cache states
 //!
 //! | state | what happens before each run, untimed |
@@ -34,17 +36,20 @@
 #![deny(missing_debug_implementations, missing_docs)]
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod allocator;
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod caches;
-mod conv;
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod fill;
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod machine;
-mod model;
+#[cfg(feature = "onnxruntime")]
 mod onnxruntime;
-mod plan;
-mod tensors;
+#[cfg(feature = "tract")]
 mod tract;
 
-pub use conv::TractConv;
+#[cfg(feature = "onnxruntime")]
 pub use onnxruntime::{OnnxRuntime, OrtConv, Provider};
-pub use tract::{METHOD, Tract};
+#[cfg(feature = "tract")]
+pub use tract::{METHOD, Tract, TractConv};

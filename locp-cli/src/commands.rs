@@ -11,8 +11,8 @@ use clap::CommandFactory;
 use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
-    Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Measurer, Model,
-    Options, Pipeline, Preprocess, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
+    Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Model, Options,
+    Pipeline, Preprocess, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl Run<'_> {
     }
 
     fn engine(&self) -> Result<Engine, Error> {
-        Engine::named(&self.global.engine, self.global.threads.into(), self.global.seed)
+        locp::engine(&self.global.engine, self.global.threads.into(), self.global.seed)
     }
 
     fn open(&self, model: &Path) -> Result<Model, Error> {
@@ -103,8 +103,19 @@ impl Run<'_> {
         self.global.table.clone().unwrap_or_else(locp::default_path)
     }
 
-    fn measurer<'e>(&self, engine: &'e Engine) -> Result<Measurer<'e>, Error> {
-        Measurer::new(engine, locp::open(&self.table(), engine)?, self.cancel, self.global.seed)
+    /// A pipeline on an engine and the user's table, by these options.
+    fn pipeline_by(&self, engine: Engine, sweeps: SweepOptions, limits: Limits) -> Result<Pipeline<'_>, Error> {
+        let mut options = Options::default();
+        options.seed = self.global.seed;
+        options.limits = limits;
+        options.sweeps = sweeps;
+        let table = locp::open(&self.table(), &engine.machine())?;
+        Ok(Pipeline::new(engine, table).options(options).watch(self.watch()))
+    }
+
+    /// The same for what plans nothing.
+    fn measuring(&self, engine: Engine, sweeps: SweepOptions) -> Result<Pipeline<'_>, Error> {
+        self.pipeline_by(engine, sweeps, Limits::default())
     }
 
     /// The table and a recording are inputs that no result may replace.
@@ -134,13 +145,7 @@ impl Run<'_> {
 
     fn measure(&self, model: &Path, shard: Option<Shard>, reach: &Reach) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
-        let mut measurer = self.measurer(&engine)?;
-        let specs = model.network().specs();
-        let specs = shard.map_or(specs.clone(), |shard| shard.of(specs, ConvSpec::macs));
-        measurer.latencies(&specs)?;
-        let mut options = self.sweeps(reach);
-        options.shard = shard;
-        let report = locp::steps(&model, None, &engine, &mut measurer, &options, &self.bars)?;
+        let report = self.measuring(engine, self.sweeps(reach))?.measure(&model, shard)?;
         self.show(&report, human::measure)
     }
 
@@ -156,7 +161,7 @@ impl Run<'_> {
             Search::Exhaustive => SearchKind::Exhaustive,
         };
         let layer = args.layer.as_deref();
-        let report = locp::steps(&model, layer, &engine, &mut self.measurer(&engine)?, &options, &self.bars)?;
+        let report = self.measuring(engine, options)?.steps(&model, layer)?;
         if let Some(plot) = plot {
             let svg = locp::plot::svg(&report.layers, &human::engine_line(&report.header));
             locp::write_bytes(plot, svg.as_bytes())?;
@@ -166,16 +171,14 @@ impl Run<'_> {
 
     fn explain(&self, model: &Path, layer: Option<&str>, reach: &Reach) -> Result<ExitCode> {
         let (model, engine) = (self.open(model)?, self.engine()?);
-        let mut measurer = self.measurer(&engine)?;
-        let report = locp::explain(&model, layer, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        let report = self.measuring(engine, self.sweeps(reach))?.explain(&model, layer)?;
         self.show(&report, human::explain)
     }
 
     fn lint(&self, model: &Path, device: &str, machine: Option<&str>, strict: bool, reach: &Reach) -> Result<ExitCode> {
-        let engine = Engine::without_device(device, machine, self.global.seed)?;
+        let engine = locp::engine_without_device(device, machine, self.global.seed)?;
         let model = self.open(model)?;
-        let mut measurer = self.measurer(&engine)?;
-        let explained = locp::explain(&model, None, &engine, &mut measurer, &self.sweeps(reach), &self.bars)?;
+        let explained = self.measuring(engine, self.sweeps(reach))?.explain(&model, None)?;
         let report = LintReport::from(explained);
         self.show(&report, human::lint)?;
         Ok(if strict && report.has_dominated() { ExitCode::from(1) } else { ExitCode::SUCCESS })
@@ -188,7 +191,7 @@ impl Run<'_> {
         planning.making.pictures.of(inputs.iter().copied())?;
         self.check_outputs(&outputs, &inputs)?;
         let (model, engine) = (self.open_to_plan(model, &planning.making)?, self.engine()?);
-        let planned = self.pipeline(&engine, &model, &planning.making)?.plan(&model, budget)?;
+        let planned = self.pipeline(engine, &model, &planning.making)?.plan(&model, budget)?;
         locp::write_plan(output, &planned.report)?;
         if let Some(problem_out) = problem_out {
             locp::write_problem(problem_out, &planned.problem)?;
@@ -205,7 +208,7 @@ impl Run<'_> {
         let steps = f64::from(args.points - 1);
         let shares: Vec<f64> =
             (0..args.points).map(|i| args.from + (args.to - args.from) * f64::from(i) / steps).collect();
-        let report = self.pipeline(&engine, &model, &args.making)?.frontier(&model, &shares)?;
+        let report = self.pipeline(engine, &model, &args.making)?.frontier(&model, &shares)?;
         if let Some(plot) = plot {
             let svg = locp::plot::frontier_svg(&report, &human::engine_line(&report.header));
             locp::write_bytes(plot, svg.as_bytes())?;
@@ -236,10 +239,11 @@ impl Run<'_> {
         let read = |(images, labels)| HeldOut::read(images, labels, &model, how);
         let held_out = held_out.map(read).transpose()?;
         // Labels that do not fit the model are found before minutes are spent.
-        held_out.iter().try_for_each(|held_out| held_out.check(&engine, model.path(), model.batch()))?;
-        let mut pipeline = self.pipeline(&engine, &model, &planning.making)?;
+        held_out.iter().try_for_each(|held_out| held_out.check(&*engine, model.path(), model.batch()))?;
+        let mut pipeline = self.pipeline(engine, &model, &planning.making)?;
         let pruned = pipeline.run(&model, budget)?;
-        let compare = |held_out: HeldOut| held_out.compare(&engine, &model, pruned.path(), &self.watch());
+        let source = pipeline.measurer().source();
+        let compare = |held_out: HeldOut| held_out.compare(source, &model, pruned.path(), &self.watch());
         let compared = held_out.map(compare).transpose()?;
         let report = locp::prune_report(&pruned, pipeline.measurer(), output, compared);
         pruned.write(output)?;
@@ -263,7 +267,7 @@ impl Run<'_> {
         self.check_outputs(&[output], &[model, calib])?;
         let (model, engine) = (self.open(model)?, self.engine()?);
         let calib = self.calib(calib, &model, how)?;
-        let report = locp::write_damage(&engine, &model, &calib, prune_residual, output, &self.watch())?;
+        let report = locp::write_damage(&*engine, &model, &calib, prune_residual, output, &self.watch())?;
         self.show(&report, human::damage)
     }
 
@@ -274,8 +278,8 @@ impl Run<'_> {
         let (model, engine) = (self.open(&args.model)?, self.engine()?);
         let counts = Counts::read(&args.keep, &model)?;
         let value = self.value(&model, &args.worth)?;
-        let mut measurer = self.measurer(&engine)?;
-        let report = locp::align(&model, &counts, &*value, args.max_loss, &engine, &mut measurer, &self.watch())?;
+        let mut pipeline = self.measuring(engine, SweepOptions::default())?.value(value);
+        let report = pipeline.align(&model, &counts, args.max_loss)?;
         locp::write_aligned(&args.output, &report)?;
         self.show(&report, human::align)
     }
@@ -296,7 +300,14 @@ impl Run<'_> {
         let report = match output.zip(calib) {
             Some((output, (calib, how))) => {
                 let calib = self.calib(calib, &model, how)?;
-                locp::apply_fitted(&model, &plan, output, &*self.engine()?.runner(), &calib, &self.watch())?
+                locp::apply_fitted(
+                    &model,
+                    &plan,
+                    output,
+                    &*locp::runner(&*self.engine()?, "calibration")?,
+                    &calib,
+                    &self.watch(),
+                )?
             }
             None => locp::apply(&model, &plan, output)?,
         };
@@ -304,8 +315,8 @@ impl Run<'_> {
     }
 
     fn verify(&self, dense: &Path, pruned: &Path, at_most: f64) -> Result<ExitCode> {
-        let (dense, pruned, engine) = (self.open(dense)?, self.open(pruned)?, self.engine()?);
-        let report = locp::verify(&engine, || self.measurer(&engine), [&dense, &pruned], at_most, &self.watch())?;
+        let (dense, pruned, mut engine) = (self.open(dense)?, self.open(pruned)?, self.engine()?);
+        let report = locp::verify(&mut *engine, [&dense, &pruned], at_most, &self.watch())?;
         self.show(&report, human::verify)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -323,7 +334,7 @@ impl Run<'_> {
             }
         };
         let specs: Vec<ConvSpec> = specs.iter().map(as_asked).collect();
-        let report = locp::bench(&self.engine()?, &specs, cache, self.global.seed, &self.watch())?;
+        let report = locp::bench(&mut *self.engine()?, &specs, cache, self.global.seed, &self.watch())?;
         self.show(&report, human::bench)?;
         // What could not be timed is an error also where others could; their figures are shown all the same.
         let is_whole = report.rows.iter().all(|row| row.error.is_none());
@@ -342,12 +353,12 @@ impl Run<'_> {
         let (accuracy, agreement) = match dense {
             Some(dense) => {
                 let dense = self.open(dense)?;
-                let Comparison { accuracy, agreement, .. } = held_out.compare(&engine, &dense, path, &watch)?;
+                let Comparison { accuracy, agreement, .. } = held_out.compare(&*engine, &dense, path, &watch)?;
                 (accuracy.map(|[_, own]| own), Some(agreement))
             }
-            None => (held_out.accuracy(&engine, path, model.batch(), &watch)?, None),
+            None => (held_out.accuracy(&*engine, path, model.batch(), &watch)?, None),
         };
-        let header = engine.header("locp.accuracy/1");
+        let header = locp::header(&*engine, "locp.accuracy/1");
         let report = locp::report::AccuracyReport { header, model: model.report(), accuracy, agreement };
         self.show(&report, human::accuracy)
     }
@@ -386,16 +397,11 @@ impl Run<'_> {
         Ok(Box::new(locp::read_scores(&worth.scores, model, scope)?))
     }
 
-    fn pipeline<'e>(&'e self, engine: &'e Engine, model: &'e Model, making: &Making) -> Result<Pipeline<'e>, Error> {
-        let mut options = Options::default();
-        options.seed = self.global.seed;
+    fn pipeline<'e>(&'e self, engine: Engine, model: &'e Model, making: &Making) -> Result<Pipeline<'e>, Error> {
         let branches = making.calib.is_some() && !making.keep_branches;
         let Reach { min_share, prune_residual } = making.reach;
         let limits = Limits::default().min_share(min_share).prune_residual(prune_residual);
-        options.limits = limits.remove_branches(branches);
-        options.sweeps = self.sweeps(&making.reach);
-        let table = locp::open(&self.table(), engine)?;
-        let mut pipeline = Pipeline::with(engine, table, options, self.watch())?;
+        let mut pipeline = self.pipeline_by(engine, self.sweeps(&making.reach), limits.remove_branches(branches))?;
         if making.calib.is_none() || making.worth.is_said() {
             pipeline = pipeline.value(self.value(model, &making.worth)?);
         }

@@ -8,7 +8,7 @@
 
 use benefit::Value;
 use locp::netspec::{GroupPlan, PrunePlan};
-use locp::{Calib, Damage, Engine, HeldOut, Model, Watch};
+use locp::{Calib, Damage, HeldOut, Model, Watch};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shipped = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name);
     let file = |place: usize, name: &str| words.get(place).map_or_else(|| shipped(name), PathBuf::from);
     let threads = words.get(3).map_or(Ok(1), |word| word.parse())?;
-    let engine = Engine::named(words.get(2).map_or("tract", String::as_str), threads, 0)?;
+    let engine = locp::engine(words.get(2).map_or("tract", String::as_str), threads, 0)?;
     let model = Model::open(&file(0, "fashion.onnx"), Some(BATCH))?;
     let images = file(1, "calib_images.npy");
     let mut calib = Calib::read(&images, &model, None)?;
@@ -32,11 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let start = Instant::now();
     // Both models of the comparison are the same one, so that the images run through it twice.
-    HeldOut::read(&images, None, &model, None)?.compare(&engine, &model, model.path(), &watch)?;
+    HeldOut::read(&images, None, &model, None)?.compare(&*engine, &model, model.path(), &watch)?;
     let once = start.elapsed().as_secs_f64() / 2.0;
 
     let start = Instant::now();
-    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch)?;
+    let damage = Damage::new(&*locp::runner(&*engine, "calibration")?, &model, &calib, false, &watch)?;
     let worth = start.elapsed().as_secs_f64();
 
     let mut plan = PrunePlan::default();
@@ -45,8 +45,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let folder = tempfile::tempdir()?;
     let start = Instant::now();
-    let fitted =
-        locp::apply_fitted(&model, &plan, &folder.path().join("fitted.onnx"), &*engine.runner(), &calib, &watch)?;
+    let fitted = locp::apply_fitted(
+        &model,
+        &plan,
+        &folder.path().join("fitted.onnx"),
+        &*locp::runner(&*engine, "calibration")?,
+        &calib,
+        &watch,
+    )?;
     let fit = start.elapsed().as_secs_f64();
     println!(
         "{}",

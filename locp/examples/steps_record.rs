@@ -13,17 +13,17 @@
 //! They are measured in random order, in chunks that take turns, in two passes, so that slow drift shows as
 //! scatter and not as a step; each takes at least half of `--readings`, and more until the median is known to 1 %.
 //! A row is one width: the spec as it was timed, the axis, the
-//! readings of both passes in nanoseconds, and what preparing it took.
+//! readings of both passes in nanoseconds.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints its result")]
 use gpu_bench::layers;
 use locp::netspec::ConvSpec;
-use locp::{Engine, netspec::Machine};
+use locp::{Engine, LatencySource as _};
 use stats::Rng;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::time::Instant;
-use timing::{Policy, Prepared, interleave, stop};
+use timing::{Policy, Request, Rule, Sampling, stop};
 
 /// Half-width of each pass's interval of the median: a riser of 4.5 % must be told from one of 1.5 % in the recording.
 const PRECISION: f64 = 0.01;
@@ -68,38 +68,31 @@ fn lines(spec: &ConvSpec) -> Vec<(&'static str, Vec<(usize, ConvSpec)>)> {
 struct Row {
     channels: usize,
     spec: ConvSpec,
-    prepare_ns: f64,
     ns: Vec<f64>,
 }
 
 fn sweep(
-    engine: &Engine,
+    engine: &mut Engine,
     widths: &[(usize, ConvSpec)],
     readings: usize,
     policy: &Policy,
     rng: &mut Rng,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
-    let mut rows: Vec<Row> = widths
-        .iter()
-        .map(|(channels, spec)| Row { channels: *channels, spec: spec.clone(), prepare_ns: 0.0, ns: Vec::new() })
-        .collect();
+    let mut rows: Vec<Row> =
+        widths.iter().map(|(channels, spec)| Row { channels: *channels, spec: spec.clone(), ns: Vec::new() }).collect();
     for _pass in 0..2 {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         rng.shuffle(&mut order);
         for chunk in order.chunks(CHUNK) {
-            let mut ready: Vec<Box<dyn Prepared + Send>> = Vec::new();
-            for &i in chunk {
-                let start = Instant::now();
-                ready.push(engine.backend().prepare(&rows[i].spec)?);
-                rows[i].prepare_ns = start.elapsed().as_nanos() as f64;
-            }
             let rule = stop::Relative::new(PRECISION)
                 .min_samples(readings.div_ceil(2))
                 .max_samples(3 * readings)
                 .limit_ms(60.0);
             let policy = policy.clone().warm_up(1).burst(2).seed(rng.below(1 << 30) as u64);
-            for (&i, samples) in chunk.iter().zip(interleave(&mut ready, &rule, &policy)) {
-                rows[i].ns.extend(samples?.ns);
+            let how = Sampling::default().policy(policy).rule(Rule::new(rule));
+            let requests: Vec<Request> = chunk.iter().map(|&i| Request::settled(rows[i].spec.clone())).collect();
+            for (&i, answer) in chunk.iter().zip(engine.read(&requests, &how)) {
+                rows[i].ns.extend(answer?.samples().map_or(Vec::new(), |samples| samples.ns.clone()));
             }
         }
     }
@@ -118,7 +111,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     };
-    let engine = Engine::named(&value("--engine").unwrap_or_else(|| "auto".to_owned()), 1, 0)?;
+    let mut engine = locp::engine(&value("--engine").unwrap_or_else(|| "auto".to_owned()), 1, 0)?;
     let readings = value("--readings").map_or(Ok(10), |n| n.parse())?;
     let mut rng = Rng::new(value("--seed").map_or(Ok(0), |n| n.parse())?);
     let policy = match value("--cache").as_deref() {
@@ -127,7 +120,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("--cache takes warm or network, not {other}").into()),
     };
     let mut file = BufWriter::new(File::create(out)?);
-    let machine: &Machine = engine.machine();
+    let machine = engine.machine();
     let layers = chosen();
     let (first, last) = match value("--layers") {
         Some(range) => {
@@ -139,14 +132,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (i, spec) in layers.iter().enumerate().take(last).skip(first) {
         for (axis, widths) in lines(spec) {
             let start = Instant::now();
-            for row in sweep(&engine, &widths, readings, &policy, &mut rng)? {
+            for row in sweep(&mut engine, &widths, readings, &policy, &mut rng)? {
                 let ns: Vec<String> = row.ns.iter().map(|ns| format!("{ns:.0}")).collect();
                 writeln!(
                     file,
-                    "{{\"machine\":\"{machine}\",\"layer\":\"{spec}\",\"axis\":\"{axis}\",\"channels\":{},\"spec\":\"{}\",\"prepare_ns\":{:.0},\"ns\":[{}]}}",
+                    "{{\"machine\":\"{machine}\",\"layer\":\"{spec}\",\"axis\":\"{axis}\",\"channels\":{},\"spec\":\"{}\",\"ns\":[{}]}}",
                     row.channels,
                     row.spec,
-                    row.prepare_ns,
                     ns.join(",")
                 )?;
             }

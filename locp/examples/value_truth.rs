@@ -10,7 +10,7 @@
 
 use benefit::{Criterion, Magnitude, Scope, Value};
 use locp::netspec::{GroupPlan, PrunePlan};
-use locp::{Calib, Damage, Engine, HeldOut, Model, Watch};
+use locp::{Calib, Damage, HeldOut, Model, Watch};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -31,9 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if words.is_empty() {
         (calib.effort, calib.compared) = (0, 8);
     }
-    let engine = Engine::named(words.get(6).map_or("tract", String::as_str), 1, seed)?;
+    let engine = locp::engine(words.get(6).map_or("tract", String::as_str), 1, seed)?;
     let watch = Watch::default();
-    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch)?;
+    let damage = Damage::new(&*locp::runner(&*engine, "calibration")?, &model, &calib, false, &watch)?;
     let magnitude = |criterion, scope| Magnitude::new(model.network(), model.onnx(), criterion, scope);
     let values: Vec<(&str, Box<dyn Value + '_>)> = vec![
         ("damage", Box::new(damage)),
@@ -77,9 +77,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let folder = tempfile::tempdir()?;
             let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
             onnx_surgery::Patch::build(model.onnx(), &whole)?.write(&bare)?;
-            locp::apply_fitted(&model, &whole, &fitted, &*engine.runner(), &calib, &watch)?;
-            let bare = held_out.accuracy(&engine, &bare, BATCH, &watch)?.map_or(0.0, |accuracy| accuracy.top1);
-            let fitted = held_out.compare(&engine, &model, &fitted, &watch)?;
+            locp::apply_fitted(&model, &whole, &fitted, &*locp::runner(&*engine, "calibration")?, &calib, &watch)?;
+            let bare = held_out.accuracy(&*engine, &bare, BATCH, &watch)?.map_or(0.0, |accuracy| accuracy.top1);
+            let fitted = held_out.compare(&*engine, &model, &fitted, &watch)?;
             let error = fitted.agreement.outputs.iter().map(|output| output.relative_error).fold(0.0, f64::max);
             let row = [worth, bare, fitted.accuracy.map_or(0.0, |[_, pruned]| pruned.top1), -error];
             println!(

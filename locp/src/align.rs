@@ -2,13 +2,12 @@
 
 use crate::apply::carried_out;
 use crate::counts::Counts;
-use crate::engine::Engine;
 use crate::measure::Measurer;
 use crate::members::{STEPS, latency_ns, members};
 use crate::model::Model;
 use crate::report::{AlignReport, AlignedWidth};
 use crate::whole::{self, Pair, in_ms};
-use crate::{Error, Watch};
+use crate::{Error, Watch, engine};
 use benefit::Value;
 use netspec::{ChannelGroup, GroupId, GroupPlan, Network, PrunePlan};
 use std::collections::BTreeSet;
@@ -28,16 +27,15 @@ const FREE: f64 = 0.01;
 ///
 /// `value` says which channels stay where only a number was given, and which come back. The error is
 /// [`Error::NotFaster`] where the aligned network is slower after all.
-pub fn align(
+pub(crate) fn align(
     model: &Model,
     counts: &Counts,
     value: &dyn Value,
     max_loss: f64,
-    engine: &Engine,
     measurer: &mut Measurer<'_>,
     watch: &Watch<'_>,
 ) -> Result<AlignReport, Error> {
-    engine.check_model(model)?;
+    engine::check_model(measurer.source(), model)?;
     let network = model.network();
     let asked: Vec<usize> = network.groups.iter().map(|group| counts.width(group.id)).collect();
     let mut widths = asked.clone();
@@ -57,7 +55,7 @@ pub fn align(
     let plan_of = |widths: &[usize]| plan(network, counts, widths, value);
     let (asked_plan, plan) = (plan_of(&asked)?, plan_of(&widths)?);
     let [(_first, before), (_second, after)] = [carried_out(model, &asked_plan)?, carried_out(model, &plan)?];
-    let pair = whole::compare(engine, [&before, &after], watch)?;
+    let pair = whole::compare(measurer.source(), [&before, &after], watch)?;
     check(&pair)?;
     let mut rows = Vec::new();
     for group in network.groups.iter().filter(|group| asked[group.id.0] < group.channels) {
@@ -75,11 +73,11 @@ pub fn align(
     }
     let modules = plan.modules(network);
     Ok(AlignReport {
-        header: engine.header("locp.align/1"),
+        header: measurer.header("locp.align/1"),
         model: model.report(),
         batch: model.batch(),
         dtype: model.dtype(),
-        covers: engine.covers(),
+        covers: measurer.covers(),
         value_kind: value.kind().to_string(),
         value_name: value.name(),
         value_asked: worth(network, &asked, value)?,

@@ -1,65 +1,48 @@
 //! `bench`: convolutions timed by themselves, now, whatever a table knows of them.
 
-use crate::engine::Engine;
-use crate::measure::{Precision, source};
+use crate::measure::fresh_rule;
 use crate::report::{BenchReport, BenchRow, Latency};
-use crate::{Error, Watch};
-use netspec::{CacheState, ConvSpec, LatencySource, Measurement, SourceError};
-use std::sync::{Arc, Mutex, PoisonError};
-use timing::{DriftReport, Samples};
+use crate::{Error, Watch, engine};
+use netspec::{CacheState, ConvSpec, Measurement};
+use timing::{LatencySource, Policy, Request, Samples, Sampling, TimingError};
 
 /// Times each of `specs` in turns with the others; one that cannot be timed says why, and the rest go on.
 ///
-/// Fails where every one failed, by the first one's reason, and where somebody asked to stop.
+/// # Errors
+/// The first one's reason if all failed, and [`Error::Interrupted`].
 pub fn bench(
-    engine: &Engine,
+    source: &mut dyn LatencySource,
     specs: &[ConvSpec],
     cache: CacheState,
     seed: u64,
     watch: &Watch<'_>,
 ) -> Result<BenchReport, Error> {
-    let Timed { answers, samples, drift } = match engine.recorded(cache) {
-        Some(mut recorded) => {
-            Timed { answers: recorded.latencies(specs), samples: Vec::new(), drift: DriftReport::default() }
-        }
-        None => time(engine, specs, cache, seed, watch)?,
+    let policy = match cache {
+        CacheState::Warm => Policy::warm(),
+        CacheState::Cold => Policy::cold(),
+        _ => Policy::network(),
     };
-    if answers.contains(&Err(SourceError::Interrupted)) {
+    let how = Sampling::new(policy.warm_up(2).seed(seed).cancel(watch.cancel.flag()), fresh_rule());
+    let requests: Vec<Request> = specs.iter().cloned().map(Request::settled).collect();
+    let answers = source.read(&requests, &how);
+    if answers.contains(&Err(TimingError::Interrupted)) {
         return Err(Error::Interrupted);
     }
     if let (false, Some(Err(first))) = (answers.iter().any(Result::is_ok), answers.first()) {
         return Err(first.clone().into());
     }
-    let rows = specs.iter().zip(answers).map(|(spec, answer)| {
-        let samples = samples.iter().find(|(of, _)| of == spec).map(|(_, samples)| samples);
-        row(spec, answer, samples)
+    let rows = specs.iter().zip(answers).map(|(spec, answer)| match answer {
+        Ok(answer) => row(spec, Ok(answer.measurement()), answer.samples()),
+        Err(error) => row(spec, Err(error), None),
     });
-    let header = engine.header("locp.bench/1");
+    let rows = rows.collect();
+    let header = engine::header(source, "locp.bench/1");
     // A model of a device knows no caches.
     let cache = (!header.simulated || header.recorded).then_some(cache);
-    Ok(BenchReport { rows: rows.collect(), drift: drift.into(), cache, header })
+    Ok(BenchReport { rows, drift: source.drift().into(), cache, header })
 }
 
-/// What came of timing.
-struct Timed {
-    answers: Vec<Result<Measurement, SourceError>>,
-    samples: Vec<(ConvSpec, Samples)>,
-    drift: DriftReport,
-}
-
-fn time(engine: &Engine, specs: &[ConvSpec], cache: CacheState, seed: u64, watch: &Watch<'_>) -> Result<Timed, Error> {
-    let kept: Arc<Mutex<Vec<(ConvSpec, Samples)>>> = Arc::default();
-    let keep = Arc::clone(&kept);
-    let mut source =
-        source(engine, &Precision::fresh(), cache, &watch.cancel, seed)?.on_samples(move |spec, samples| {
-            keep.lock().unwrap_or_else(PoisonError::into_inner).push((spec.clone(), samples.clone()));
-        });
-    let answers = source.latencies(specs);
-    let samples = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Timed { answers, samples, drift: source.drift() })
-}
-
-fn row(spec: &ConvSpec, answer: Result<Measurement, SourceError>, samples: Option<&Samples>) -> BenchRow {
+fn row(spec: &ConvSpec, answer: Result<Measurement, TimingError>, samples: Option<&Samples>) -> BenchRow {
     let (measurement, error) = match answer {
         Ok(measurement) => (Some(measurement), None),
         Err(error) => (None, Some(error.to_string())),

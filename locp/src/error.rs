@@ -239,9 +239,6 @@ pub enum Error {
     /// Something could not be timed or run.
     #[error(transparent)]
     Timing(timing::TimingError),
-    /// A latency could not be told.
-    #[error(transparent)]
-    Source(netspec::SourceError),
     /// The model is no model that can be worked on.
     #[error(transparent)]
     Model(#[from] onnx_surgery::ModelError),
@@ -300,6 +297,14 @@ pub enum Error {
         /// What may help.
         remedy: &'static str,
     },
+    /// A search asked for a width outside of the line that it searches.
+    #[error("the search asked for width {asked} of a line of {most}; ask for 1 to {most}")]
+    SearchOutOfRange {
+        /// What it asked for, in units of the line.
+        asked: usize,
+        /// The largest width, in units of the line.
+        most: usize,
+    },
     /// There is no such layer.
     #[error("the model has no prunable layer `{name}`; `locp inspect` lists the layers")]
     NoLayer {
@@ -356,7 +361,6 @@ impl Error {
             Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",
             Error::Timing(_) => "timing",
-            Error::Source(_) => "source",
             Error::Model(_) => "model",
             Error::Surgery(_) => "surgery",
             Error::Table(_) => "table",
@@ -369,6 +373,7 @@ impl Error {
             Error::NothingToPrune { .. } => "nothing-to-prune",
             Error::Floor { .. } => "value-floor",
             Error::NotFaster { .. } => "not-faster",
+            Error::SearchOutOfRange { .. } => "search-out-of-range",
             Error::NoLayer { .. } => "no-layer",
             Error::Plan { .. } => "plan",
             Error::Interrupted => "interrupted",
@@ -410,15 +415,6 @@ impl From<timing::TimingError> for Error {
             timing::TimingError::Interrupted => Error::Interrupted,
             timing::TimingError::Unavailable(unavailable) => Error::Unavailable(unavailable),
             other => Error::Timing(other),
-        }
-    }
-}
-
-impl From<netspec::SourceError> for Error {
-    fn from(error: netspec::SourceError) -> Error {
-        match error {
-            netspec::SourceError::Interrupted => Error::Interrupted,
-            other => Error::Source(other),
         }
     }
 }

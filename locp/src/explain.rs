@@ -1,11 +1,11 @@
 //! `explain` and `lint`: where every group's width stands, what pruning it would save, and what growing it is free.
 
-use crate::engine::Engine;
+use crate::line::{Index, Line};
 use crate::measure::Measurer;
 use crate::members::{STEPS, latency_ns, members};
 use crate::model::Model;
 use crate::report::{ExplainReport, GroupExplained, MemberReport, StepTo};
-use crate::sweeps::{Line, SweepOptions, Sweeps};
+use crate::sweeps::{SweepOptions, Sweeps};
 use crate::{Error, Progress};
 use netspec::{ChannelGroup, GroupId, Layer, Network};
 use std::collections::BTreeSet;
@@ -17,11 +17,10 @@ const BELOW: usize = 8;
 ///
 /// A group's latency at a width is that of all layers that read or write it, each measured at that width of the group
 /// on both axes, the rest of the network being as it is. Growing is free only if they cost no more together.
-/// Where a table plays the engine, what it does not hold is unknown and said to be so.
-pub fn explain(
+/// What the source does not know is reported as unknown.
+pub(crate) fn explain(
     model: &Model,
     layer: Option<&str>,
-    engine: &Engine,
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
     progress: &dyn Progress,
@@ -43,7 +42,7 @@ pub fn explain(
     }
     progress.end(&format!("{} groups", groups.len()));
     Ok(ExplainReport {
-        header: engine.header("locp.explain/1"),
+        header: measurer.header("locp.explain/1"),
         model: model.report(),
         groups,
         measured: measurer.measured(),
@@ -132,7 +131,7 @@ fn candidates(
         let repeat = repeat.unwrap_or(1).max(1);
         for edge in swept.stairs.edges() {
             // What the axis loses, the group loses, its other parts staying as they are.
-            let lost = line.full() - line.channels(edge.channels);
+            let lost = line.full() - line.channels(Index(edge.channels));
             let kept = group.channels.saturating_sub(lost / repeat);
             if lost > 0 && lost.is_multiple_of(repeat) && kept as f64 >= options.min_share * group.channels as f64 {
                 widths.insert(kept);

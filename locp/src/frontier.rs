@@ -1,7 +1,7 @@
 //! `frontier`: a plan for each of many budgets, from one set of staircases.
 
 use crate::measure::Measurer;
-use crate::pipeline::Planned;
+use crate::planned::Planned;
 use crate::report::{FrontierPlan, FrontierReport, Header};
 
 /// The report of plans for descending budgets; `ends` says why there are no more.
@@ -9,7 +9,7 @@ pub(crate) fn report(
     header: Header,
     plans: &[(f64, Planned)],
     ends: Option<String>,
-    measurer: &Measurer<'_>,
+    measurer: &mut Measurer<'_>,
 ) -> Option<FrontierReport> {
     let (_, first) = plans.first()?;
     let of = |(asked, planned): &(f64, Planned)| {

@@ -6,9 +6,9 @@ use crate::images::{Images, read_labels};
 use crate::model::Model;
 use crate::preprocess::Preprocess;
 use crate::report::{Accuracy, Agreement};
-use crate::{Engine, Error, Watch};
+use crate::{Error, Watch, engine};
 use std::path::{Path, PathBuf};
-use timing::ModelBackend;
+use timing::{LatencySource, ModelBackend};
 
 /// Images to judge models by, and their labels if there are any.
 #[derive(Clone, Debug)]
@@ -48,19 +48,19 @@ impl HeldOut {
     /// The share of right answers of a model file; nothing without labels.
     pub fn accuracy(
         &self,
-        engine: &Engine,
+        source: &dyn LatencySource,
         onnx: &Path,
         batch: usize,
         watch: &Watch<'_>,
     ) -> Result<Option<Accuracy>, Error> {
-        let models = runner(engine)?;
+        let models = runner(source)?;
         let count = |labels: &Vec<usize>| accuracy(models, onnx, batch, &self.images, labels, watch);
         self.labels.as_ref().map(count).transpose()
     }
 
     /// An error where the engine runs no models, or a label is past the model's classes: found by one run.
-    pub fn check(&self, engine: &Engine, onnx: &Path, batch: usize) -> Result<(), Error> {
-        let models = runner(engine)?;
+    pub fn check(&self, source: &dyn LatencySource, onnx: &Path, batch: usize) -> Result<(), Error> {
+        let models = runner(source)?;
         let Some(labels) = &self.labels else { return Ok(()) };
         let outputs = models.load(onnx, batch)?.infer(&[self.images.batch(0, batch)])?;
         let classes = scores(&outputs).ok_or_else(|| no_scores(onnx))?.first().map_or(0, Vec::len);
@@ -73,13 +73,13 @@ impl HeldOut {
     /// Runs all images through a model and through one that was made from it, side by side.
     pub fn compare(
         &self,
-        engine: &Engine,
+        source: &dyn LatencySource,
         dense: &Model,
         pruned: &Path,
         watch: &Watch<'_>,
     ) -> Result<Comparison, Error> {
         self.images.check_fit(&self.path, dense)?;
-        let (models, batch) = (runner(engine)?, dense.batch());
+        let (models, batch) = (runner(source)?, dense.batch());
         let files = [dense.path(), pruned];
         let [mut first, mut second] = [models.load(files[0], batch)?, models.load(files[1], batch)?];
         let names: Vec<String> = dense.onnx().outputs().iter().map(|port| port.name.clone()).collect();
@@ -106,7 +106,6 @@ impl HeldOut {
 }
 
 /// What runs whole models.
-fn runner(engine: &Engine) -> Result<&dyn ModelBackend, Error> {
-    let missing = || Error::NoModels { engine: engine.machine().engine.clone(), what: "accuracy" };
-    engine.models().ok_or_else(missing)
+fn runner(source: &dyn LatencySource) -> Result<&dyn ModelBackend, Error> {
+    source.models().ok_or_else(|| engine::no_models(source, "accuracy"))
 }

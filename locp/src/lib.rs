@@ -6,12 +6,11 @@
 //! takes that crate alone.
 //!
 //! ```no_run
-//! use locp::{Budget, Engine, Model, Pipeline};
+//! use locp::{Budget, MemoryStore, Model, Pipeline, engine};
 //!
-//! let engine = Engine::named("auto", 1, 0)?;
-//! let table = sharing::MemoryStore::new(sharing::TableKind::Live);
+//! let engine = engine("auto", 1, 0)?;
 //! let model = Model::open("model.onnx".as_ref(), None)?;
-//! let pruned = Pipeline::new(&engine, Box::new(table))?.run(&model, Budget::ratio(0.6))?;
+//! let pruned = Pipeline::new(engine, MemoryStore::default()).run(&model, Budget::ratio(0.6))?;
 //! pruned.write("pruned.onnx".as_ref())?;
 //! # Ok::<(), locp::Error>(())
 //! ```
@@ -28,6 +27,7 @@ mod bench;
 mod calib;
 mod constraints;
 mod counts;
+mod doctor;
 mod engine;
 mod error;
 mod explain;
@@ -37,12 +37,14 @@ mod held_out;
 mod holds;
 mod images;
 mod inspect;
+mod line;
 mod measure;
 mod members;
 mod model;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod pipeline;
+mod planned;
 mod planning;
 pub mod plot;
 mod preprocess;
@@ -51,6 +53,7 @@ mod prune;
 mod remembered;
 pub mod report;
 mod rounds;
+mod run;
 mod scores;
 mod shard;
 mod steps;
@@ -61,34 +64,39 @@ mod verify;
 mod whole;
 
 pub use accuracy::{accuracy, wilson};
-pub use align::align;
 pub use apply::{apply, apply_fitted, read_plan};
 pub use bench::bench;
 pub use benefit::{
-    Budget, Criterion, Exact, Global, Knapsack, Limits, Magnitude, Planner, Rounded, Scope, Scores, TwoStage, Uniform,
-    Value,
+    Budget, Criterion, Exact, Global, Infeasible, Knapsack, Limits, Magnitude, Planner, Problem, Rounded, Scope,
+    Scores, Solution, TwoStage, Uniform, Value,
 };
 pub use calib::{Calib, Damage, LayerRepair, Repair, Skipped, check_apart, repair, write_damage};
 pub use constraints::{Constraints, Least};
 pub use counts::Counts;
-pub use engine::{Engine, Liveness, doctor};
+pub use doctor::doctor;
+pub use engine::{Engine, engine, engine_without_device, header, runner};
 pub use error::Error;
-pub use explain::explain;
 pub use files::{check_outputs, write_aligned, write_bytes, write_plan, write_problem};
 pub use held_out::{Comparison, HeldOut};
 pub use images::{Images, read_labels};
 pub use inspect::inspect;
-pub use measure::{Measurer, Precision};
+pub use measure::Measurer;
 pub use model::Model;
 pub use netspec;
-pub use pipeline::{Options, Pipeline, Planned, Pruned};
+pub use pipeline::{Options, Pipeline};
+pub use planned::Planned;
 pub use preprocess::Preprocess;
 pub use progress::{Cancel, Progress, Silent, Watch};
 pub use prune::report as prune_report;
+pub use run::Pruned;
 pub use scores::read_scores;
 pub use shard::Shard;
-pub use steps::steps;
+pub use sharing::{DiskStore, MemoryStore, Store, TableKind};
+pub use stairstep::{Config as SearchConfig, Search};
 pub use sweeps::{SearchKind, SweepOptions};
 pub use table::{default_path, layers_below, open};
 pub use tables::{TableForm, table_diff, table_export, table_import, table_info, table_merge, table_set_aside};
+pub use timing::{
+    Answer, LatencySource, Limited, ModelBackend, Request, Sampling, StopRule, TimingError, Verdict, from_fn,
+};
 pub use verify::verify;

@@ -1,8 +1,9 @@
 //! What belongs to a channel group: layers, names, and the time that they take.
 
 use crate::Error;
-use crate::measure::{Measurer, Told};
+use crate::measure::Measurer;
 use netspec::{ChannelGroup, ConvSpec, GroupId, Layer, Network, Role, Width};
+use timing::TimingError;
 
 /// Steps at whose multiples widths are tried: what engines are known to compute by.
 pub(crate) const STEPS: [usize; 5] = [4, 8, 16, 32, 64];
@@ -16,7 +17,7 @@ pub(crate) fn members(network: &Network, group: GroupId) -> Vec<(&Layer, Vec<&'s
     network.layers.iter().map(|layer| (layer, axes(layer))).filter(|(_, axes)| !axes.is_empty()).collect()
 }
 
-/// The latency of a group's members where group g has `channels(g)` channels, or nothing where a table does not hold
+/// Returns the latency of a group's members where group g has `channels(g)` channels; `None` if the source does not know
 /// one of them.
 pub(crate) fn latency_ns(
     members: &[(&Layer, Vec<&'static str>)],
@@ -24,11 +25,11 @@ pub(crate) fn latency_ns(
     measurer: &mut Measurer<'_>,
 ) -> Result<Option<f64>, Error> {
     let specs: Vec<ConvSpec> = members.iter().map(|(layer, _)| layer.spec_at(&channels)).collect();
-    if measurer.is_table() {
-        let told = measurer.recall(specs.iter())?;
-        return Ok(told.into_iter().map(|told| if let Told::Known(m) = told { Some(m.median_ns) } else { None }).sum());
+    match measurer.get(&specs) {
+        Ok(measured) => Ok(Some(measured.iter().map(|m| m.median_ns).sum())),
+        Err(Error::Timing(TimingError::Missing { .. })) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(Some(measurer.latencies(&specs)?.iter().map(|m| m.median_ns).sum()))
 }
 
 /// The names by which people know a group: its own, those of the layers that compute it, of their weights, and of the

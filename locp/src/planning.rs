@@ -1,10 +1,11 @@
 //! A network's pruning problem: from staircases, kept up to date by what is measured.
 
-use crate::engine::Engine;
+use crate::engine;
+use crate::line::Line;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{Axis, Covers};
-use crate::sweeps::{Line, SweepOptions, Sweeps};
+use crate::sweeps::{SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Watch};
 use benefit::{Calibration, CellUse, Knot, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Value};
@@ -45,7 +46,6 @@ impl<'a> Planning<'a> {
     /// Measures the dense network and its staircases, and states the problem.
     pub(crate) fn new(
         model: &'a Model,
-        engine: &Engine,
         measurer: &mut Measurer<'_>,
         value: &dyn Value,
         limits: &Limits,
@@ -54,7 +54,7 @@ impl<'a> Planning<'a> {
     ) -> Result<Planning<'a>, Error> {
         let network = model.network();
         check_prunable(model, limits)?;
-        engine.check_model(model)?;
+        engine::check_model(measurer.source(), model)?;
         if let ([first, ..], true) = (model.network().untimed.as_slice(), model.network().layers.is_empty()) {
             let (first, reason) = (first.node.clone(), first.reason.clone());
             return Err(Error::NothingTimed { path: model.path().to_owned(), first, reason });
@@ -69,7 +69,7 @@ impl<'a> Planning<'a> {
             }
             // A layer without a line never changes, or only on an axis that no line prices: its one known width.
             if !lines.iter().any(|line| line.axis == Axis::COut) {
-                let m = measurer.latencies(std::slice::from_ref(&layer.spec))?.swap_remove(0);
+                let m = measurer.get(std::slice::from_ref(&layer.spec))?.swap_remove(0);
                 let knot = Knot { channels: layer.spec.c_out, ns: m.median_ns, provenance: m.provenance };
                 builder.sweep(i, benefit::Axis::COut, vec![knot]);
             }
@@ -77,10 +77,10 @@ impl<'a> Planning<'a> {
         builder.levels_from_sweeps(&LevelRule::default().tolerance(options.tolerance / 3.0));
         let mut problem = builder.build()?;
         let table_ns = problem.dense_ns();
-        if engine.covers() == Covers::WholeModel {
+        if measurer.covers() == Covers::WholeModel {
             problem.assume_ns_per_element(problem.dense_ns() / moved_elements(network))?;
         }
-        let [dense_ns, parts_ns] = whole::with_parts(engine, model, watch)?;
+        let [dense_ns, parts_ns] = whole::with_parts(measurer.source(), model, watch)?;
         let drift = parts_ns / table_ns;
         let dense = Reading { levels: problem.dense(), ns: dense_ns / drift };
         let readings = vec![dense];
@@ -142,7 +142,7 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
             if is_swept || c_in == 0 || c_out == 0 {
                 continue;
             }
-            let known = measurer.entry(&layer.spec.with_channels(c_in, c_out))?;
+            let known = measurer.known(&layer.spec.with_channels(c_in, c_out))?;
             if let Some(m) = known.filter(|m| m.stop != StopReason::Decided) {
                 problem.set_cell(index, c_in, c_out, m.median_ns, m.provenance)?;
             }

@@ -2,14 +2,19 @@
 
 use crate::held_out::Comparison;
 use crate::measure::Measurer;
-use crate::pipeline::Pruned;
 use crate::report::PruneReport;
+use crate::run::Pruned;
 use crate::whole::in_ms;
 use netspec::GroupPlan;
 use std::path::Path;
 
 /// The report of a pruned model; `compared` is what held-out images say of it and the dense one.
-pub fn report(pruned: &Pruned, measurer: &Measurer<'_>, output: &Path, compared: Option<Comparison>) -> PruneReport {
+pub fn report(
+    pruned: &Pruned,
+    measurer: &mut Measurer<'_>,
+    output: &Path,
+    compared: Option<Comparison>,
+) -> PruneReport {
     let mut plan = pruned.planned.report.clone();
     plan.header.schema = "locp.prune/1";
     let [params_before, params_after] = pruned.parameters();

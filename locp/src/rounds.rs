@@ -97,7 +97,7 @@ impl Planning<'_> {
             return Ok(false);
         }
         self.effort.measured += estimated.len();
-        self.measure(&estimated, 1.0, |specs| measurer.latencies(specs))?;
+        self.measure(&estimated, 1.0, |specs| measurer.get(specs))?;
         self.problem.refit();
         Ok(true)
     }

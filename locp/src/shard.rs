@@ -1,6 +1,6 @@
 //! A part of the work, for one of several devices of a kind.
 
-use crate::sweeps::Line;
+use crate::line::Line;
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
@@ -55,7 +55,7 @@ impl Shard {
 
     /// This part of the lines of a network: their work is that of all their widths.
     pub(crate) fn of_lines(self, lines: Vec<Line>) -> Vec<Line> {
-        self.of(lines, |line| line.spec.macs().saturating_mul(line.steps() as u64))
+        self.of(lines, |line| line.spec.macs().saturating_mul(line.last().0 as u64))
     }
 }
 

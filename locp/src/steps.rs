@@ -1,18 +1,17 @@
 //! `steps` and `measure`: the staircases of a model, and nothing else.
 
-use crate::engine::Engine;
+use crate::line::{Index, Line};
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::report::{AuditReport, EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
-use crate::sweeps::{Line, SweepOptions, Sweeps, Swept};
+use crate::sweeps::{SweepOptions, Sweeps, Swept};
 use crate::{Error, Progress};
 use netspec::Measurement;
 
 /// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
-pub fn steps(
+pub(crate) fn steps(
     model: &Model,
     layer: Option<&str>,
-    engine: &Engine,
     measurer: &mut Measurer<'_>,
     options: &SweepOptions,
     progress: &dyn Progress,
@@ -34,7 +33,7 @@ pub fn steps(
         _ => {}
     }
     Ok(StepsReport {
-        header: engine.header("locp.steps/1"),
+        header: measurer.header("locp.steps/1"),
         model: model.report(),
         layers,
         measured: measurer.measured(),
@@ -46,17 +45,17 @@ pub fn steps(
 fn stair_report(name: &str, line: &Line, swept: &Swept) -> StairReport {
     let ms = |ns: f64| ns / 1e6;
     let edges = swept.stairs.edges().iter().map(|edge| EdgeReport {
-        channels: line.channels(edge.channels),
+        channels: line.channels(Index(edge.channels)),
         latency_ms: ms(edge.latency_ns),
         jump_ms: edge.jump_ns.map(ms),
         confidence: edge.confidence,
-        neighbors: [edge.below, edge.above].map(|point| point.map(|point| line.channels(point.channels))),
-        algorithm_change: algorithm_change(&swept.points, line.channels(edge.channels)),
+        neighbors: [edge.below, edge.above].map(|point| point.map(|point| line.channels(Index(point.channels)))),
+        algorithm_change: algorithm_change(&swept.points, line.channels(Index(edge.channels))),
     });
     let dominated = swept.stairs.dominated().iter().map(|&(from, to)| {
         let probed = swept.stairs.probed().iter().filter(|p| (from..=to).contains(&p.channels)).count();
-        let inferred = probed * line.unit() < line.channels(to) + line.unit() - line.channels(from);
-        RangeReport { from: line.channels(from), to: line.channels(to), inferred }
+        let inferred = probed * line.unit() < line.channels(Index(to)) + line.unit() - line.channels(Index(from));
+        RangeReport { from: line.channels(Index(from)), to: line.channels(Index(to)), inferred }
     });
     let points = swept.points.iter().map(|(channels, m)| PointReport {
         channels: *channels,

@@ -1,12 +1,15 @@
 //! The staircases that a plan needs: each distinct convolution along each axis that can change, once.
 
-use crate::measure::{Measurer, Told};
-use crate::report::Axis;
+use crate::line::{Index, Kind, Line};
+use crate::measure::Measurer;
 use crate::{Error, Progress, Shard};
-use netspec::{ConvSpec, Layer, Measurement, Network, StopReason, Width};
+use netspec::{ConvSpec, Layer, Measurement, Network, StopReason};
 use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use timing::Answer;
 
 /// Lines on which a lattice is searched at most.
 const WITNESSES: usize = 3;
@@ -22,8 +25,11 @@ const READINGS: usize = 9;
 /// the levels of a plan rest on these.
 const MOST_READINGS: usize = 6;
 
+/// Makes the search of one line from its configuration.
+type MakeSearch = Arc<dyn Fn(&Config) -> Box<dyn Search> + Send + Sync>;
+
 /// How widths are searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum SearchKind {
     /// Three-point discrimination on the engine's lattice.
@@ -33,6 +39,29 @@ pub enum SearchKind {
     Grid,
     /// Every width.
     Exhaustive,
+    /// The user's own search, made for each line.
+    Own(MakeSearch),
+}
+
+impl SearchKind {
+    /// Makes a search of one's own for each line, from the configuration that [`SearchKind::ThreePoint`] gets.
+    ///
+    /// What [`stairstep`] calls channels is counted in units of the line: channels, unless the axis can change only in
+    /// larger steps. The search must ask for the largest width.
+    pub fn own<S: Search + 'static>(make: impl Fn(&Config) -> S + Send + Sync + 'static) -> SearchKind {
+        SearchKind::Own(Arc::new(move |config| Box::new(make(config))))
+    }
+}
+
+impl fmt::Debug for SearchKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SearchKind::ThreePoint => "ThreePoint",
+            SearchKind::Grid => "Grid",
+            SearchKind::Exhaustive => "Exhaustive",
+            SearchKind::Own(_) => "Own",
+        })
+    }
 }
 
 /// What is swept, and how finely.
@@ -84,91 +113,6 @@ pub(crate) struct Swept {
     pub(crate) points: Vec<(usize, Measurement)>,
 }
 
-/// A distinct sweep: a convolution at full width, an axis, and the step in which the axis can change.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Line {
-    pub(crate) spec: ConvSpec,
-    pub(crate) axis: Axis,
-    fixed: usize,
-    unit: usize,
-}
-
-impl Line {
-    /// The lines of a layer: the axes that follow a group which can be pruned.
-    pub(crate) fn of(layer: &Layer, network: &Network, residual: bool) -> Vec<Line> {
-        let can_move = |width: &Width| {
-            width.parts.iter().any(|part| {
-                let group = &network.groups[part.group.0];
-                group.frozen.is_none() && (residual || !group.residual)
-            })
-        };
-        let line = |axis, width: &Width| {
-            // A lone group moves the axis in whole channels of its own, for example 49 positions behind a Flatten.
-            let (fixed, unit) = match width.parts.as_slice() {
-                [part] => (width.fixed, part.repeat),
-                _ => (0, 1),
-            };
-            Line { spec: layer.spec.clone(), axis, fixed, unit }
-        };
-        let mut lines = Vec::new();
-        if layer.spec.groups > 1 {
-            if can_move(&layer.outputs) {
-                let unit = layer.spec.c_out / layer.spec.groups;
-                lines.push(Line { spec: layer.spec.clone(), axis: Axis::COut, fixed: 0, unit });
-            }
-            return lines;
-        }
-        if can_move(&layer.outputs) {
-            lines.push(line(Axis::COut, &layer.outputs));
-        }
-        if can_move(&layer.inputs) {
-            lines.push(line(Axis::CIn, &layer.inputs));
-        }
-        lines
-    }
-
-    /// Lines of one kind share lattices: the axis, whether the convolution is grouped, whether it is pointwise, which
-    /// engines compute by other kernels, channels per step.
-    fn kind(&self) -> Kind {
-        (self.axis, self.spec.groups > 1, self.spec.kernel == [1, 1], self.unit)
-    }
-
-    pub(crate) fn full(&self) -> usize {
-        match self.axis {
-            Axis::CIn => self.spec.c_in,
-            Axis::COut => self.spec.c_out,
-        }
-    }
-
-    /// Channels of the axis at `steps` units.
-    pub(crate) fn channels(&self, steps: usize) -> usize {
-        self.fixed + self.unit * steps
-    }
-
-    /// Channels that one step of the search adds to the axis.
-    pub(crate) fn unit(&self) -> usize {
-        self.unit
-    }
-
-    pub(crate) fn steps(&self) -> usize {
-        (self.full() - self.fixed) / self.unit.max(1)
-    }
-
-    pub(crate) fn at(&self, steps: usize) -> ConvSpec {
-        let channels = self.channels(steps);
-        match self.axis {
-            Axis::COut if self.spec.groups > 1 => {
-                let c_in = self.spec.c_in / self.spec.groups * (channels / (self.spec.c_out / self.spec.groups));
-                self.spec.with_channels(c_in, channels)
-            }
-            Axis::COut => self.spec.with_channels(self.spec.c_in, channels),
-            Axis::CIn => self.spec.with_channels(channels, self.spec.c_out),
-        }
-    }
-}
-
-type Kind = (Axis, bool, bool, usize);
-
 /// All sweeps of a network.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sweeps(BTreeMap<Line, Swept>);
@@ -202,15 +146,15 @@ impl Sweeps {
             None => wanted,
         };
         // The widest first: they show best what lattice their kind has.
-        wanted.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
+        wanted.sort_by_key(|line| Reverse((line.last().0.min(128), line.spec.macs())));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
         let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         for line in wanted {
             // Steps of many channels each are coarse already, and the layers that have them are the largest.
-            let is_coarse = line.unit > 1;
+            let is_coarse = line.unit() > 1;
             let known = lattices.entry(line.kind()).or_default();
-            if options.search == SearchKind::Grid && !is_coarse && known.is_empty() {
+            if matches!(options.search, SearchKind::Grid) && !is_coarse && known.is_empty() {
                 known.push(find_lattice(&all, line.kind(), measurer, options)?);
             }
             let known = if is_coarse { &vec![1] } else { &*known };
@@ -243,7 +187,7 @@ fn find_lattice(
     options: &SweepOptions,
 ) -> Result<usize, Error> {
     let mut widest: Vec<&Line> = lines.iter().filter(|line| line.kind() == kind).collect();
-    widest.sort_by_key(|line| Reverse((line.steps().min(128), line.spec.macs())));
+    widest.sort_by_key(|line| Reverse((line.last().0.min(128), line.spec.macs())));
     let mut found = Vec::new();
     for line in widest.into_iter().take(WITNESSES) {
         let mut search = LatticeSearch::new(&config(line, options));
@@ -257,7 +201,7 @@ fn find_lattice(
 }
 
 fn config(line: &Line, options: &SweepOptions) -> Config {
-    let steps = line.steps();
+    let steps = line.last().0;
     // Truncation makes the narrowest width one lower at most, which only widens what is known.
     let narrowest = (steps as f64 * options.min_share) as usize;
     Config::new(steps)
@@ -272,32 +216,31 @@ fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: 
     let known = lattices.first().copied().unwrap_or(1);
     // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
     let mut coarse = known;
-    while line.steps().div_ceil(coarse) > options.max_points.max(2) {
+    while line.last().0.div_ceil(coarse) > options.max_points.max(2) {
         coarse *= 2;
     }
     let is_recalled = was_searched(line, measurer)?;
     let config = config(line, options);
-    let mut search = match options.search {
-        SearchKind::ThreePoint if line.unit > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
+    let mut search = match &options.search {
+        SearchKind::ThreePoint if line.unit() > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
         SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.lattices(lattices).audits(options.audits)),
         SearchKind::Grid => Strategy::Grid(coarse).into_search(&config.readings(READINGS)),
         SearchKind::Exhaustive => Strategy::Exhaustive.into_search(&config.readings(READINGS)),
+        SearchKind::Own(make) => make(&config.lattices(lattices).audits(options.audits)),
     };
     let outcome = drive(&mut *search, line, measurer, is_recalled);
     let stairs = search.stairs();
     // Whatever ended the search, what was read is kept.
-    let edges: Vec<ConvSpec> = stairs.edges().iter().map(|edge| line.at(edge.channels)).collect();
+    let edges: Vec<ConvSpec> = stairs.edges().iter().map(|edge| line.at(Index(edge.channels))).collect();
     let precise = if outcome.is_ok() { edges.as_slice() } else { &[] };
     let entered = measurer.close(precise, &intervals(line, &stairs));
     let mut points = outcome?;
-    points.extend(
-        stairs.probed().iter().filter_map(|probed| {
-            Some((probed.channels, entered.as_ref().ok()?.get(&line.at(probed.channels))?.clone()))
-        }),
-    );
+    points.extend(stairs.probed().iter().filter_map(|probed| {
+        Some((probed.channels, entered.as_ref().ok()?.get(&line.at(Index(probed.channels)))?.clone()))
+    }));
     entered?;
-    let points = points.into_iter().map(|(steps, measurement)| (line.channels(steps), measurement)).collect();
-    let (lattice, step) = match options.search {
+    let points = points.into_iter().map(|(steps, measurement)| (line.channels(Index(steps)), measurement)).collect();
+    let (lattice, step) = match &options.search {
         SearchKind::Grid => (known, coarse),
         _ => (stairs.lattice(), stairs.lattice()),
     };
@@ -306,7 +249,7 @@ fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: 
 
 /// The intervals of what a search probed, which rest on the scatter of all its widths where one has few readings.
 fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
-    stairs.probed().iter().map(|probed| (line.at(probed.channels), probed.interval_ns)).collect()
+    stairs.probed().iter().map(|probed| (line.at(Index(probed.channels)), probed.interval_ns)).collect()
 }
 
 /// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns.
@@ -323,18 +266,26 @@ fn drive(
     loop {
         let mut probes = Vec::new();
         while let Ask::Probe(probe) = search.ask() {
+            if !(1..=line.last().0).contains(&probe.channels) {
+                return Err(Error::SearchOutOfRange { asked: probe.channels, most: line.last().0 });
+            }
             probes.push(probe);
         }
         if probes.is_empty() {
             return Ok(known);
         }
-        let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(p.channels), p.readings)).collect();
-        let told =
-            if is_recalled { measurer.recall(wanted.iter().map(|(spec, _)| spec))? } else { measurer.read(&wanted)? };
-        for (probe, told) in probes.into_iter().zip(told) {
-            let readings = match told {
-                Told::Readings(ns) => Readings::Raw(ns),
-                Told::Known(measurement) => {
+        let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(Index(p.channels)), p.readings)).collect();
+        let answers = if is_recalled {
+            let known = |(spec, _): &(ConvSpec, usize)| Ok(measurer.known(spec)?.map(Answer::Settled));
+            wanted.iter().map(known).collect::<Result<Vec<_>, Error>>()?
+        } else {
+            measurer.readings(&wanted)?
+        };
+        for (probe, answer) in probes.into_iter().zip(answers) {
+            let readings = match answer {
+                Some(Answer::Readings(samples)) => Readings::Raw(samples.ns),
+                Some(settled) => {
+                    let measurement = settled.measurement();
                     let readings = Readings::Summary {
                         median_ns: measurement.median_ns,
                         interval_ns: measurement.interval_ns,
@@ -344,7 +295,7 @@ fn drive(
                     readings
                 }
                 // No figure, and none to come.
-                Told::Absent => Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 },
+                None => Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 },
             };
             search.tell(Sample { channels: probe.channels, readings });
         }
@@ -355,16 +306,16 @@ fn drive(
 /// ends leaves behind, and a good part of the widths that one looks at.
 ///
 /// By single readings a search would go on where figures leave it in doubt, and measure a little more each time.
-fn was_searched(line: &Line, measurer: &mut Measurer<'_>) -> Result<bool, Error> {
-    let steps = line.steps();
-    let full = measurer.entry(&line.at(steps))?;
+fn was_searched(line: &Line, measurer: &Measurer<'_>) -> Result<bool, Error> {
+    let steps = line.last().0;
+    let full = measurer.known(&line.at(line.last()))?;
     if full.is_none_or(|measurement| measurement.stop == StopReason::Decided) {
         return Ok(false);
     }
     let enough = FEW_WIDTHS.max(steps / SPARSE);
     let mut known = 0;
     for width in 1..=steps {
-        known += usize::from(measurer.entry(&line.at(width))?.is_some());
+        known += usize::from(measurer.known(&line.at(Index(width)))?.is_some());
         if known >= enough {
             return Ok(true);
         }

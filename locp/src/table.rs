@@ -1,7 +1,7 @@
 //! Where the latency table lives, and which tables lie below it.
 
 use crate::Error;
-use crate::engine::{Engine, Liveness};
+use netspec::Machine;
 use sharing::{Layered, MemoryStore, Store, StoreError, TableKind};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -37,13 +37,14 @@ pub fn layers_below(path: &Path) -> Vec<PathBuf> {
     older.into_iter().chain(team).chain(shipped).filter(is_other).collect()
 }
 
-/// Opens the table for an engine: files for live figures, memory for those that must not be kept.
+/// Opens the table for the engine of a machine: files for live figures, memory for those that must not be kept.
 ///
 /// What stands at `path` decides its form. A new table is a store, or a portable file if the name ends in `.locp`.
 /// It lies over [`layers_below`] it.
-pub fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Store>, Error> {
-    if engine.liveness() != Liveness::Live {
-        return Ok(in_memory(engine));
+pub fn open(path: &Path, machine: &Machine) -> Result<Box<dyn Store>, Error> {
+    let kind = TableKind::of_engine(&machine.engine);
+    if kind != TableKind::Live {
+        return Ok(Box::new(MemoryStore::new(kind)));
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
@@ -57,13 +58,4 @@ pub fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Store>, Error> {
         tables = tables.over(below);
     }
     Ok(Box::new(tables))
-}
-
-/// A table that is gone with the process.
-pub(crate) fn in_memory(engine: &Engine) -> Box<dyn Store> {
-    Box::new(MemoryStore::new(match engine.liveness() {
-        Liveness::Live => TableKind::Live,
-        Liveness::Recorded => TableKind::Recorded,
-        Liveness::Simulated => TableKind::Simulated,
-    }))
 }

@@ -1,42 +1,46 @@
 //! `verify`: two models next to each other, as far as the engine can run them.
 
-use crate::engine::Engine;
-use crate::measure::Measurer;
+use crate::measure::fresh_rule;
 use crate::model::Model;
 use crate::report::{Covers, VerifyReport};
 use crate::whole::{self, in_ms};
-use crate::{Error, Watch};
+use crate::{Error, Watch, engine};
 use netspec::Network;
+use timing::{LatencySource, Policy, Sampling};
 
 /// The convolutions of a network one by one, summed in nanoseconds, all measured now.
-fn parts_ns(measurer: &mut Measurer<'_>, network: &Network) -> Result<f64, Error> {
-    Ok(measurer.fresh(&network.specs())?.iter().map(|m| m.median_ns).sum())
+fn parts_ns(source: &mut dyn LatencySource, network: &Network, watch: &Watch<'_>) -> Result<f64, Error> {
+    let how = Sampling::new(Policy::network().warm_up(2).cancel(watch.cancel.flag()), fresh_rule());
+    let mut sum_ns = 0.0;
+    for answer in source.latencies(&network.specs(), &how) {
+        sum_ns += answer?.median_ns;
+    }
+    Ok(sum_ns)
 }
 
 /// Times `pruned` against `dense`; the report says whether the ratio's interval ends at or below `at_most`.
 ///
-/// On an engine without whole models the convolutions run in their order, `covers` says so, and their sum one by one
-/// stands next to it; `measurer` is asked for only then.
-pub fn verify<'e>(
-    engine: &'e Engine,
-    measurer: impl FnOnce() -> Result<Measurer<'e>, Error>,
+/// On a source without whole models the convolutions run in their order, `covers` says so, and their sum one by one
+/// stands next to it.
+pub fn verify(
+    source: &mut dyn LatencySource,
     models: [&Model; 2],
     at_most: f64,
     watch: &Watch<'_>,
 ) -> Result<VerifyReport, Error> {
     check_related(models)?;
-    models.iter().try_for_each(|model| engine.check_model(model))?;
-    let pair = whole::compare(engine, models, watch)?;
-    let parts_ms = match engine.covers() {
+    models.iter().try_for_each(|model| engine::check_model(source, model))?;
+    let pair = whole::compare(source, models, watch)?;
+    let covers = engine::covers(source);
+    let parts_ms = match covers {
         Covers::WholeModel => None,
         Covers::Convolutions => {
-            let mut measurer = measurer()?;
-            let mut ms = |model: &Model| parts_ns(&mut measurer, model.network()).map(|ns| ns / 1e6);
+            let mut ms = |model: &Model| parts_ns(source, model.network(), watch).map(|ns| ns / 1e6);
             Some([ms(models[0])?, ms(models[1])?])
         }
     };
     Ok(VerifyReport {
-        header: engine.header("locp.verify/1"),
+        header: engine::header(source, "locp.verify/1"),
         dense_ms: pair.dense_ns / 1e6,
         dense_interval_ms: in_ms(pair.dense_interval_ns),
         pruned_ms: pair.pruned_ns / 1e6,
@@ -45,7 +49,7 @@ pub fn verify<'e>(
         ratio_interval: pair.ratio_interval,
         at_most,
         passed: pair.ratio_interval[1] <= at_most,
-        covers: engine.covers(),
+        covers,
         dtype: models[0].dtype(),
         parts_ms,
         samples: pair.samples,

@@ -3,14 +3,14 @@
 //! An engine that runs whole models runs the model itself. Any other runs the network's convolutions in their order,
 //! as one thing where it can; what such a time covers is in every report.
 
-use crate::engine::Engine;
 use crate::model::Model;
 use crate::report::{Covers, Interval};
-use crate::{Error, Watch};
-use netspec::ConvSpec;
+use crate::{Error, Watch, engine};
+use netspec::{ConvSpec, Measurement};
 use stats::median;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use timing::{Policy, Prepared, stop};
+use timing::{Answer, LatencySource, Policy, Prepared, Request, Sampling, StopRule as _, TimingError, Verdict, stop};
 
 /// Times that both models of a comparison are loaded anew.
 ///
@@ -39,38 +39,42 @@ pub(crate) fn in_ms(interval_ns: Interval) -> Interval {
     interval_ns.map(|ns| ns / 1e6)
 }
 
-/// The network as the engine runs it.
-fn load(engine: &Engine, model: &Model) -> Result<Box<dyn Prepared + Send>, Error> {
-    match engine.models() {
-        Some(models) => Ok(Box::new(models.load(model.path(), model.batch())?)),
-        None => Ok(engine.backend().chain(&model.network().specs())?),
+/// Returns the network as the source runs it; `None` if the source runs nothing.
+fn load(source: &dyn LatencySource, model: &Model) -> Result<Option<Box<dyn Prepared + Send>>, Error> {
+    match source.models() {
+        Some(models) => Ok(Some(Box::new(models.load(model.path(), model.batch())?))),
+        None => Ok(source.chain(&model.network().specs()).transpose()?),
     }
 }
 
 /// What a network finds in the caches is what its own last run left there; where an engine runs the layers one by one,
 /// each of them finds its weights cold.
-fn policy(engine: &Engine) -> Policy {
-    match engine.covers() {
+fn policy(source: &dyn LatencySource) -> Policy {
+    match engine::covers(source) {
         Covers::WholeModel => Policy::warm(),
         Covers::Convolutions => Policy::network(),
     }
 }
 
 /// Times two networks in turns, in blocks that load both anew, the other one first each time.
-pub(crate) fn compare(engine: &Engine, [dense, pruned]: [&Model; 2], watch: &Watch<'_>) -> Result<Pair, Error> {
+///
+/// On a source that runs nothing, both are sums of settled latencies.
+pub(crate) fn compare(
+    source: &mut dyn LatencySource,
+    [dense, pruned]: [&Model; 2],
+    watch: &Watch<'_>,
+) -> Result<Pair, Error> {
     watch.progress.begin("verify", Some(u64::from(BLOCKS)));
     let mut blocks = Vec::new();
     let mut samples = 0;
     for block in 0..BLOCKS {
-        let (mut a, mut b);
-        if block % 2 == 0 {
-            a = load(engine, dense)?;
-            b = load(engine, pruned)?;
-        } else {
-            b = load(engine, pruned)?;
-            a = load(engine, dense)?;
-        }
-        let policy = policy(engine).warm_up(3).seed(u64::from(block)).cancel(watch.cancel.flag());
+        let order = if block % 2 == 0 { [dense, pruned] } else { [pruned, dense] };
+        let (Some(first), Some(second)) = (load(source, order[0])?, load(source, order[1])?) else {
+            watch.progress.end("");
+            return settled(source, [dense, pruned], watch);
+        };
+        let (mut a, mut b) = if block % 2 == 0 { (first, second) } else { (second, first) };
+        let policy = policy(source).warm_up(3).seed(u64::from(block)).cancel(watch.cancel.flag());
         let pairs = pairs_per_block(&mut [&mut a, &mut b], &policy)?;
         blocks.push(timing::compare(&mut a, &mut b, &mut stop::Count::new(pairs), &policy)?);
         samples += pairs;
@@ -88,6 +92,23 @@ pub(crate) fn compare(engine: &Engine, [dense, pruned]: [&Model; 2], watch: &Wat
     Ok(Pair { dense_ns, dense_interval_ns, pruned_ns, pruned_interval_ns, ratio, ratio_interval, samples })
 }
 
+/// Two networks as sums of the latencies of their convolutions, on a source that only knows settled ones.
+fn settled(source: &mut dyn LatencySource, models: [&Model; 2], watch: &Watch<'_>) -> Result<Pair, Error> {
+    let mut sum = |model: &Model| -> Result<(f64, Interval), Error> {
+        let how = Sampling::default().policy(Policy::network().cancel(watch.cancel.flag()));
+        let mut sums = (0.0, [0.0, 0.0]);
+        for answer in source.latencies(&model.network().specs(), &how) {
+            let Measurement { median_ns, interval_ns: [low, high], .. } = answer?;
+            sums = (sums.0 + median_ns, [sums.1[0] + low, sums.1[1] + high]);
+        }
+        Ok(sums)
+    };
+    let [(dense_ns, dense_interval_ns), (pruned_ns, pruned_interval_ns)] = [sum(models[0])?, sum(models[1])?];
+    let ratio_interval = [pruned_interval_ns[0] / dense_interval_ns[1], pruned_interval_ns[1] / dense_interval_ns[0]];
+    let ratio = pruned_ns / dense_ns;
+    Ok(Pair { dense_ns, dense_interval_ns, pruned_ns, pruned_interval_ns, ratio, ratio_interval, samples: 0 })
+}
+
 /// As many pairs as the block's time allows. Their number is fixed before they are taken: a comparison that stops
 /// when it looks settled stops too often where it happens to look good.
 fn pairs_per_block(runs: &mut [&mut Box<dyn Prepared + Send>; 2], policy: &Policy) -> Result<u32, Error> {
@@ -99,31 +120,74 @@ fn pairs_per_block(runs: &mut [&mut Box<dyn Prepared + Send>; 2], policy: &Polic
     Ok((fit as u32).clamp(PAIRS[0], PAIRS[1]))
 }
 
-/// The whole network's latency, and that of its convolutions one by one, in nanoseconds.
+/// Readings of everything in one round of [`with_parts`].
+const BURST: u32 = 4;
+
+/// Returns the whole network's latency, and that of its convolutions one by one, in nanoseconds.
 ///
 /// All of them take turns, so that a busy neighbor slows the whole and its parts alike: what counts is their ratio.
-pub(crate) fn with_parts(engine: &Engine, model: &Model, watch: &Watch<'_>) -> Result<[f64; 2], Error> {
+/// On a source that runs nothing, both are the sum of the convolutions.
+pub(crate) fn with_parts(source: &mut dyn LatencySource, model: &Model, watch: &Watch<'_>) -> Result<[f64; 2], Error> {
     let network = model.network();
-    let whole = load(engine, model)?;
-    let mut specs: Vec<&ConvSpec> = network.layers.iter().map(|layer| &layer.spec).collect();
-    specs.sort();
-    specs.dedup();
-    let mut all: Vec<Box<dyn Prepared + Send>> = vec![whole];
-    for spec in &specs {
-        all.push(engine.backend().prepare(spec)?);
-    }
+    let mut whole = load(source, model)?;
     watch.progress.begin("whole", None);
     let rule = stop::Relative::new(0.005).min_samples(15).max_samples(200).limit_ms(4000.0);
+    let mut parts: BTreeMap<&ConvSpec, Part> = network.layers.iter().map(|l| (&l.spec, Part::new(&rule))).collect();
+    let mut of_whole = Part::new(&rule);
     // Each finds its weights cold, as the layers of a network do; the whole model does not care.
     let policy = Policy::network().warm_up(2).cancel(watch.cancel.flag());
-    let medians = timing::interleave(&mut all, &rule, &policy)
-        .into_iter()
-        .map(|samples| Ok(samples?.measurement().median_ns))
-        .collect::<Result<Vec<f64>, Error>>()?;
+    for round in 0.. {
+        let how = Sampling::default().policy(policy.clone().seed(round));
+        let open: Vec<&ConvSpec> = parts.iter().filter(|(_, part)| !part.is_done()).map(|(spec, _)| *spec).collect();
+        let requests: Vec<Request> = open.iter().map(|spec| Request::further((*spec).clone(), BURST)).collect();
+        for (spec, answer) in open.iter().zip(source.read(&requests, &how)) {
+            parts.entry(spec).and_modify(|part| part.add(&answer)).or_insert_with(|| Part::new(&rule));
+            answer?;
+        }
+        if let Some(whole) = whole.as_mut().filter(|_| !of_whole.is_done()) {
+            // After the first round a run only brings the caches back.
+            let policy = if round == 0 { policy.clone() } else { policy.clone().warm_up(policy.rewarm) };
+            let samples = timing::sample(whole, &mut stop::Count::new(BURST), &policy)?;
+            of_whole.add(&Ok(Answer::Readings(samples)));
+        }
+        if (whole.is_none() || of_whole.is_done()) && parts.values().all(Part::is_done) {
+            break;
+        }
+    }
+    source.forget();
     watch.progress.end("");
-    let of = |spec: &ConvSpec| {
-        let place = specs.binary_search(&spec).expect("every layer's spec was put among the distinct ones");
-        medians[place + 1]
-    };
-    Ok([medians[0], network.layers.iter().map(|layer| of(&layer.spec)).sum()])
+    let parts_ns = network.layers.iter().map(|layer| parts[&layer.spec].median_ns()).sum();
+    Ok([if whole.is_some() { of_whole.median_ns() } else { parts_ns }, parts_ns])
+}
+
+/// What is known of one of the things that take turns.
+struct Part {
+    ns: Vec<f64>,
+    rule: stop::Relative,
+    settled_ns: Option<f64>,
+}
+
+impl Part {
+    fn new(rule: &stop::Relative) -> Part {
+        Part { ns: Vec::new(), rule: rule.clone(), settled_ns: None }
+    }
+
+    fn add(&mut self, answer: &Result<Answer, TimingError>) {
+        match answer {
+            Ok(Answer::Readings(samples)) => {
+                samples.ns.iter().for_each(|&ns| self.rule.add(ns));
+                self.ns.extend(&samples.ns);
+            }
+            Ok(settled) => self.settled_ns = Some(settled.measurement().median_ns),
+            Err(_) => {}
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.settled_ns.is_some() || self.rule.verdict() != Verdict::Continue
+    }
+
+    fn median_ns(&self) -> f64 {
+        self.settled_ns.or_else(|| median(&self.ns)).unwrap_or(f64::NAN)
+    }
 }

@@ -13,7 +13,7 @@ fn shipped(name: &str) -> PathBuf {
 }
 
 fn engine() -> Engine {
-    Engine::named("tract", 1, 0).unwrap()
+    locp::engine("tract", 1, 0).unwrap()
 }
 
 fn group<'m>(model: &'m Model, name: &str) -> &'m ChannelGroup {
@@ -74,7 +74,7 @@ fn what_others_know_is_given_back_and_nothing_else_is_missed() {
     let twins = group(&model, "block1/conv1");
     let half = twins.channels / 2;
 
-    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch).unwrap();
+    let damage = Damage::new(&*locp::runner(&*engine, "calibration").unwrap(), &model, &calib, false, &watch).unwrap();
     let curve = damage.curve(twins.id).unwrap();
     let (without_twins, further) = (curve.value(half), curve.value(half / 2));
     assert!(without_twins > 0.01 * further && further < 0.0, "{without_twins} {further}");
@@ -89,7 +89,9 @@ fn what_others_know_is_given_back_and_nothing_else_is_missed() {
     let plan = PrunePlan { groups: vec![GroupPlan::new(twins, (0..half).collect())] };
     let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
     Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
-    let report = locp::apply_fitted(&model, &plan, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    let report =
+        locp::apply_fitted(&model, &plan, &fitted, &*locp::runner(&*engine, "calibration").unwrap(), &calib, &watch)
+            .unwrap();
     let repair = report.repair.unwrap();
     assert!(repair.skipped.is_empty() && repair.layers.len() > 15, "{repair:?}");
     let first = &repair.layers[0];
@@ -114,7 +116,15 @@ fn the_means_of_a_normalization_absorb_what_a_bias_would() {
     let plan = PrunePlan { groups: model.network().groups.iter().filter(inner).map(halved).collect() };
     let [bare, fitted, mixed] = ["bare.onnx", "fitted.onnx", "mixed.onnx"].map(|name| folder.path().join(name));
     Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
-    locp::apply_fitted(&model, &plan, &fitted, &*engine().runner(), &calib, &Watch::default()).unwrap();
+    locp::apply_fitted(
+        &model,
+        &plan,
+        &fitted,
+        &*locp::runner(&*engine(), "calibration").unwrap(),
+        &calib,
+        &Watch::default(),
+    )
+    .unwrap();
     // The fitted model with the means as they were.
     let [old, new] = [&bare, &fitted].map(|path| Model::open(path, None).unwrap());
     let means = old.onnx().wirings().into_iter().flatten().filter_map(|wiring| Some(wiring.norm?.mean));
@@ -138,17 +148,19 @@ fn a_branch_that_goes_leaves_its_mean() {
     let (engine, watch) = (engine(), Watch::default());
     let images = HeldOut::read(&shipped("test_images.npy"), None, &model, None).unwrap();
     let off = |path: &Path| {
-        let comparison = images.compare(&engine, &model, path, &watch).unwrap();
+        let comparison = images.compare(&*engine, &model, path, &watch).unwrap();
         comparison.agreement.outputs[0].relative_error
     };
-    let damage = Damage::new(&*engine.runner(), &model, &calib, false, &watch).unwrap();
+    let damage = Damage::new(&*locp::runner(&*engine, "calibration").unwrap(), &model, &calib, false, &watch).unwrap();
     let inside = group(&model, "block3/conv1");
     assert!(inside.removable && !group(&model, "branches/a").removable);
     let curve = damage.curve(inside.id).unwrap();
     let gone = PrunePlan { groups: vec![GroupPlan::new(inside, vec![])] };
     let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
     let plain = locp::apply(&model, &gone, Some(&bare)).unwrap();
-    let report = locp::apply_fitted(&model, &gone, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    let report =
+        locp::apply_fitted(&model, &gone, &fitted, &*locp::runner(&*engine, "calibration").unwrap(), &calib, &watch)
+            .unwrap();
     assert!(report.params_after == plain.params_after && report.params_after < report.params_before);
     let repair = report.repair.unwrap();
     assert_eq!((repair.branches.len(), repair.skipped.len()), (1, 0), "{repair:?}");
@@ -164,7 +176,9 @@ fn a_branch_that_goes_leaves_its_mean() {
     let narrow = GroupPlan::new(stream, (0..96).collect());
     let both = PrunePlan { groups: vec![GroupPlan::new(inside, vec![]), narrow] };
     let path = folder.path().join("both.onnx");
-    let report = locp::apply_fitted(&model, &both, &path, &*engine.runner(), &calib, &watch).unwrap();
+    let report =
+        locp::apply_fitted(&model, &both, &path, &*locp::runner(&*engine, "calibration").unwrap(), &calib, &watch)
+            .unwrap();
     assert_eq!(report.repair.unwrap().branches.len(), 1);
     assert!(off(&path) < 1.0);
 }
@@ -182,10 +196,11 @@ fn half_of_the_inner_channels_may_go() {
     let plan = PrunePlan { groups };
     let [bare, fitted] = ["bare.onnx", "fitted.onnx"].map(|name| folder.path().join(name));
     Patch::build(model.onnx(), &plan).unwrap().write(&bare).unwrap();
-    locp::apply_fitted(&model, &plan, &fitted, &*engine.runner(), &calib, &watch).unwrap();
+    locp::apply_fitted(&model, &plan, &fitted, &*locp::runner(&*engine, "calibration").unwrap(), &calib, &watch)
+        .unwrap();
     let labels = shipped("test_labels.npy");
     let held_out = HeldOut::read(&shipped("test_images.npy"), Some(&labels), &model, None).unwrap();
-    let top1 = |path: &Path| held_out.accuracy(&engine, path, 50, &watch).unwrap().unwrap().top1;
+    let top1 = |path: &Path| held_out.accuracy(&*engine, path, 50, &watch).unwrap().unwrap().top1;
     let (dense, bare, fitted) = (top1(model.path()), top1(&bare), top1(&fitted));
     let recovered = (fitted - bare) / (dense - bare);
     assert!(recovered > 0.7, "{dense} dense, {bare} pruned, {fitted} fitted");
@@ -209,19 +224,43 @@ fn little_is_asked_of_images_and_mistakes_are_named() {
     let group = group(&model, "block4/conv1");
     let plan = PrunePlan { groups: vec![GroupPlan::new(group, (0..group.channels - 1).collect())] };
     let (engine, output) = (engine(), file("fitted.onnx"));
-    let report = locp::apply_fitted(&model, &plan, &output, &*engine.runner(), &one, &Watch::default()).unwrap();
+    let report = locp::apply_fitted(
+        &model,
+        &plan,
+        &output,
+        &*locp::runner(&*engine, "calibration").unwrap(),
+        &one,
+        &Watch::default(),
+    )
+    .unwrap();
     let layers = report.repair.unwrap().layers;
     assert!(layers.iter().all(|layer| layer.lost_after <= layer.lost_before + 1e-3), "{layers:?}");
-    let nothing =
-        locp::apply_fitted(&model, &PrunePlan::default(), &output, &*engine.runner(), &one, &Watch::default());
+    let nothing = locp::apply_fitted(
+        &model,
+        &PrunePlan::default(),
+        &output,
+        &*locp::runner(&*engine, "calibration").unwrap(),
+        &one,
+        &Watch::default(),
+    );
     assert!(nothing.unwrap().repair.unwrap().layers.is_empty());
 
     let cancel = Cancel::new();
     cancel.raise();
     let watch = Watch { cancel, ..Watch::default() };
-    let stopped = locp::apply_fitted(&model, &plan, &file("never.onnx"), &*engine.runner(), &one, &watch);
+    let stopped = locp::apply_fitted(
+        &model,
+        &plan,
+        &file("never.onnx"),
+        &*locp::runner(&*engine, "calibration").unwrap(),
+        &one,
+        &watch,
+    );
     assert!(matches!(stopped, Err(Error::Interrupted)) && !file("never.onnx").exists());
-    assert!(matches!(Damage::new(&*engine.runner(), &model, &one, false, &watch), Err(Error::Interrupted)));
+    assert!(matches!(
+        Damage::new(&*locp::runner(&*engine, "calibration").unwrap(), &model, &one, false, &watch),
+        Err(Error::Interrupted)
+    ));
     let calib = shipped("calib_images.npy");
     assert!(locp::check_apart(&calib, &shipped("../models/calib_images.npy")).is_err());
     assert!(locp::check_apart(&calib, &shipped("test_images.npy")).is_ok());

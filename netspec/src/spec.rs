@@ -287,6 +287,16 @@ impl ConvSpec {
         ]
     }
 
+    /// Returns the bytes of the input, the weights and the output together, each stored in [`ConvSpec::dtype`].
+    ///
+    /// ```
+    /// let spec = netspec::ConvSpec::new(3, 8, [10, 10], [1, 1]);
+    /// assert_eq!(spec.bytes(), 4 * (300 + 24 + 800));
+    /// ```
+    pub fn bytes(&self) -> usize {
+        self.elements().iter().sum::<usize>() * self.dtype.bytes()
+    }
+
     /// Whether each input channel is convolved alone.
     pub fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.groups == self.c_in

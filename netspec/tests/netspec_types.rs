@@ -31,8 +31,6 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<GroupPlan>();
     is_send_and_debug::<PlanError>();
     is_send_and_debug::<PrunePlan>();
-    is_send_and_debug::<FromFn<()>>();
-    is_send_and_debug::<SourceError>();
     is_send_and_debug::<Activation>();
     is_send_and_debug::<ConvSpec>();
     is_send_and_debug::<DType>();

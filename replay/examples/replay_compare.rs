@@ -3,8 +3,8 @@
 //! Without arguments it plays both parts itself: a simulated T4 is recorded and compared with a simulated H100.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
-use netspec::{CacheState, ConvSpec, DType, Provenance};
-use replay::{Recorded, Recorder, Recording, Simulated};
+use netspec::{CacheState, ConvSpec, DType, Measurement, Provenance};
+use replay::{Recorded, Recorder, Simulated};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -25,14 +25,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn demonstration(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    use netspec::LatencySource;
     let table = folder.join("table.jsonl");
     let t4 = Simulated::named("t4")?;
-    let recorder = Recorder::create(&table, t4.machine())?;
-    let mut recording = Recording::new(t4, recorder);
+    let mut recorder = Recorder::create(&table, t4.machine())?;
     for c_out in (32..=256).step_by(32) {
         let spec: ConvSpec = format!("n8 64>{c_out} 28x28 k3 p1 f16 nhwc").parse()?;
-        recording.latency(&spec)?;
+        let ns = t4.latency_ns(&spec)?;
+        recorder.record(&spec, &Measurement::exact(ns, Provenance::Simulated))?;
     }
     Ok(table)
 }

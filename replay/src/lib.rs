@@ -6,8 +6,9 @@
 //! [`netspec::Provenance::Recorded`] or [`netspec::Provenance::Simulated`], and must never enter a live table.
 //!
 //! ```
-//! use netspec::{ConvSpec, LatencySource, Provenance};
+//! use netspec::{ConvSpec, Provenance};
 //! use replay::{Recorded, Recorder, Simulated};
+//! use timing::LatencySource;
 //!
 //! // What a T4 would roughly take, written down ...
 //! let mut t4 = Simulated::named("t4")?;
@@ -37,5 +38,5 @@ pub mod simulated;
 
 pub use error::RecordError;
 pub use recorded::Recorded;
-pub use recorder::{Recorder, Recording};
+pub use recorder::Recorder;
 pub use simulated::Simulated;

@@ -1,31 +1,24 @@
 //! Answering from a recorded table.
 
 use crate::error::RecordError;
-use crate::played::{Origin, Played, in_cache, rng_for};
+use crate::played::in_cache;
 use crate::recorder::{Header, Line, SCHEMA};
-use netspec::{CacheState, ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
+use netspec::{ConvSpec, Machine, Measurement, Provenance};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use timing::{Backend, Prepared, TimingError, Unavailable};
+use timing::{Answer, LatencySource, Request, Sampling, TimingError};
 
-/// Half of the 95 % interval of a normal distribution in standard deviations.
-const HALF_WIDTH_95: f64 = 1.96;
-
-/// A recorded table: answers what is in it, and [`SourceError::Missing`] for all else.
+/// A recorded table: answers what is in it, and [`TimingError::Missing`] for all else.
 ///
 /// What was measured there comes back as [`Provenance::Recorded`]; what was already simulated, interpolated or taken
 /// from a tread there keeps that label. Where a spec was recorded twice the later line counts. A torn last line, as a
 /// killed recorder leaves it, is ignored.
-///
-/// As a [`Backend`] it plays the medians with noise, so that whatever takes readings can be tried without a device.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     path: PathBuf,
     machine: Machine,
     origin: Machine,
     table: BTreeMap<ConvSpec, Measurement>,
-    seed: u64,
-    only: Option<CacheState>,
 }
 
 impl Recorded {
@@ -43,7 +36,7 @@ impl Recorded {
             };
         }
         let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
-        Ok(Recorded { path: path.to_owned(), machine, origin, table, seed: 0, only: None })
+        Ok(Recorded { path: path.to_owned(), machine, origin, table })
     }
 
     /// A table that is in memory already: what `origin` measured, from the place at `path`.
@@ -58,17 +51,7 @@ impl Recorded {
         };
         let table = entries.into_iter().map(|(spec, measurement)| (spec, recorded(measurement))).collect();
         let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
-        Recorded { path: path.to_owned(), machine, origin, table, seed: 0, only: None }
-    }
-
-    /// Sets the seed of the noise with which it plays as a backend.
-    pub fn seed(self, seed: u64) -> Recorded {
-        Recorded { seed, ..self }
-    }
-
-    /// Answers only what was measured in this cache state; readings as a backend keep to what each was measured in anyway.
-    pub fn only(self, cache: CacheState) -> Recorded {
-        Recorded { only: Some(cache), ..self }
+        Recorded { path: path.to_owned(), machine, origin, table }
     }
 
     /// Whether any of it was simulated rather than measured.
@@ -120,31 +103,17 @@ fn read_line(line: &str) -> Result<(ConvSpec, Measurement), String> {
 }
 
 impl LatencySource for Recorded {
-    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-        let fits = |measurement: &&Measurement| self.only.is_none_or(|cache| measurement.cache == cache);
-        let place = || match self.only {
-            Some(cache) if self.table.contains_key(spec) => in_cache(&self.place(), cache),
-            _ => self.place(),
+    fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    fn read(&mut self, requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
+        let cache = how.policy.cache;
+        let answer = |Request { spec, .. }: &Request| match self.table.get(spec) {
+            Some(known) if known.cache == cache => Ok(Answer::Settled(known.clone())),
+            Some(_) => Err(TimingError::missing(spec, in_cache(&self.place(), cache))),
+            None => Err(TimingError::missing(spec, self.place())),
         };
-        let missing = || SourceError::Missing { spec: Box::new(spec.clone()), place: place() };
-        self.table.get(spec).filter(fits).cloned().ok_or_else(missing)
-    }
-}
-
-impl Backend for Recorded {
-    fn check(&self) -> Result<Machine, Unavailable> {
-        Ok(self.machine.clone())
-    }
-
-    fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
-        let missing = || TimingError::Missing { spec: Box::new(spec.clone()), place: self.place() };
-        let known = self.table.get(spec).ok_or_else(missing)?;
-        // The interval of a median of n samples is about 2.5 s / sqrt(n) wide: sqrt(pi / 2) = 1.25 on each side
-        // per standard error, which gives the samples' own deviation s back.
-        let half_width = known.relative_half_width();
-        let noise = half_width * f64::from(known.samples.max(1)).sqrt() / (HALF_WIDTH_95 * 1.2533);
-        let rng = rng_for(self.seed, spec);
-        let recorded = Some(Origin { cache: known.cache, spec: spec.clone(), place: self.place() });
-        Ok(Box::new(Played { median_ns: known.median_ns, noise, provenance: known.provenance, rng, recorded }))
+        requests.iter().map(answer).collect()
     }
 }

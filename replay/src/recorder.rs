@@ -2,7 +2,7 @@
 
 use crate::error::RecordError;
 use crate::recorded::Recorded;
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, SourceError};
+use netspec::{ConvSpec, Machine, Measurement};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
@@ -81,38 +81,5 @@ impl Recorder {
         let mut bytes = serde_json::to_vec(line).map_err(|error| io(error.into()))?;
         bytes.push(b'\n');
         self.file.write_all(&bytes).map_err(io)
-    }
-}
-
-/// A latency source that writes down what another one answers.
-#[derive(Debug)]
-pub struct Recording<S> {
-    source: S,
-    recorder: Recorder,
-}
-
-impl<S: LatencySource> Recording<S> {
-    /// Asks `source` and writes its answers by `recorder`; errors are passed on and not written.
-    pub fn new(source: S, recorder: Recorder) -> Recording<S> {
-        Recording { source, recorder }
-    }
-
-    fn keep(&mut self, spec: &ConvSpec, answer: Result<Measurement, SourceError>) -> Result<Measurement, SourceError> {
-        let measurement = answer?;
-        let written = self.recorder.record(spec, &measurement);
-        written.map_err(|error| SourceError::Table { reason: error.to_string() })?;
-        Ok(measurement)
-    }
-}
-
-impl<S: LatencySource> LatencySource for Recording<S> {
-    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-        let answer = self.source.latency(spec);
-        self.keep(spec, answer)
-    }
-
-    fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-        let answers = self.source.latencies(specs);
-        specs.iter().zip(answers).map(|(spec, answer)| self.keep(spec, answer)).collect()
     }
 }

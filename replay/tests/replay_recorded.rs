@@ -1,10 +1,10 @@
 //! Recorded tables: round trips, labels, and files that are not what they should be.
 #![allow(clippy::unwrap_used)]
 
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, StopReason};
-use replay::{RecordError, Recorded, Recorder, Recording, Simulated};
+use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+use replay::{RecordError, Recorded, Recorder};
 use std::path::PathBuf;
-use timing::{BackendSource, Policy, stop};
+use timing::{LatencySource, Policy, Sampling, TimingError};
 
 /// A file name of its own for each test, gone at the end.
 struct Scratch(PathBuf);
@@ -65,22 +65,7 @@ fn what_was_recorded_comes_back_and_nothing_else() {
     assert_eq!(table.latency(&spec(32)).unwrap().provenance, Provenance::Interpolated, "an estimate stays one");
     assert_eq!(table.entries().count(), 3);
     let error = table.latency(&spec(9)).unwrap_err();
-    assert!(matches!(&error, SourceError::Missing { place, .. } if place.contains("replay_round_trip")), "{error}");
-}
-
-#[test]
-fn recording_writes_answers_and_passes_errors_on() {
-    let file = Scratch::new("tee");
-    let t4 = Simulated::named("t4").unwrap();
-    let recorder = Recorder::create(&file.0, t4.machine()).unwrap();
-    let mut source = Recording::new(t4.clone(), recorder);
-    let bad = ConvSpec { c_in: 0, ..spec(8) };
-    let answers = source.latencies(&[spec(8), bad, spec(24)]);
-    assert!(answers[0].is_ok() && answers[1].is_err() && answers[2].is_ok());
-    assert_eq!(source.latency(&spec(40)).ok(), t4.clone().latency(&spec(40)).ok());
-    let table = Recorded::open(&file.0).unwrap();
-    assert_eq!(table.entries().count(), 3);
-    assert!(table.entries().all(|(_, m)| m.provenance == Provenance::Simulated), "simulated numbers stay simulated");
+    assert!(matches!(&error, TimingError::Missing { place, .. } if place.contains("replay_round_trip")), "{error}");
 }
 
 #[test]
@@ -172,20 +157,12 @@ fn wrong_files_say_what_is_wrong() {
 }
 
 #[test]
-fn a_table_plays_as_a_backend() {
-    let file = Scratch::new("plays");
+fn a_table_answers_in_the_cache_state_that_it_was_measured_in() {
+    let file = Scratch::new("caches");
     Recorder::create(&file.0, &machine()).unwrap().record(&spec(8), &measured(1000.0)).unwrap();
-    let table = Recorded::open(&file.0).unwrap().seed(5);
-    // It was measured with network caches, and says nothing of others.
-    let mut warm = BackendSource::new(table.clone()).unwrap().rule(stop::Count::new(25)).policy(Policy::warm());
-    let missing = warm.latency(&spec(8)).unwrap_err().to_string();
+    let mut table = Recorded::open(&file.0).unwrap();
+    let warm = table.latencies(&[spec(8)], &Sampling::default().policy(Policy::warm()));
+    let missing = warm[0].as_ref().unwrap_err().to_string();
     assert!(missing.contains("is not recorded in the table") && missing.contains("with warm caches"), "{missing}");
-    let mut source = BackendSource::new(table).unwrap().rule(stop::Count::new(25)).policy(Policy::network());
-    let m = source.latency(&spec(8)).unwrap();
-    assert_eq!(m.provenance, Provenance::Recorded);
-    // As many samples as were recorded give an interval about as wide as the recorded one, 1 % on each side.
-    assert!((m.median_ns / 1000.0 - 1.0).abs() < 0.02, "{}", m.median_ns);
-    assert!((0.003..0.03).contains(&m.relative_half_width()), "{}", m.relative_half_width());
-    let missing = source.latency(&spec(9)).unwrap_err();
-    assert!(matches!(missing, SourceError::Missing { .. }), "{missing}");
+    assert_eq!(table.latency(&spec(8)).unwrap().provenance, Provenance::Recorded);
 }

@@ -1,11 +1,11 @@
 //! The simulator against its own formulas, worked out by hand, and against the laws that stairs obey.
 #![allow(clippy::unwrap_used)]
 
-use netspec::{ConvSpec, LatencySource, Provenance, SourceError};
+use netspec::{ConvSpec, Provenance};
 use proptest::prelude::*;
 use replay::Simulated;
 use replay::simulated::{Gpu, Tile};
-use timing::{Backend, BackendSource, Policy, TimingError, stop};
+use timing::{Backend, BackendSource, LatencySource, Policy, Sampling, TimingError, stop};
 
 /// Four multiprocessors, one tile of 64 x 64, 4 Tflop/s in f16, 100 GB/s, launches of 1 us.
 fn small() -> Gpu {
@@ -82,7 +82,7 @@ fn types_without_units_are_refused() {
     let mut t4 = Simulated::named("t4").unwrap();
     for dtype in ["tf32", "bf16"] {
         let error = t4.latency(&spec(&format!("64>64 8x8 k3 p1 {dtype}"))).unwrap_err();
-        let SourceError::Unsupported { reason, .. } = error else { panic!("{error}") };
+        let TimingError::Unsupported { reason, .. } = error else { panic!("{error}") };
         assert_eq!(reason, format!("Tesla T4 has no units for {dtype}"));
         assert!(matches!(
             t4.prepare(&spec(&format!("64>64 8x8 k3 p1 {dtype}"))).map(|_| ()),
@@ -130,8 +130,9 @@ fn readings_scatter_around_the_model_and_keep_their_label() {
     let gpu = Simulated::named("t4").unwrap().noise(0.02).seed(3);
     let spec = spec("n8 64>128 28x28 k3 p1 f16");
     let exact = gpu.latency_ns(&spec).unwrap();
-    let mut source = BackendSource::new(gpu).unwrap().rule(stop::Count::new(400)).policy(Policy::warm());
-    let m = source.latency(&spec).unwrap();
+    let mut source = BackendSource::new(gpu).unwrap();
+    let answers = source.latencies(&[spec], &Sampling::new(Policy::warm(), stop::Count::new(400)));
+    let m = answers[0].clone().unwrap();
     assert_eq!((m.provenance, m.samples), (Provenance::Simulated, 400));
     // The standard error of the median is 1.25 * 2 % / 20 = 0.125 %.
     assert!((m.median_ns / exact - 1.0).abs() < 0.006, "{} against {exact}", m.median_ns);

@@ -3,11 +3,12 @@
 //! `cargo run --release --locked --example own_store`
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, StopReason};
+use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
 use sharing::{Cached, Entry, Key, MemoryStore, Put, Store, StoreError, TableKind, merge};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use timing::{LatencySource, from_fn};
 
 struct Folder(PathBuf);
 
@@ -79,10 +80,10 @@ impl Store for Folder {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("locp-own-store-{}", std::process::id()));
     std::fs::create_dir_all(&path)?;
-    let engine = netspec::from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.macs() as f64, Provenance::Measured)));
+    let engine = from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.macs() as f64, Provenance::Measured)));
     let machine = Machine { engine: "mine".into(), ..Machine::default() };
 
-    let mut source = Cached::new(engine, Folder(path.clone()), &machine);
+    let mut source = Cached::new(engine.on(machine), Folder(path.clone()));
     for channels in [32, 64, 32] {
         let spec = ConvSpec::new(channels, 64, [28, 28], [3, 3]);
         println!("{spec}: {} ns", source.latency(&spec)?.median_ns);

@@ -3,8 +3,9 @@
 //! `cargo run --release --locked --example sharing_merge`
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance};
+use netspec::{ConvSpec, Machine, Measurement, Provenance};
 use sharing::{Cached, DiskStore, FileStore, Store, TableKind, TextForm, export, merge};
+use timing::{LatencySource, Sampling, from_fn};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("locp-merge-{}", std::process::id()));
@@ -15,14 +16,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Each board fills a portable file of its own: no lock is needed, and no network.
     let shards = [folder.join("board-0.locp"), folder.join("board-1.locp")];
     for (i, path) in shards.iter().enumerate() {
-        let engine = netspec::from_fn(|spec: &ConvSpec| {
+        let engine = from_fn(|spec: &ConvSpec| {
             // A step every 32 channels.
             let treads = spec.c_out.div_ceil(32) as f64;
             Ok(Measurement::exact(100.0 * treads, Provenance::Measured))
         });
-        let mut source = Cached::new(engine, FileStore::open(path, TableKind::Live)?, &machine);
+        let mut source = Cached::new(engine.on(machine.clone()), FileStore::open(path, TableKind::Live)?);
         let shard: Vec<ConvSpec> = specs.iter().skip(i).step_by(2).cloned().collect();
-        source.latencies(&shard).into_iter().collect::<Result<Vec<_>, _>>()?;
+        source.latencies(&shard, &Sampling::default()).into_iter().collect::<Result<Vec<_>, _>>()?;
         println!("{}: {:?}", path.display(), source.stats());
     }
 

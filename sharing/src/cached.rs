@@ -1,10 +1,11 @@
-//! A table before a latency source.
+//! A latency lookup table in front of a latency source.
 
 use crate::{Entry, Key, Store, StoreError};
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
-use std::collections::{BTreeSet, HashMap};
+use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+use std::collections::HashMap;
+use timing::{Answer, DriftReport, LatencySource, ModelBackend, Prepared, Request, Sampling, TimingError};
 
-/// How often was asked, and how much of it had to be measured.
+/// The number of latencies that were asked for, and of those that had to be measured.
 ///
 /// `asked` = `new` + `shared` + `failed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -14,17 +15,23 @@ pub struct CachedStats {
     pub asked: u64,
     /// Those answered by the inner source.
     pub new: u64,
-    /// Those answered by the table, or by an equal spec in the same call.
+    /// Those answered by the table, or by an equal request in the same call.
     pub shared: u64,
     /// Those that ended in an error.
     pub failed: u64,
 }
 
-/// A latency source that asks another one only for what its table does not hold, and keeps the answers.
+/// A latency source that asks another one only for what its table does not hold, and keeps the settled answers.
 ///
-/// Equal specs are asked once, also within one call. New specs go to the inner source in chunks, and each chunk is
-/// in the table before the next is asked for: an interruption loses at most one chunk.
-/// An answer that was not measured, but estimated from other widths, is passed on and not kept.
+/// - Equal requests are asked once within a call.
+/// - New requests go to the inner source in chunks, and each chunk is in the table before the next is asked for: an
+///   interruption loses at most one chunk. After an error that [ends everything](TimingError::ends_everything) nothing
+///   more is asked.
+/// - An entry that was read only until a comparison was settled ([`StopReason::Decided`]) answers requests for further
+///   readings; a settled latency is measured anew.
+/// - What the table does not take because it was not measured by this machine (predictions, simulations, recordings)
+///   stays in memory. What was inferred from other widths is passed on and not kept. Raw readings of
+///   [`Request::further`] are passed on, too: [`Cached::record_all`] keeps them once they are complete.
 #[derive(Debug)]
 pub struct Cached<S, T> {
     source: S,
@@ -32,30 +39,24 @@ pub struct Cached<S, T> {
     machine: String,
     tool: String,
     chunk: usize,
-    /// What was measured anew by this very source; nothing unless it is told to refresh.
-    fresh: Option<HashMap<String, Measurement>>,
+    /// Answers that the table refuses.
+    memory: HashMap<Key, Measurement>,
     stats: CachedStats,
 }
 
 impl<S: LatencySource, T: Store> Cached<S, T> {
-    /// Puts `store` before `source`, whose answers are true for `machine`.
-    pub fn new(source: S, store: T, machine: &Machine) -> Cached<S, T> {
-        Cached {
-            source,
-            store,
-            machine: machine.to_string(),
-            tool: concat!("locp ", env!("CARGO_PKG_VERSION")).to_owned(),
-            chunk: 1,
-            fresh: None,
-            stats: CachedStats::default(),
-        }
+    /// Puts `store` in front of `source`.
+    pub fn new(source: S, store: T) -> Cached<S, T> {
+        let machine = source.machine().to_string();
+        let tool = concat!("locp ", env!("CARGO_PKG_VERSION")).to_owned();
+        Cached { source, store, machine, tool, chunk: 1, memory: HashMap::new(), stats: CachedStats::default() }
     }
 
-    /// Sets how many specs are asked of the source at once, 1 by default.
+    /// Sets how many requests the source is asked at once, 1 by default.
     ///
     /// A source that interleaves its work needs several; an interruption loses what is asked at once.
-    pub fn chunk(mut self, specs: usize) -> Cached<S, T> {
-        self.chunk = specs.max(1);
+    pub fn chunk(mut self, requests: usize) -> Cached<S, T> {
+        self.chunk = requests.max(1);
         self
     }
 
@@ -65,159 +66,178 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         self
     }
 
-    /// Measures everything anew, once, and answers with that; the table keeps it as history.
-    pub fn refresh(mut self) -> Cached<S, T> {
-        self.fresh = Some(HashMap::new());
-        self
-    }
-
-    /// Keeps a measurement that was made elsewhere for the same machine, as history where the key is known already.
+    /// Returns what the table holds of a convolution, however coarse; `None` if nothing.
     ///
     /// # Errors
-    /// What the store answers, as [`SourceError::Table`].
-    pub fn record(&mut self, spec: &ConvSpec, measurement: &Measurement) -> Result<(), SourceError> {
-        self.record_all([(spec, measurement)])
+    /// What the store answers, as [`TimingError::Table`].
+    pub fn known(&self, spec: &ConvSpec, how: &Sampling) -> Result<Option<Measurement>, TimingError> {
+        self.look_up(&self.key(spec, how))
     }
 
-    /// Keeps several such measurements, and waits for the table once.
+    /// Keeps measurements that were made outside of [`LatencySource::read`], as history where the key is known already,
+    /// and waits for the table once.
     ///
     /// # Errors
-    /// The first that the store answers, as [`SourceError::Table`]; the others are kept all the same.
+    /// The first that the store answers, as [`TimingError::Table`]; the others are kept all the same.
     pub fn record_all<'a>(
         &mut self,
         measured: impl IntoIterator<Item = (&'a ConvSpec, &'a Measurement)>,
-    ) -> Result<(), SourceError> {
-        let measured = measured.into_iter().map(|(spec, measurement)| (self.key(spec), Ok(measurement.clone())));
+    ) -> Result<(), TimingError> {
+        let measured = measured.into_iter().map(|(spec, m)| (self.key_of(spec, m), Ok(Answer::Settled(m.clone()))));
         let (keys, mut answers): (Vec<Key>, Vec<_>) = measured.unzip();
         self.keep(&keys, &mut answers);
         answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
     }
 
-    /// How often was asked so far.
+    /// Returns the counts so far.
     pub fn stats(&self) -> CachedStats {
         self.stats
     }
 
-    /// The table.
+    /// Returns the table.
     pub fn store(&self) -> &T {
         &self.store
     }
 
-    /// Source and table.
-    pub fn into_parts(self) -> (S, T) {
-        (self.source, self.store)
+    /// Returns the source behind the table; what it is asked directly is neither looked up nor kept.
+    pub fn source(&mut self) -> &mut S {
+        &mut self.source
     }
 
-    fn key(&self, spec: &ConvSpec) -> Key {
+    fn key(&self, spec: &ConvSpec, _how: &Sampling) -> Key {
         Key { spec: spec.to_string(), machine: self.machine.clone() }
     }
 
-    fn look_up(&self, key: &Key) -> Result<Option<Measurement>, SourceError> {
-        match &self.fresh {
-            Some(fresh) => Ok(fresh.get(&key.spec).cloned()),
+    fn key_of(&self, spec: &ConvSpec, _measurement: &Measurement) -> Key {
+        Key { spec: spec.to_string(), machine: self.machine.clone() }
+    }
+
+    fn look_up(&self, key: &Key) -> Result<Option<Measurement>, TimingError> {
+        match self.memory.get(key) {
+            Some(known) => Ok(Some(known.clone())),
             None => self.store.get(key).map(|entry| entry.map(|entry| entry.measurement)).map_err(table_error),
         }
     }
 
-    /// Keeps what was measured among the answers; what the table does not take becomes its error.
-    fn keep(&mut self, keys: &[Key], answers: &mut [Result<Measurement, SourceError>]) {
+    /// Keeps the settled ones among the answers; what the table cannot write becomes its error.
+    fn keep(&mut self, keys: &[Key], answers: &mut [Result<Answer, TimingError>]) {
         let mut entries = Vec::new();
         let mut places = Vec::new();
-        for (place, (key, answer)) in keys.iter().zip(answers.iter()).enumerate() {
-            let Ok(measurement) = answer else { continue };
+        for (place, (key, answer)) in keys.iter().zip(answers.iter_mut()).enumerate() {
+            let Ok(Answer::Settled(measurement)) = answer else { continue };
+            if !(measurement.median_ns.is_finite() && measurement.median_ns > 0.0) {
+                let reason = format!("the source reported {} ns, which is not a latency", measurement.median_ns);
+                *answer = Err(TimingError::run(format_args!("`{}`", key.spec), reason));
+                continue;
+            }
             if !matches!(measurement.provenance, Provenance::SameTread | Provenance::Interpolated) {
                 entries.push((key.clone(), Entry::now(measurement.clone(), self.tool.clone())));
                 places.push(place);
             }
         }
         // All at once if the store takes them; else one by one, so that each refusal stands where it belongs.
-        if self.store.put_all(&entries).is_err() {
-            for (&place, (key, entry)) in places.iter().zip(&entries) {
-                if let Err(error) = self.store.put(key, entry) {
-                    answers[place] = Err(table_error(error));
-                }
-            }
+        if self.store.put_all(&entries).is_ok() {
+            return;
         }
-        if let Some(fresh) = &mut self.fresh {
-            let kept = places.iter().zip(entries).filter(|&(&place, _)| answers[place].is_ok());
-            fresh.extend(kept.map(|(_, (key, entry))| (key.spec, entry.measurement)));
+        for (place, (key, entry)) in places.into_iter().zip(entries) {
+            match self.store.put(&key, &entry) {
+                Ok(_) => {}
+                Err(StoreError::Refused { .. }) => _ = self.memory.insert(key, entry.measurement),
+                Err(error) => answers[place] = Err(table_error(error)),
+            }
         }
     }
 
-    /// Asks the inner source for one chunk and keeps what it answers.
-    fn ask(&mut self, keys: &[Key], specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-        let mut answers = self.source.latencies(specs);
+    /// Asks the inner source for one chunk and keeps what is settled by then.
+    fn ask(&mut self, keys: &[Key], requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
+        let mut answers = self.source.read(requests, how);
         // A source that breaks its contract answers too few.
-        let missing = specs.iter().skip(answers.len()).map(|spec| SourceError::Failed {
-            spec: Box::new(spec.clone()),
-            reason: "the source gave no answer".to_owned(),
-        });
-        answers.extend(missing.map(Err).collect::<Vec<_>>());
+        let unanswered = requests.iter().skip(answers.len()).map(|request| TimingError::unanswered(&request.spec));
+        answers.extend(unanswered.map(Err).collect::<Vec<_>>());
+        for (answer, request) in answers.iter_mut().zip(requests) {
+            if let (Ok(readings @ Answer::Readings(_)), None) = (&answer, request.further) {
+                *answer = Ok(Answer::Settled(readings.measurement()));
+            }
+        }
         self.keep(keys, &mut answers);
         answers
     }
 }
 
 impl<S: LatencySource, T: Store> LatencySource for Cached<S, T> {
-    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-        let only = self.latencies(std::slice::from_ref(spec)).pop();
-        only.unwrap_or_else(|| {
-            Err(SourceError::Failed { spec: Box::new(spec.clone()), reason: "no answer".to_owned() })
-        })
+    fn machine(&self) -> Machine {
+        self.source.machine()
     }
 
-    fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-        let keys: Vec<Key> = specs.iter().map(|spec| self.key(spec)).collect();
-        let mut answers: HashMap<&str, Result<Measurement, SourceError>> = HashMap::new();
-        // The places in `specs` of what has to be asked for, each spec once.
-        let mut places = Vec::new();
-        let mut queued = BTreeSet::new();
-        for (place, key) in keys.iter().enumerate() {
-            if !queued.insert(key.spec.as_str()) {
+    fn read(&mut self, requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
+        let mut answers: HashMap<&Request, Result<Answer, TimingError>> = HashMap::new();
+        let mut unknown = Vec::new();
+        for request in requests {
+            if answers.contains_key(request) {
                 continue;
             }
-            match self.look_up(key) {
-                Ok(None) => places.push(place),
-                Ok(Some(measurement)) => _ = answers.insert(&key.spec, Ok(measurement)),
-                Err(error) => _ = answers.insert(&key.spec, Err(error)),
-            }
+            let answer = match self.look_up(&self.key(&request.spec, how)) {
+                Ok(Some(m)) if request.further.is_some() || m.stop != StopReason::Decided => Ok(Answer::Settled(m)),
+                Ok(_) => {
+                    unknown.push(request.clone());
+                    // Replaced below.
+                    Err(TimingError::unanswered(&request.spec))
+                }
+                Err(error) => Err(error),
+            };
+            answers.insert(request, answer);
         }
 
         let mut new = 0;
-        let mut stopped = None;
-        for chunk in places.chunks(self.chunk) {
-            let chunk_keys: Vec<Key> = chunk.iter().map(|&place| keys[place].clone()).collect();
-            let chunk_specs: Vec<ConvSpec> = chunk.iter().map(|&place| specs[place].clone()).collect();
-            let chunk_answers = match &stopped {
+        let mut ended = None;
+        for chunk in unknown.chunks(self.chunk) {
+            let keys: Vec<Key> = chunk.iter().map(|request| self.key(&request.spec, how)).collect();
+            if how.policy.is_cancelled() {
+                ended.get_or_insert(TimingError::Interrupted);
+            }
+            let chunk_answers = match &ended {
                 Some(error) => vec![Err(Clone::clone(error)); chunk.len()],
-                None => self.ask(&chunk_keys, &chunk_specs),
+                None => self.ask(&keys, chunk, how),
             };
-            for (&place, answer) in chunk.iter().zip(chunk_answers) {
+            for (request, answer) in chunk.iter().zip(chunk_answers) {
                 match &answer {
                     Ok(_) => new += 1,
-                    // Whoever interrupts, or fills the disk, does not want the next measurement either.
-                    Err(error @ (SourceError::Interrupted | SourceError::Table { .. })) => {
-                        stopped = Some(error.clone())
-                    }
+                    Err(error) if error.ends_everything() => ended = Some(error.clone()),
                     Err(_) => {}
                 }
-                answers.insert(&keys[place].spec, answer);
+                if let Some(slot) = answers.get_mut(request) {
+                    *slot = answer;
+                }
             }
         }
 
-        let no_answer = |key: &Key| Err(SourceError::Table { reason: format!("no answer for {key}") });
-        let results: Vec<_> =
-            keys.iter().map(|key| answers.get(key.spec.as_str()).cloned().unwrap_or_else(|| no_answer(key))).collect();
+        let results: Vec<_> = requests.iter().map(|request| answers[request].clone()).collect();
         let failed = results.iter().filter(|result| result.is_err()).count() as u64;
-        let asked = specs.len() as u64;
+        let asked = requests.len() as u64;
         self.stats.asked += asked;
         self.stats.new += new;
         self.stats.failed += failed;
         self.stats.shared += asked - failed - new;
         results
     }
+
+    fn forget(&mut self) {
+        self.source.forget();
+    }
+
+    fn models(&self) -> Option<&dyn ModelBackend> {
+        self.source.models()
+    }
+
+    fn chain(&self, specs: &[ConvSpec]) -> Option<Result<Box<dyn Prepared + Send>, TimingError>> {
+        self.source.chain(specs)
+    }
+
+    fn drift(&self) -> DriftReport {
+        self.source.drift()
+    }
 }
 
-fn table_error(error: StoreError) -> SourceError {
-    SourceError::Table { reason: error.to_string() }
+fn table_error(error: StoreError) -> TimingError {
+    TimingError::Table { reason: error.to_string() }
 }

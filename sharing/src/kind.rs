@@ -36,9 +36,9 @@ impl TableKind {
         }
     }
 
-    /// The kind that the engine of a machine belongs to by its name.
-    pub(crate) fn of_machine(machine: &str) -> TableKind {
-        match machine.split([':', '|']).next() {
+    /// Returns the kind of numbers that an engine gives, by its name: `simulated:..` and `recorded:..` are not live.
+    pub fn of_engine(engine: &str) -> TableKind {
+        match engine.split([':', '|']).next() {
             Some("simulated") => TableKind::Simulated,
             Some("recorded") => TableKind::Recorded,
             _ => TableKind::Live,
@@ -63,8 +63,8 @@ impl TableKind {
         let is_latency = low > 0.0 && high.is_finite() && (low..=high).contains(&measurement.median_ns);
         let reason = if measurement.provenance != self.provenance() {
             format!("its number is {:?}", measurement.provenance).to_lowercase()
-        } else if TableKind::of_machine(&key.machine) != self {
-            format!("its engine is {}", TableKind::of_machine(&key.machine))
+        } else if TableKind::of_engine(&key.machine) != self {
+            format!("its engine is {}", TableKind::of_engine(&key.machine))
         } else if !is_latency {
             format!("{} ns in [{low}, {high}] is not a latency", measurement.median_ns)
         } else {

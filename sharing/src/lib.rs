@@ -8,8 +8,9 @@
 //! and the first one goes on answering, so that two runs of one plan see the same numbers.
 //!
 //! ```
-//! use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, StopReason, from_fn};
-//! use sharing::{Cached, MemoryStore, TableKind};
+//! use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+//! use sharing::{Cached, MemoryStore};
+//! use timing::{LatencySource, Sampling, from_fn};
 //!
 //! let engine = from_fn(|spec: &ConvSpec| {
 //!     let mut measurement = Measurement::exact(spec.macs() as f64 / 50.0, Provenance::Measured);
@@ -17,13 +18,13 @@
 //!     Ok(measurement)
 //! });
 //! let machine = Machine { engine: "mine".into(), threads: 1, ..Machine::default() };
-//! let mut source = Cached::new(engine, MemoryStore::new(TableKind::Live), &machine);
+//! let mut source = Cached::new(engine.on(machine), MemoryStore::default());
 //!
 //! let specs: Vec<ConvSpec> = ["64>64 56x56 k3 p1", "64>64 56x56 k3 p1", "64>128 56x56 k3 s2 p1"]
 //!     .iter()
 //!     .map(|text| text.parse())
 //!     .collect::<Result<_, _>>()?;
-//! assert!(source.latencies(&specs).iter().all(Result::is_ok));
+//! assert!(source.latencies(&specs, &Sampling::default()).iter().all(Result::is_ok));
 //! assert_eq!((source.stats().asked, source.stats().new, source.stats().shared), (3, 2, 1));
 //! # Ok::<(), netspec::SpecError>(())
 //! ```

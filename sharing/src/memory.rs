@@ -13,6 +13,13 @@ pub struct MemoryStore {
     index: Index,
 }
 
+/// An empty table of live measurements.
+impl Default for MemoryStore {
+    fn default() -> MemoryStore {
+        MemoryStore::new(TableKind::Live)
+    }
+}
+
 impl MemoryStore {
     /// An empty table.
     pub fn new(kind: TableKind) -> MemoryStore {

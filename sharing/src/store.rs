@@ -59,7 +59,7 @@ pub enum Put {
 /// assert_eq!(store.get(&key)?.unwrap().measurement.median_ns, 5.0);
 /// # Ok::<(), StoreError>(())
 /// ```
-pub trait Store {
+pub trait Store: Send {
     /// The first entry of a key.
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
     /// Adds an entry.

@@ -1,11 +1,10 @@
 //! Laws of tables: merging is a union of sets, a file is as good as memory, and no damage is read as numbers.
-use netspec::{
-    CacheState, ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, StopReason, from_fn,
-};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance, StopReason};
 use proptest::prelude::*;
 use sharing::*;
 use std::ops::ControlFlow;
 use std::path::Path;
+use timing::{LatencySource, Sampling, TimingError, from_fn};
 
 fn entries() -> impl Strategy<Value = (Key, Entry)> {
     let key = (1usize..3, 0usize..2).prop_map(|(channels, threads)| {
@@ -99,28 +98,29 @@ proptest! {
     #[test]
     fn equal_specs_are_asked_once(calls in prop::collection::vec(prop::collection::vec(1usize..8, 0..10), 1..5), chunk in 1usize..4) {
         let mut asked = Vec::new();
+        let mut store = MemoryStore::default();
         let engine = from_fn(|spec: &ConvSpec| {
             asked.push(spec.c_in);
             if spec.c_in == 7 {
-                return Err(SourceError::Unsupported { spec: Box::new(spec.clone()), reason: "seven".into() });
+                return Err(TimingError::unsupported(spec, "seven"));
             }
             Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured))
         });
-        let mut source = Cached::new(engine, MemoryStore::new(TableKind::Live), &Machine::default()).chunk(chunk);
+        let mut source = Cached::new(engine, &mut store).chunk(chunk);
         for call in &calls {
             let specs: Vec<ConvSpec> = call.iter().map(|&c| ConvSpec::new(c, 8, [8, 8], [3, 3])).collect();
-            let answers = source.latencies(&specs);
+            let answers = source.latencies(&specs, &Sampling::default());
             prop_assert_eq!(answers.len(), specs.len());
             for (spec, answer) in specs.iter().zip(answers) {
                 match answer {
                     Ok(measurement) => prop_assert_eq!(measurement.median_ns, spec.c_in as f64),
-                    Err(SourceError::Unsupported { .. }) => prop_assert_eq!(spec.c_in, 7),
+                    Err(TimingError::Unsupported { .. }) => prop_assert_eq!(spec.c_in, 7),
                     Err(error) => prop_assert!(false, "{}", error),
                 }
             }
         }
         let stats = source.stats();
-        let (_, store) = source.into_parts();
+        drop(source);
         let flat: Vec<usize> = calls.concat();
         let sevens = flat.iter().filter(|&&c| c == 7).count() as u64;
         prop_assert_eq!(stats.asked, flat.len() as u64);

@@ -1,9 +1,10 @@
 //! Tables in files: kills, several processes, refusals; and what `Cached` does around them.
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError, StopReason, from_fn};
+use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
 use sharing::*;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use timing::{Answer, LatencySource, Request, Sampling, TimingError, from_fn};
 
 fn key(channels: usize) -> Key {
     Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine { engine: "tract".into(), ..Machine::default() })
@@ -222,7 +223,7 @@ fn an_interruption_keeps_what_was_measured_before() {
     let engine = from_fn(|spec: &ConvSpec| {
         left -= 1;
         if left < 0 {
-            Err(SourceError::Interrupted)
+            Err(TimingError::Interrupted)
         } else {
             Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured))
         }
@@ -230,9 +231,9 @@ fn an_interruption_keeps_what_was_measured_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("table");
     let specs: Vec<ConvSpec> = (1..=9).map(spec).collect();
-    let mut source = Cached::new(engine, live(&path), &Machine::default());
-    let answers = source.latencies(&specs);
-    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(SourceError::Interrupted))).count(), 4);
+    let mut source = Cached::new(engine.on(Machine::default()), live(&path));
+    let answers = source.latencies(&specs, &Sampling::default());
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(TimingError::Interrupted))).count(), 4);
     drop(source);
     assert_eq!(left, -1, "after an interruption nothing more is asked");
     assert_eq!(live(&path).keys(), 5);
@@ -240,8 +241,8 @@ fn an_interruption_keeps_what_was_measured_before() {
     // The next run measures only the rest, and the one after it nothing.
     for new in [4, 0] {
         let engine = from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured)));
-        let mut source = Cached::new(engine, live(&path), &Machine::default());
-        assert!(source.latencies(&specs).iter().all(Result::is_ok));
+        let mut source = Cached::new(engine.on(Machine::default()), live(&path));
+        assert!(source.latencies(&specs, &Sampling::default()).iter().all(Result::is_ok));
         assert_eq!((source.stats().new, source.stats().shared), (new, 9 - new));
     }
 }
@@ -250,20 +251,20 @@ fn an_interruption_keeps_what_was_measured_before() {
 fn chunks_reach_the_source_whole_and_in_order() {
     struct Counting(Vec<Vec<usize>>);
     impl LatencySource for Counting {
-        fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-            Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured))
+        fn machine(&self) -> Machine {
+            Machine::default()
         }
-        fn latencies(&mut self, specs: &[ConvSpec]) -> Vec<Result<Measurement, SourceError>> {
-            self.0.push(specs.iter().map(|spec| spec.c_in).collect());
-            specs.iter().map(|spec| self.latency(spec)).collect()
+        fn read(&mut self, requests: &[Request], _: &Sampling) -> Vec<Result<Answer, TimingError>> {
+            self.0.push(requests.iter().map(|request| request.spec.c_in).collect());
+            let exact = |c_in| Ok(Answer::Settled(Measurement::exact(c_in as f64, Provenance::Measured)));
+            requests.iter().map(|request| exact(request.spec.c_in)).collect()
         }
     }
-    let store = MemoryStore::new(TableKind::Live);
-    let mut source = Cached::new(Counting(Vec::new()), store, &Machine::default()).chunk(3);
-    let answers = source.latencies(&[5, 1, 5, 2, 9, 1, 4].map(spec));
+    let mut source = Cached::new(Counting(Vec::new()), MemoryStore::default()).chunk(3);
+    let answers = source.latencies(&[5, 1, 5, 2, 9, 1, 4].map(spec), &Sampling::default());
     let medians: Vec<f64> = answers.into_iter().map(|answer| answer.expect("it cannot fail").median_ns).collect();
     assert_eq!(medians, [5.0, 1.0, 5.0, 2.0, 9.0, 1.0, 4.0]);
-    assert_eq!(source.into_parts().0.0, [vec![5, 1, 2], vec![9, 4]]);
+    assert_eq!(source.source().0, [vec![5, 1, 2], vec![9, 4]]);
 }
 
 #[test]
@@ -272,45 +273,35 @@ fn another_machine_shares_nothing() {
     for threads in [1, 2] {
         let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(threads as f64, Provenance::Measured)));
         let machine = Machine { threads, ..Machine::default() };
-        let mut source = Cached::new(engine, &mut store, &machine);
+        let mut source = Cached::new(engine.on(machine), &mut store);
         assert_eq!(source.latency(&spec(8)).map(|m| m.median_ns), Ok(threads as f64));
     }
     assert_eq!(store.keys(), 2);
 }
 
 #[test]
-fn refreshing_measures_once_more_and_keeps_the_first_answer_for_others() {
-    let mut store = MemoryStore::new(TableKind::Live);
-    for (round, refreshes) in [false, true, false].into_iter().enumerate() {
-        let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(10.0 + round as f64, Provenance::Measured)));
-        let mut source = Cached::new(engine, &mut store, &Machine::default());
-        if refreshes {
-            source = source.refresh();
-        }
-        let answers = source.latencies(&[spec(8), spec(8)]);
-        let again = source.latency(&spec(8));
-        let expected = if refreshes { 11.0 } else { 10.0 };
-        assert!(answers.iter().chain([&again]).all(|answer| answer.as_ref().map(|m| m.median_ns) == Ok(expected)));
-        assert_eq!(source.stats().new, u64::from(round < 2));
-    }
-}
-
-#[test]
-fn estimates_pass_and_simulated_numbers_stop() {
+fn estimates_pass_and_simulated_numbers_stay_in_memory() {
     let mut store = MemoryStore::new(TableKind::Live);
     let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(1.0, Provenance::SameTread)));
-    let answer = Cached::new(engine, &mut store, &Machine::default()).latency(&spec(8));
+    let answer = Cached::new(engine.on(Machine::default()), &mut store).latency(&spec(8));
     assert_eq!(answer.map(|m| m.provenance), Ok(Provenance::SameTread));
     assert_eq!(store.keys(), 0);
 
     let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(1.0, Provenance::Simulated)));
-    let answer = Cached::new(engine, &mut store, &Machine::default()).latency(&spec(8));
-    assert!(matches!(answer, Err(SourceError::Table { reason }) if reason.contains("may not enter a live table")));
+    let mut source = Cached::new(engine.on(Machine::default()), &mut store);
+    for _ in 0..2 {
+        assert_eq!(source.latency(&spec(8)).map(|m| m.provenance), Ok(Provenance::Simulated));
+    }
+    assert_eq!((source.stats().new, source.stats().shared), (1, 1), "what the table refuses stays in memory");
+    assert_eq!(store.keys(), 0);
 
-    let missing =
-        from_fn(|s: &ConvSpec| Err(SourceError::Missing { spec: Box::new(s.clone()), place: "the recording".into() }));
-    let answer = Cached::new(missing, &mut store, &Machine::default()).latency(&spec(8));
-    assert!(matches!(answer, Err(SourceError::Missing { .. })));
+    let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(f64::NAN, Provenance::Measured)));
+    let answer = Cached::new(engine, &mut store).latency(&spec(8));
+    assert!(matches!(answer, Err(TimingError::Run { reason, .. }) if reason.contains("NaN ns")));
+
+    let missing = from_fn(|s: &ConvSpec| Err(TimingError::missing(s, "the recording")));
+    let answer = Cached::new(missing.on(Machine::default()), &mut store).latency(&spec(8));
+    assert!(matches!(answer, Err(TimingError::Missing { .. })));
 }
 
 #[test]
@@ -391,14 +382,14 @@ impl Store for Counting {
 fn a_chunk_enters_at_once_and_a_refusal_stands_where_it_belongs() {
     let engine = from_fn(|spec: &ConvSpec| Ok(Measurement::exact(spec.c_in as f64, Provenance::Measured)));
     let store = Counting { inner: MemoryStore::new(TableKind::Live), batches: 0 };
-    let mut source = Cached::new(engine, store, &Machine::default()).chunk(24);
-    assert!(source.latencies(&[1, 2, 3].map(spec)).iter().all(Result::is_ok));
+    let mut source = Cached::new(engine.on(Machine::default()), store).chunk(24);
+    assert!(source.latencies(&[1, 2, 3].map(spec), &Sampling::default()).iter().all(Result::is_ok));
     assert_eq!(source.store().batches, 1);
-    let answers = source.latencies(&[12, 13, 14].map(spec));
+    let answers = source.latencies(&[12, 13, 14].map(spec), &Sampling::default());
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     let measured: Vec<_> = [21, 13, 22].map(|c| (spec(c), Measurement::exact(1.0, Provenance::Measured))).into();
     let recorded = source.record_all(measured.iter().map(|(spec, measurement)| (spec, measurement)));
-    assert!(matches!(recorded, Err(SourceError::Table { reason }) if reason.contains("no thirteen")));
+    assert!(matches!(recorded, Err(TimingError::Table { reason }) if reason.contains("no thirteen")));
     // Each once, also those that were written twice because of a refusal among them.
     let mut entries = 0;
     let count = &mut |_, _| {
@@ -407,4 +398,19 @@ fn a_chunk_enters_at_once_and_a_refusal_stands_where_it_belongs() {
     };
     source.store().scan(count).expect("memory");
     assert_eq!((entries, source.store().inner.keys()), (7, 7));
+}
+
+#[test]
+fn what_was_only_compared_answers_a_search_and_is_measured_for_a_plan() {
+    let mut coarse = Measurement::exact(5.0, Provenance::Measured);
+    coarse.stop = StopReason::Decided;
+    let engine = from_fn(|_: &ConvSpec| Ok(Measurement::exact(6.0, Provenance::Measured)));
+    let mut source = Cached::new(engine.on(Machine::default()), MemoryStore::default());
+    source.record_all([(&spec(8), &coarse)]).expect("memory");
+    let how = Sampling::default();
+    let further = source.read(&[Request::further(spec(8), 3)], &how);
+    assert_eq!(further, [Ok(Answer::Settled(coarse))]);
+    assert_eq!(source.latency(&spec(8)).map(|m| m.median_ns), Ok(6.0));
+    assert_eq!(source.known(&spec(8), &how).map(|known| known.map(|m| m.median_ns)), Ok(Some(6.0)));
+    assert_eq!(source.known(&spec(9), &how), Ok(None));
 }

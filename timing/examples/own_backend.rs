@@ -1,10 +1,12 @@
 //! An engine of one's own behind the pipeline's traits: a naive convolution in Rust, timed as all others are.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
-use netspec::{CacheState, ConvSpec, LatencySource, Machine};
+use netspec::{CacheState, ConvSpec, Machine};
 use std::hint::black_box;
 use std::time::Instant;
-use timing::{Backend, BackendSource, Policy, Prepared, Reading, TimingError, Unavailable, compare, stop};
+use timing::{
+    Backend, BackendSource, LatencySource, Policy, Prepared, Reading, Sampling, TimingError, Unavailable, compare, stop,
+};
 
 /// Convolves by seven loops; dense, unit stride, no padding.
 struct SevenLoops;
@@ -66,9 +68,10 @@ impl Ready {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rule = stop::Relative::new(0.02).max_samples(60);
-    let mut source = BackendSource::new(SevenLoops)?.rule(rule.clone()).policy(Policy::warm().seed(1));
+    let mut source = BackendSource::new(SevenLoops)?;
+    let how = Sampling::new(Policy::warm().seed(1), rule.clone());
     let specs = [8, 16, 24].map(|c_out| ConvSpec::new(8, c_out, [16, 16], [3, 3]));
-    for (spec, answer) in specs.iter().zip(source.latencies(&specs)) {
+    for (spec, answer) in specs.iter().zip(source.latencies(&specs, &how)) {
         let m = answer?;
         println!("{spec}: {:.1} us, {} samples, {:?}", m.median_ns / 1e3, m.samples, m.stop);
     }

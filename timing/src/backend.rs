@@ -43,7 +43,7 @@ use netspec::{CacheState, ConvSpec, Machine, Provenance};
 /// assert!(Abacus.prepare(&ConvSpec::new(64, 64, [56, 56], [3, 3])).is_err());
 /// # Ok::<(), TimingError>(())
 /// ```
-pub trait Backend {
+pub trait Backend: Send {
     /// What this engine runs on here, or why it cannot run and what to do about it.
     fn check(&self) -> Result<Machine, Unavailable>;
 
@@ -122,8 +122,8 @@ impl Reading {
 }
 
 macro_rules! forward_backend {
-    ($($pointer:ty),*) => {$(
-        impl<T: Backend + ?Sized> Backend for $pointer {
+    ($($pointer:ty: $bound:path),*) => {$(
+        impl<T: Backend + $bound + ?Sized> Backend for $pointer {
             fn check(&self) -> Result<Machine, Unavailable> {
                 (**self).check()
             }
@@ -139,7 +139,7 @@ macro_rules! forward_backend {
         }
     )*};
 }
-forward_backend!(&T, &mut T, Box<T>, std::sync::Arc<T>);
+forward_backend!(&T: Sync, &mut T: Send, Box<T>: Send, std::sync::Arc<T>: Sync);
 
 macro_rules! forward_prepared {
     ($($pointer:ty),*) => {$(

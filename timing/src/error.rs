@@ -1,13 +1,13 @@
-//! Why something could not be timed.
+//! Why a latency could not be measured or is not known.
 
-use netspec::{ConvSpec, SourceError};
+use netspec::ConvSpec;
 use std::fmt;
 use std::path::PathBuf;
 
 /// Why an engine cannot run here, found out before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
-    /// The engine's name as `--engine` takes it.
+    /// The engine's name.
     pub engine: String,
     /// What is missing or wrong.
     pub reason: String,
@@ -29,7 +29,7 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Why something could not be timed or run.
+/// Why a latency could not be measured, or is not known.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TimingError {
@@ -42,7 +42,7 @@ pub enum TimingError {
         /// The engine's reason.
         reason: String,
     },
-    /// The engine only knows what was measured before, and not this convolution.
+    /// The source only knows what was measured before, and not this convolution.
     Missing {
         /// The convolution.
         spec: Box<ConvSpec>,
@@ -75,7 +75,17 @@ pub enum TimingError {
         /// Readings that were discarded.
         discarded: u32,
     },
-    /// Somebody asked to stop.
+    /// The latency lookup table could not be read or written.
+    Table {
+        /// What went wrong, with the file and the remedy.
+        reason: String,
+    },
+    /// The time budget for measuring is spent; what was measured is kept.
+    OutOfTime {
+        /// The budget in seconds.
+        budget_s: f64,
+    },
+    /// The user asked to stop; what was measured before is kept.
     Interrupted,
 }
 
@@ -85,21 +95,32 @@ impl TimingError {
         TimingError::Unsupported { spec: Box::new(spec.clone()), reason: reason.into() }
     }
 
+    /// The source does not know this convolution.
+    pub fn missing(spec: &ConvSpec, place: impl Into<String>) -> TimingError {
+        TimingError::Missing { spec: Box::new(spec.clone()), place: place.into() }
+    }
+
     /// A run failed.
     pub fn run(what: impl fmt::Display, reason: impl fmt::Display) -> TimingError {
         TimingError::Run { what: what.to_string(), reason: reason.to_string() }
     }
 
-    /// The same as the error of a latency source that was asked for `spec`.
-    pub fn for_source(self, spec: &ConvSpec) -> SourceError {
-        let spec = Box::new(spec.clone());
+    /// A source broke its contract and left a request without an answer.
+    pub fn unanswered(spec: &ConvSpec) -> TimingError {
+        TimingError::run(format_args!("`{spec}`"), "the source gave no answer")
+    }
+
+    /// Names the convolution in an error of a run that did not know it.
+    pub(crate) fn of_spec(self, spec: &ConvSpec) -> TimingError {
         match self {
-            TimingError::Unsupported { reason, .. } => SourceError::Unsupported { spec, reason },
-            TimingError::Missing { place, .. } => SourceError::Missing { spec, place },
-            TimingError::Interrupted => SourceError::Interrupted,
-            TimingError::Run { reason, .. } => SourceError::Failed { spec, reason },
-            other => SourceError::Failed { spec, reason: other.to_string() },
+            TimingError::Run { reason, .. } => TimingError::run(format_args!("`{spec}`"), reason),
+            other => other,
         }
+    }
+
+    /// Whether the whole work has to stop, not only this convolution: nothing more can be measured or kept.
+    pub fn ends_everything(&self) -> bool {
+        matches!(self, TimingError::Interrupted | TimingError::Table { .. } | TimingError::OutOfTime { .. })
     }
 }
 
@@ -126,7 +147,12 @@ impl fmt::Display for TimingError {
                 f,
                 "the device was throttled in {discarded} readings; let it cool, lock its clocks, or raise the limit of discarded readings"
             ),
-            TimingError::Interrupted => f.write_str("interrupted; run again to go on"),
+            TimingError::Table { reason } => f.write_str(reason),
+            TimingError::OutOfTime { budget_s } => write!(
+                f,
+                "the time budget of {budget_s:.0} s for measuring is spent; what was measured is kept, run again to go on"
+            ),
+            TimingError::Interrupted => f.write_str("interrupted; what was measured is kept, run again to go on"),
         }
     }
 }

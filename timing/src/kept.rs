@@ -1,5 +1,6 @@
-//! What was prepared and may be wanted again.
+//! Convolutions that stay ready for further readings.
 
+use crate::ahead::Ready;
 use crate::backend::{Backend, Prepared};
 use crate::error::TimingError;
 use crate::policy::Policy;
@@ -7,12 +8,32 @@ use crate::sample::Sampler;
 use netspec::ConvSpec;
 use std::collections::HashMap;
 
-#[derive(Default)]
-pub(crate) struct Kept(HashMap<ConvSpec, Box<dyn Prepared + Send>>);
+/// Prepared convolutions, and the memory that they are allowed to take together.
+pub(crate) struct Kept {
+    prepared: HashMap<ConvSpec, Box<dyn Prepared + Send>>,
+    /// Bytes of weights and activations.
+    pub(crate) most_bytes: usize,
+}
 
 impl Kept {
-    /// The convolution as it was left, or prepared and warmed up now.
-    pub(crate) fn take(
+    pub(crate) fn new(most_bytes: usize) -> Kept {
+        Kept { prepared: HashMap::new(), most_bytes }
+    }
+
+    /// Takes `specs` as they were left; prepares and warms up those that are not kept.
+    ///
+    /// Everything kept is released first if the memory does not suffice for what is new.
+    pub(crate) fn take(&mut self, backend: &impl Backend, specs: &[&ConvSpec], policy: &Policy) -> Ready {
+        let kept: usize = self.prepared.keys().map(ConvSpec::bytes).sum();
+        let is_new = |spec: &&&ConvSpec| !self.prepared.contains_key(**spec);
+        let new: usize = specs.iter().filter(is_new).map(|spec| spec.bytes()).sum();
+        if kept + new > self.most_bytes {
+            self.clear();
+        }
+        specs.iter().map(|spec| self.one(backend, spec, policy)).collect()
+    }
+
+    fn one(
         &mut self,
         backend: &impl Backend,
         spec: &ConvSpec,
@@ -21,7 +42,7 @@ impl Kept {
         if policy.is_cancelled() {
             return Err(TimingError::Interrupted);
         }
-        if let Some(kept) = self.0.remove(spec) {
+        if let Some(kept) = self.prepared.remove(spec) {
             return Ok(kept);
         }
         let mut prepared = backend.prepare(spec)?;
@@ -30,10 +51,10 @@ impl Kept {
     }
 
     pub(crate) fn keep(&mut self, spec: &ConvSpec, prepared: Box<dyn Prepared + Send>) {
-        self.0.insert(spec.clone(), prepared);
+        self.prepared.insert(spec.clone(), prepared);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.prepared.clear();
     }
 }

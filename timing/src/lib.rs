@@ -34,27 +34,38 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod anchors;
 mod backend;
 mod chain;
+mod chunks;
 mod compare;
+mod door;
 mod error;
+mod from_fn;
 mod interleave;
 mod kept;
+mod layers;
 mod model;
 mod policy;
 mod sample;
+mod sampling;
 mod source;
 pub mod stop;
+mod turns;
 
 pub use anchors::DriftReport;
 pub use backend::{Backend, Prepared, Reading};
 pub use compare::{Comparison, compare};
+pub use door::{Answer, LatencySource, Request};
 pub use error::{TimingError, Unavailable};
+pub use from_fn::{FromFn, from_fn};
 pub use interleave::interleave;
+pub use layers::{Counted, Counts, Limited};
 pub use model::{ModelBackend, ModelRun};
 pub use policy::Policy;
 pub use sample::{Samples, measure, sample};
+pub use sampling::{Rule, Sampling};
 pub use source::BackendSource;
 /// Seeded randomness for what engines fill their tensors with.
 pub use stats::Rng;

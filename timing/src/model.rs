@@ -41,7 +41,7 @@ use std::path::Path;
 /// assert_eq!(model.infer(std::slice::from_ref(&image))?, [image]);
 /// # Ok::<(), TimingError>(())
 /// ```
-pub trait ModelBackend {
+pub trait ModelBackend: Send + Sync {
     /// Loads a model for inputs of `batch` images.
     fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError>;
 }

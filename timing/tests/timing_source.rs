@@ -1,10 +1,13 @@
 //! An engine as a latency source: order, errors, hooks, flags and anchors.
 #![allow(clippy::unwrap_used)]
 
-use netspec::{CacheState, ConvSpec, LatencySource, Machine, SourceError};
+use netspec::{CacheState, ConvSpec, Machine};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use timing::{Backend, BackendSource, Policy, Prepared, Reading, TimingError, Unavailable, stop};
+use timing::{
+    Answer, Backend, BackendSource, LatencySource, Policy, Prepared, Reading, Request, Sampling, TimingError,
+    Unavailable, stop,
+};
 
 /// Takes one nanosecond per output channel, times a pace that the test may change; cannot do 13 of them.
 #[derive(Clone)]
@@ -44,9 +47,16 @@ fn specs(widths: &[usize]) -> Vec<ConvSpec> {
     widths.iter().map(|&c_out| ConvSpec::new(1, c_out, [8, 8], [3, 3])).collect()
 }
 
-fn source(engine: &Paced) -> BackendSource<Paced, stop::Count> {
-    let policy = Policy::warm().warm_up(0).rewarm(0);
-    BackendSource::new(engine.clone()).unwrap().rule(stop::Count::new(8)).policy(policy)
+fn source(engine: &Paced) -> BackendSource<Paced> {
+    BackendSource::new(engine.clone()).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy::warm().warm_up(0).rewarm(0)
+}
+
+fn samples(n: u32) -> Sampling {
+    Sampling::new(policy(), stop::Count::new(n))
 }
 
 #[test]
@@ -55,13 +65,13 @@ fn answers_in_the_order_of_the_questions_and_tells_which_failed() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let mut source =
-        source(&engine).chunk(2).on_answer(move |spec, answer| log.lock().unwrap().push((spec.c_out, answer.is_ok())));
-    let answers = source.latencies(&specs(&[64, 13, 32, 96, 8]));
+        source(&engine).chunk(2).on_samples(move |spec, answer| log.lock().unwrap().push((spec.c_out, answer.is_ok())));
+    let answers = source.latencies(&specs(&[64, 13, 32, 96, 8]), &samples(8));
     let medians: Vec<_> = answers.iter().map(|a| a.as_ref().map(|m| m.median_ns).ok()).collect();
     assert_eq!(medians, [Some(64.0), None, Some(32.0), Some(96.0), Some(8.0)]);
-    assert!(matches!(&answers[1], Err(SourceError::Unsupported { reason, .. }) if reason == "thirteen is bad luck"));
+    assert!(matches!(&answers[1], Err(TimingError::Unsupported { reason, .. }) if reason == "thirteen is bad luck"));
     assert_eq!(*seen.lock().unwrap(), [(64, true), (13, false), (32, true), (96, true), (8, true)]);
-    assert_eq!(source.latency(&specs(&[40])[0]).unwrap().samples, 8);
+    assert_eq!(source.latencies(&specs(&[40]), &samples(9))[0].as_ref().unwrap().samples, 9);
     assert_eq!(source.machine().engine, "paced");
     // Within a chunk they took turns: 64 alone beside 13, then 32 and 96 in bursts of four.
     assert_eq!(engine.runs.lock().unwrap()[..8], [64; 8]);
@@ -74,16 +84,13 @@ fn a_flag_keeps_what_was_finished() {
     let flag = Arc::new(AtomicBool::new(false));
     let engine = Paced::new(|| 1.0);
     let stop_it = Arc::clone(&flag);
-    let policy = Policy::warm().warm_up(0).cancel(Arc::clone(&flag));
-    let mut source =
-        BackendSource::new(engine.clone()).unwrap().rule(stop::Count::new(3)).policy(policy).chunk(1).on_answer(
-            move |spec, _| {
-                stop_it.fetch_or(spec.c_out == 2, Ordering::Relaxed);
-            },
-        );
-    let answers = source.latencies(&specs(&[1, 2, 3, 4]));
+    let how = samples(3).policy(Policy::warm().warm_up(0).cancel(Arc::clone(&flag)));
+    let mut source = source(&engine).chunk(1).on_samples(move |spec, _| {
+        stop_it.fetch_or(spec.c_out == 2, Ordering::Relaxed);
+    });
+    let answers = source.latencies(&specs(&[1, 2, 3, 4]), &how);
     assert!(answers[..2].iter().all(Result::is_ok));
-    assert!(answers[2..].iter().all(|a| *a == Err(SourceError::Interrupted)));
+    assert!(answers[2..].iter().all(|a| *a == Err(TimingError::Interrupted)));
     assert!(!engine.runs.lock().unwrap().contains(&3));
 }
 
@@ -91,7 +98,7 @@ fn a_flag_keeps_what_was_finished() {
 fn a_steady_anchor_repeats_nothing() {
     let engine = Paced::new(|| 1.0);
     let mut source = source(&engine).chunk(2).anchor(specs(&[1000]).remove(0), 0.03);
-    assert!(source.latencies(&specs(&[8, 16, 24, 32])).iter().all(Result::is_ok));
+    assert!(source.latencies(&specs(&[8, 16, 24, 32]), &samples(8)).iter().all(Result::is_ok));
     let drift = source.drift();
     assert_eq!((drift.chunks, drift.repeated, drift.unsettled, drift.worst_move), (2, 0, 0, 0.0));
     // The look after the first chunk is also the look before the second: three looks of fifteen.
@@ -107,7 +114,7 @@ fn a_moved_anchor_repeats_its_chunk_once() {
         if runs <= 19 { 1.0 } else { 1.5 }
     });
     let mut source = source(&engine).anchor(specs(&[1000]).remove(0), 0.03);
-    let answers = source.latencies(&specs(&[8, 16]));
+    let answers = source.latencies(&specs(&[8, 16]), &samples(8));
     assert_eq!(answers[0].as_ref().unwrap().median_ns, 12.0, "the repetition's numbers, all at one pace");
     assert_eq!(answers[1].as_ref().unwrap().median_ns, 24.0);
     let drift = source.drift();
@@ -122,7 +129,7 @@ fn an_anchor_that_never_rests_is_reported_and_ends() {
         pace
     });
     let mut source = source(&engine).chunk(1).anchor(specs(&[1000]).remove(0), 0.03);
-    assert!(source.latencies(&specs(&[8, 16])).iter().all(Result::is_ok));
+    assert!(source.latencies(&specs(&[8, 16]), &samples(8)).iter().all(Result::is_ok));
     let drift = source.drift();
     assert_eq!((drift.chunks, drift.repeated, drift.unsettled), (2, 2, 2));
 }
@@ -174,12 +181,11 @@ fn one_anchor_of_two_that_moves_is_enough() {
             Ok(Reading::new(if *left >= 0 { 500.0 } else { 750.0 }))
         }
     }
-    let policy = Policy::warm().warm_up(0).rewarm(0);
-    let mut source = BackendSource::new(Mixed(fast_until)).unwrap().rule(stop::Count::new(3)).policy(policy);
+    let mut source = BackendSource::new(Mixed(fast_until)).unwrap();
     for width in [1000, 500, 13] {
         source = source.anchor(specs(&[width]).remove(0), 0.01);
     }
-    assert!(source.latencies(&specs(&[8])).iter().all(Result::is_ok));
+    assert!(source.latencies(&specs(&[8]), &samples(8)).iter().all(Result::is_ok));
     let drift = source.drift();
     assert_eq!((drift.chunks, drift.repeated, drift.unsettled, drift.worst_move), (1, 1, 0, 0.5));
     // The anchor that cannot be prepared is counted at each of three looks.
@@ -194,7 +200,7 @@ fn a_chunk_may_be_repeated_more_often() {
         pace
     });
     let mut source = source(&engine).repetitions(4).anchor(specs(&[1000]).remove(0), 0.03);
-    assert!(source.latencies(&specs(&[8])).iter().all(Result::is_ok));
+    assert!(source.latencies(&specs(&[8]), &samples(8)).iter().all(Result::is_ok));
     assert_eq!((source.drift().repeated, source.drift().unsettled), (4, 1));
 }
 
@@ -217,11 +223,10 @@ impl Backend for Eager {
 #[test]
 fn an_engine_that_looks_ahead_answers_the_same() {
     let engine = Eager(Paced::new(|| 1.0), Mutex::default());
-    let policy = Policy::warm().warm_up(0).rewarm(0);
-    let mut ahead = BackendSource::new(engine).unwrap().rule(stop::Count::new(8)).policy(policy).chunk(2);
+    let mut ahead = BackendSource::new(engine).unwrap().chunk(2);
     let widths = [64, 13, 32, 96, 8, 13, 40];
-    let expect = source(&Paced::new(|| 1.0)).chunk(2).latencies(&specs(&widths));
-    assert_eq!(ahead.latencies(&specs(&widths)), expect);
+    let expect = source(&Paced::new(|| 1.0)).chunk(2).latencies(&specs(&widths), &samples(8));
+    assert_eq!(ahead.latencies(&specs(&widths), &samples(8)), expect);
     let here = std::thread::current().id();
     let prepared = ahead.backend().1.lock().unwrap();
     let mut seen: Vec<usize> = prepared.iter().map(|(width, _)| *width).collect();
@@ -235,21 +240,23 @@ fn an_engine_that_looks_ahead_answers_the_same() {
 fn a_flag_stops_looking_ahead_too() {
     let flag = Arc::new(AtomicBool::new(true));
     let engine = Eager(Paced::new(|| 1.0), Mutex::default());
-    let mut source = BackendSource::new(engine).unwrap().policy(Policy::warm().cancel(flag)).chunk(1);
-    let answers = source.latencies(&specs(&[1, 2, 3]));
-    assert!(answers.iter().all(|a| *a == Err(SourceError::Interrupted)));
+    let mut source = BackendSource::new(engine).unwrap().chunk(1);
+    let answers = source.latencies(&specs(&[1, 2, 3]), &samples(8).policy(Policy::warm().cancel(flag)));
+    assert!(answers.iter().all(|a| *a == Err(TimingError::Interrupted)));
     assert!(source.backend().1.lock().unwrap().is_empty());
 }
 
 #[test]
-fn every_sample_of_what_succeeded_is_shown() {
+fn every_sample_is_shown_and_answered() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let engine = Paced::new(|| 1.0);
-    let mut source =
-        source(&engine).on_samples(move |spec, samples| log.lock().unwrap().push((spec.c_out, samples.ns.clone())));
-    source.latencies(&specs(&[64, 13, 32]));
-    assert_eq!(*seen.lock().unwrap(), [(64, vec![64.0; 8]), (32, vec![32.0; 8])]);
+    let mut source = source(&engine).on_samples(move |spec, samples| {
+        log.lock().unwrap().push((spec.c_out, samples.as_ref().ok().map(|samples| samples.ns.clone())));
+    });
+    let answers = source.read(&specs(&[64, 13]).into_iter().map(Request::settled).collect::<Vec<_>>(), &samples(8));
+    assert_eq!(*seen.lock().unwrap(), [(64, Some(vec![64.0; 8])), (13, None)]);
+    assert_eq!(answers[0].as_ref().unwrap().samples().unwrap().ns, [64.0; 8]);
 }
 
 #[test]
@@ -276,23 +283,32 @@ fn further_samples_are_counted_and_what_was_prepared_stays_ready() {
         }
     }
     let (engine, prepared) = (Paced::new(|| 1.0), Arc::default());
-    let policy = Policy::warm().warm_up(3).rewarm(1).burst(2);
-    let mut source = BackendSource::new(Counting(engine.clone(), Arc::clone(&prepared))).unwrap().policy(policy);
-    let wanted = |counts: &[(usize, u32)]| -> Vec<(ConvSpec, u32)> {
-        counts.iter().map(|&(c_out, n)| (specs(&[c_out]).remove(0), n)).collect()
+    let how = samples(1).policy(Policy::warm().warm_up(3).rewarm(1).burst(2));
+    let mut source = BackendSource::new(Counting(engine.clone(), Arc::clone(&prepared))).unwrap();
+    let wanted = |counts: &[(usize, u32)]| -> Vec<Request> {
+        counts.iter().map(|&(c_out, n)| Request::further(specs(&[c_out]).remove(0), n)).collect()
     };
-    let first = source.further_samples(&wanted(&[(8, 3), (13, 3), (16, 2)]));
-    let taken = |samples: &[Result<timing::Samples, TimingError>]| -> Vec<Option<Vec<f64>>> {
-        samples.iter().map(|s| s.as_ref().ok().map(|s| s.ns.clone())).collect()
+    let first = source.read(&wanted(&[(8, 3), (13, 3), (16, 2)]), &how);
+    let taken = |answers: &[Result<Answer, TimingError>]| -> Vec<Option<Vec<f64>>> {
+        answers.iter().map(|answer| Some(answer.as_ref().ok()?.samples()?.ns.clone())).collect()
     };
     assert_eq!(taken(&first), [Some(vec![8.0; 3]), None, Some(vec![16.0; 2])]);
     assert!(matches!(&first[1], Err(TimingError::Unsupported { .. })));
     // Three runs to warm each up, then bursts of two with one thrown away before each: 3 + 1 + 2 + 1 + 1, and 3 + 1 + 2.
     let runs = |c_out: usize| engine.runs.lock().unwrap().iter().filter(|&&run| run == c_out).count();
     assert_eq!((runs(8), runs(16)), (8, 6));
-    assert_eq!(taken(&source.further_samples(&wanted(&[(16, 4)]))), [Some(vec![16.0; 4])]);
+    assert_eq!(taken(&source.read(&wanted(&[(16, 4)]), &how)), [Some(vec![16.0; 4])]);
     assert_eq!(*prepared.lock().unwrap(), [8, 13, 16], "prepared once each");
     source.forget();
-    source.further_samples(&wanted(&[(8, 1)]));
+    source.read(&wanted(&[(8, 1)]), &how);
     assert_eq!(*prepared.lock().unwrap(), [8, 13, 16, 8], "forgotten");
+    // Where memory does not suffice for both, what was kept is released first.
+    let mut tight = source.memory(specs(&[8])[0].bytes());
+    tight.read(&wanted(&[(16, 1)]), &how);
+    tight.read(&wanted(&[(8, 1)]), &how);
+    assert_eq!(*prepared.lock().unwrap(), [8, 13, 16, 8, 16, 8], "released for want of memory");
+    // Both kinds of request in one call are answered in their order.
+    let mixed = [Request::further(specs(&[8]).remove(0), 2), Request::settled(specs(&[32]).remove(0))];
+    let how = samples(5);
+    assert_eq!(taken(&tight.read(&mixed, &how)), [Some(vec![8.0; 2]), Some(vec![32.0; 5])]);
 }

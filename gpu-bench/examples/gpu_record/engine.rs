@@ -5,11 +5,12 @@ use crate::args::Options;
 use gpu_bench::Cuda;
 use replay::Simulated;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use timing::Backend;
 
 /// A GPU, or the model of one for trying everything else.
 pub(crate) struct Engine {
-    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend + Sync>,
     cuda: Option<Cuda>,
 }
 
@@ -18,7 +19,7 @@ impl Engine {
         let name = options.engine.as_str();
         if let Some(gpu) = name.strip_prefix("simulated:") {
             let simulated = Simulated::named(gpu)?.seed(options.seed);
-            return Ok(Engine { backend: Box::new(simulated), cuda: None });
+            return Ok(Engine { backend: Arc::new(simulated), cuda: None });
         }
         let index = match name.strip_prefix("cuda:") {
             Some(index) => index.parse().map_err(|_| format!("there is no engine {name}"))?,
@@ -26,7 +27,7 @@ impl Engine {
             None => return Err(format!("there is no engine {name}; it is cuda, cuda:INDEX or simulated:NAME").into()),
         };
         let cuda = Cuda::device(index)?.selection(options.selection).seed(options.seed);
-        Ok(Engine { backend: Box::new(cuda.clone()), cuda: Some(cuda) })
+        Ok(Engine { backend: Arc::new(cuda.clone()), cuda: Some(cuda) })
     }
 
     /// The GPU, where there is one.

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
-use netspec::{ConvSpec, Machine, Measurement, SourceError};
+use netspec::{ConvSpec, Machine, Measurement};
 use replay::{Recorded, Recorder};
 use serde_json::{Value, json};
-use timing::Samples;
+use timing::{Samples, TimingError};
 
 pub(crate) const TABLE: &str = "table.jsonl";
 const SAMPLES: &str = "samples.jsonl";
@@ -49,13 +49,13 @@ impl Folder {
     }
 
     /// Writes an answer down; what was interrupted is none.
-    pub(crate) fn answer(&mut self, spec: &ConvSpec, answer: &Result<Measurement, SourceError>) -> Result<()> {
+    pub(crate) fn answer(&mut self, spec: &ConvSpec, answer: &Result<Samples, TimingError>) -> Result<()> {
         match answer {
             // The last digits of a median are noise, and half of the file.
-            Ok(measurement) => Ok(self.table.record(spec, &rounded(measurement))?),
-            Err(SourceError::Interrupted) => Ok(()),
+            Ok(samples) => Ok(self.table.record(spec, &rounded(&samples.measurement()))?),
+            Err(TimingError::Interrupted) => Ok(()),
             Err(error) => {
-                let unsupported = matches!(error, SourceError::Unsupported { .. });
+                let unsupported = matches!(error, TimingError::Unsupported { .. });
                 let row = json!({ "spec": spec.to_string(), "unsupported": unsupported, "error": error.to_string() });
                 write(&mut self.failed, &row)
             }

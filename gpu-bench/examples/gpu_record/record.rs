@@ -10,8 +10,8 @@ use crate::engine::Engine;
 use crate::environment::{Environment, Run};
 use crate::folder::Folder;
 use crate::{parts, progress};
-use netspec::{ConvSpec, LatencySource, Measurement, SourceError};
-use timing::{BackendSource, DriftReport, Policy, Samples, stop};
+use netspec::ConvSpec;
+use timing::{BackendSource, DriftReport, LatencySource, Policy, Samples, Sampling, TimingError, stop};
 
 /// Half-width of a median's interval that is asked for, and the most samples that are taken for it.
 pub(crate) const TARGET: f64 = 0.005;
@@ -41,14 +41,17 @@ struct Sink {
 
 impl Sink {
     /// Keeps an answer; whether to go on.
-    fn take(&mut self, spec: &ConvSpec, answer: &Result<Measurement, SourceError>) -> bool {
+    fn take(&mut self, spec: &ConvSpec, answer: &Result<Samples, TimingError>) -> bool {
         if let Err(error) = self.folder.answer(spec, answer) {
+            self.broken = Some(error.to_string());
+        }
+        if let Err(error) = answer.as_ref().map_or(Ok(()), |samples| self.folder.samples(spec, samples)) {
             self.broken = Some(error.to_string());
         }
         match answer {
             Ok(_) => (self.run.measured, self.failed_in_a_row) = (self.run.measured + 1, 0),
-            Err(SourceError::Interrupted) => return true,
-            Err(SourceError::Unsupported { .. }) => self.run.unsupported += 1,
+            Err(TimingError::Interrupted) => return true,
+            Err(TimingError::Unsupported { .. }) => self.run.unsupported += 1,
             Err(error) => {
                 (self.run.failed, self.failed_in_a_row) = (self.run.failed + 1, self.failed_in_a_row + 1);
                 if self.failed_in_a_row <= FAILURES_SAID {
@@ -105,29 +108,19 @@ pub(crate) fn record(options: &Options, engine: &Engine, alarm: &Arc<AtomicBool>
     let sink =
         Sink { folder, run: run.clone(), failed_in_a_row: 0, broken: None, said: Instant::now(), left: specs.len() };
     let sink = Arc::new(Mutex::new(sink));
-    let (for_samples, for_answers, stop_it) = (Arc::clone(&sink), Arc::clone(&sink), Arc::clone(alarm));
-    let on_samples = move |spec: &ConvSpec, samples: &Samples| {
-        let mut sink = for_samples.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = sink.folder.samples(spec, samples) {
-            sink.broken = Some(error.to_string());
-        }
-    };
-    let on_answer = move |spec: &ConvSpec, answer: &Result<Measurement, SourceError>| {
-        if !for_answers.lock().unwrap_or_else(PoisonError::into_inner).take(spec, answer) {
+    let (for_samples, stop_it) = (Arc::clone(&sink), Arc::clone(alarm));
+    let on_samples = move |spec: &ConvSpec, answer: &Result<Samples, TimingError>| {
+        if !for_samples.lock().unwrap_or_else(PoisonError::into_inner).take(spec, answer) {
             stop_it.store(true, Ordering::Relaxed);
         }
     };
-    let mut source = BackendSource::new(&*engine.backend)?
-        .rule(stop::Relative::new(TARGET).max_samples(MOST_SAMPLES))
-        .policy(policy(options, alarm))
-        .repetitions(REPETITIONS)
-        .on_samples(on_samples)
-        .on_answer(on_answer);
+    let how = Sampling::new(policy(options, alarm), stop::Relative::new(TARGET).max_samples(MOST_SAMPLES));
+    let mut source = BackendSource::new(Arc::clone(&engine.backend))?.repetitions(REPETITIONS).on_samples(on_samples);
     for anchor in gpu_bench::anchors() {
         source = source.anchor(anchor, TOLERANCE);
     }
     let started = Instant::now();
-    source.latencies(&specs);
+    source.latencies(&specs, &how);
     let drift = source.drift();
     drop(source);
 

@@ -5,8 +5,8 @@ use crate::planted::spec;
 use crate::process::on_lost_device;
 use gpu_bench::{Arg, Cuda, GpuError, Kernel, KernelArg, Operand, Shape};
 use netspec::CacheState::{Cold, Network, Warm};
-use netspec::{ConvSpec, LatencySource};
-use timing::{Backend, BackendSource, Policy, TimingError, Unavailable, stop};
+use netspec::ConvSpec;
+use timing::{Backend, BackendSource, LatencySource, Policy, Sampling, TimingError, Unavailable, stop};
 
 const FAULTY: &str = "n1 64>64 56x56 k3 p1 f16 nhwc";
 const OTHER: &str = "n1 32>32 28x28 k3 p1 f16 nhwc";
@@ -90,19 +90,15 @@ fn a_kernel_of_ones_own_may_break_it() {
 fn a_sweep_keeps_what_it_has_and_ends() {
     on_lost_device(&[("FAKE_FAULT_CONV", "64>72")], |_| {
         let specs: Vec<ConvSpec> = (1..=24).map(|i| spec(&format!("n1 64>{} 28x28 k3 p1 f16 nhwc", 8 * i))).collect();
-        let mut source = BackendSource::new(Cuda::device(0).unwrap())
-            .unwrap()
-            .rule(stop::Count::new(3))
-            .policy(Policy::network())
-            .chunk(4)
-            .anchor(spec(OTHER), 0.01);
-        let answers = source.latencies(&specs);
+        let mut source = BackendSource::new(Cuda::device(0).unwrap()).unwrap().chunk(4).anchor(spec(OTHER), 0.01);
+        let how = Sampling::new(Policy::network(), stop::Count::new(3));
+        let answers = source.latencies(&specs, &how);
         assert!(answers[..8].iter().all(Result::is_ok), "two chunks came before");
         for answer in &answers[8..] {
             let text = answer.as_ref().unwrap_err().to_string();
             assert!(text.contains("CUDA_ERROR_ILLEGAL_ADDRESS"), "{text}");
         }
-        let again = source.latencies(&specs[..2]);
+        let again = source.latencies(&specs[..2], &how);
         assert!(again.iter().all(Result::is_err));
     });
 }

@@ -5,9 +5,9 @@ use crate::planted::{GRAPH_NS, NODE_NS, conv_ns, is_planted, node_ns, spec};
 use crate::process::on_device;
 use gpu_bench::Cuda;
 use netspec::CacheState::{Cold, Network, Warm};
-use netspec::{ConvSpec, LatencySource};
+use netspec::ConvSpec;
 use std::sync::{Arc, Mutex};
-use timing::{Backend, BackendSource, Policy, stop};
+use timing::{Backend, BackendSource, LatencySource, Policy, Sampling, stop};
 
 fn layers(n: usize, text: &str) -> Vec<ConvSpec> {
     vec![spec(text); n]
@@ -80,13 +80,8 @@ const ANCHOR: &str = "n1 128>128 28x28 k3 p1 f16 nhwc";
 fn a_sweep_with_anchors_finds_the_planted_staircase() {
     on_device(&[], |device| {
         let specs = widths(40);
-        let mut source = BackendSource::new(Cuda::device(0).unwrap())
-            .unwrap()
-            .rule(stop::Count::new(3))
-            .policy(Policy::network())
-            .chunk(8)
-            .anchor(spec(ANCHOR), 0.01);
-        let answers = source.latencies(&specs);
+        let mut source = BackendSource::new(Cuda::device(0).unwrap()).unwrap().chunk(8).anchor(spec(ANCHOR), 0.01);
+        let answers = source.latencies(&specs, &Sampling::new(Policy::network(), stop::Count::new(3)));
         for (of, answer) in specs.iter().zip(&answers) {
             let answer = answer.as_ref().unwrap();
             is_planted(answer.median_ns, node_ns(of, Network), &of.to_string());
@@ -118,12 +113,10 @@ fn a_chunk_during_which_the_device_slowed_down_is_measured_again() {
         };
         let mut source = BackendSource::new(Cuda::device(0).unwrap())
             .unwrap()
-            .rule(stop::Count::new(5))
-            .policy(Policy::network())
             .chunk(8)
             .anchor(spec(ANCHOR), 0.01)
-            .on_answer(slow_down);
-        let answers = source.latencies(&specs);
+            .on_samples(slow_down);
+        let answers = source.latencies(&specs, &Sampling::new(Policy::network(), stop::Count::new(5)));
         assert_eq!(*n_answers.lock().unwrap(), 32);
         for (i, (of, answer)) in specs.iter().zip(&answers).enumerate() {
             let conv = conv_ns(of, Network, 1.0) * if i < 8 { 1.0 } else { 1.1 };
@@ -140,12 +133,8 @@ fn a_sweep_goes_on_past_what_cannot_be_run() {
     on_device(&[("FAKE_UNSUPPORTED", "64>24"), ("FAKE_MEMORY", "300000000")], |_| {
         let mut specs = widths(6);
         specs.insert(4, spec("n512 64>64 56x56 k1 f16 nhwc"));
-        let mut source = BackendSource::new(Cuda::device(0).unwrap())
-            .unwrap()
-            .rule(stop::Count::new(3))
-            .policy(Policy::network())
-            .chunk(3);
-        let answers = source.latencies(&specs);
+        let mut source = BackendSource::new(Cuda::device(0).unwrap()).unwrap().chunk(3);
+        let answers = source.latencies(&specs, &Sampling::new(Policy::network(), stop::Count::new(3)));
         let texts: Vec<String> = answers.iter().filter_map(|of| of.as_ref().err()).map(ToString::to_string).collect();
         // 512 * 64 * 56 * 56 * 2 bytes.
         assert_eq!(
@@ -153,7 +142,7 @@ fn a_sweep_goes_on_past_what_cannot_be_run() {
             [
                 "the engine cannot run `64>24 28x28 k3 p1 f16 nhwc`: cuDNN has no engine for it: \
                  CUDNN_STATUS_NOT_SUPPORTED_SHAPE: no engine takes 64>24",
-                "timing `n512 64>64 56x56 k1 f16 nhwc` failed: the GPU is out of memory: \
+                "running `n512 64>64 56x56 k1 f16 nhwc` failed: the GPU is out of memory: \
                  205520896 more bytes do not fit; use a smaller --batch, or free the GPU"
             ]
         );

@@ -5,23 +5,24 @@ use crate::files::write_json;
 use crate::model::Model;
 use crate::report::{DamageGroup, DamageReport};
 use crate::scores::{Curve, Json, SCHEMA};
-use crate::{Engine, Error, Watch};
+use crate::{Error, Watch, engine};
 use benefit::{Value as _, ValueKind};
 use std::collections::BTreeMap;
 use std::path::Path;
+use timing::LatencySource;
 
 /// Learns what removing channels damages and writes it to a file of curves that [`read_scores`](crate::read_scores) reads.
 ///
 /// It depends on the model and the images, and on no device: one file does for all plans of a model.
 pub fn write_damage(
-    engine: &Engine,
+    source: &dyn LatencySource,
     model: &Model,
     calib: &Calib,
     prune_residual: bool,
     output: &Path,
     watch: &Watch<'_>,
 ) -> Result<DamageReport, Error> {
-    let damage = Damage::new(&*engine.runner(), model, calib, prune_residual, watch)?;
+    let damage = Damage::new(&*engine::runner(source, "calibration")?, model, calib, prune_residual, watch)?;
     let mut curves = BTreeMap::new();
     let (mut groups, mut without) = (Vec::new(), Vec::new());
     for group in &model.network().groups {
@@ -39,6 +40,6 @@ pub fn write_damage(
     }
     let (schema, kind) = (Some(SCHEMA.to_owned()), Some(ValueKind::Damage));
     write_json(output, &Json { schema, kind, scores: BTreeMap::new(), curves })?;
-    let (header, output) = (engine.header("locp.damage/1"), output.display().to_string());
+    let (header, output) = (engine::header(source, "locp.damage/1"), output.display().to_string());
     Ok(DamageReport { header, model: model.report(), output, images: calib.len(), groups, without })
 }

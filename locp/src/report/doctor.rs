@@ -34,6 +34,7 @@ pub struct LibraryReport {
     pub looked_for: Vec<String>,
 }
 
+#[cfg(feature = "cuda")]
 impl From<gpu_bench::Library> for LibraryReport {
     fn from(of: gpu_bench::Library) -> LibraryReport {
         let (path, version, reason) = match of.found {

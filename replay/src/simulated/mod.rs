@@ -11,8 +11,8 @@ mod model;
 pub use gpu::{Gpu, Tile};
 
 use crate::played::{Played, rng_for};
-use netspec::{ConvSpec, LatencySource, Machine, Measurement, Provenance, SourceError};
-use timing::{Backend, Prepared, TimingError, Unavailable};
+use netspec::{ConvSpec, Machine, Measurement, Provenance};
+use timing::{Answer, Backend, LatencySource, Prepared, Request, Sampling, TimingError, Unavailable};
 
 /// Version of the model's formulas; it rises when numbers change.
 const METHOD: u32 = 1;
@@ -26,8 +26,8 @@ const USUAL_NOISE: f64 = 0.005;
 /// value with seeded noise.
 ///
 /// ```
-/// use netspec::LatencySource;
 /// use replay::Simulated;
+/// use timing::LatencySource;
 /// let mut orin = Simulated::named("orin")?;
 /// let [aligned, unaligned] = ["n8 64>128 28x28 k3 p1 f16", "n8 64>127 28x28 k3 p1 f16"].map(|text| text.parse().unwrap());
 /// assert!(orin.latency(&unaligned)?.median_ns > orin.latency(&aligned)?.median_ns, "fewer channels, and slower");
@@ -96,18 +96,23 @@ impl Simulated {
 
     /// The convolutions of a network, one after the other, in nanoseconds: the sum of their latencies, of which each
     /// holds its own launch. Whatever runs between them is not covered.
-    pub fn network_ns(&self, specs: &[ConvSpec]) -> Result<f64, SourceError> {
+    pub fn network_ns(&self, specs: &[ConvSpec]) -> Result<f64, TimingError> {
         specs.iter().map(|spec| self.answer(spec)).sum()
     }
 
-    fn answer(&self, spec: &ConvSpec) -> Result<f64, SourceError> {
-        self.latency_ns(spec).map_err(|reason| SourceError::Unsupported { spec: Box::new(spec.clone()), reason })
+    fn answer(&self, spec: &ConvSpec) -> Result<f64, TimingError> {
+        self.latency_ns(spec).map_err(|reason| TimingError::unsupported(spec, reason))
     }
 }
 
 impl LatencySource for Simulated {
-    fn latency(&mut self, spec: &ConvSpec) -> Result<Measurement, SourceError> {
-        Ok(Measurement::exact(self.answer(spec)?, Provenance::Simulated))
+    fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    fn read(&mut self, requests: &[Request], _: &Sampling) -> Vec<Result<Answer, TimingError>> {
+        let settled = |ns| Answer::Settled(Measurement::exact(ns, Provenance::Simulated));
+        requests.iter().map(|request| self.answer(&request.spec).map(settled)).collect()
     }
 }
 
@@ -119,6 +124,6 @@ impl Backend for Simulated {
     fn prepare(&self, spec: &ConvSpec) -> Result<Box<dyn Prepared + Send>, TimingError> {
         let median_ns = self.latency_ns(spec).map_err(|reason| TimingError::unsupported(spec, reason))?;
         let rng = rng_for(self.seed, spec);
-        Ok(Box::new(Played { median_ns, noise: self.noise, provenance: Provenance::Simulated, rng, recorded: None }))
+        Ok(Box::new(Played { median_ns, noise: self.noise, provenance: Provenance::Simulated, rng }))
     }
 }

@@ -1,8 +1,8 @@
 //! Whole models.
 
+use super::plan::Plan;
 use crate::caches::Caches;
 use crate::fill;
-use crate::plan::Plan;
 use netspec::{CacheState, Tensor, TensorView};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

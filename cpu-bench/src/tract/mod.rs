@@ -1,8 +1,14 @@
 //! The engine: what it runs on, and what it prepares.
 
+mod conv;
+mod model;
+mod plan;
+mod tensors;
+
+pub use conv::TractConv;
+
 use crate::caches::Caches;
-use crate::conv::TractConv;
-use crate::{allocator, machine, model};
+use crate::{allocator, machine};
 use netspec::{ConvSpec, Machine};
 use std::path::Path;
 use std::sync::Arc;

@@ -1,10 +1,7 @@
-//! One stage swapped, everything else kept: a planner of one's own in the whole pipeline.
-//!
-//! It runs on the simulated H100, so that it takes a moment anywhere; its figures are labelled as simulated.
+//! A planner of one's own in the whole pipeline: the widest group loses a level until the budget holds.
 
-use benefit::{Budget, Infeasible, Planner, Problem, Solution};
-use locp::{Engine, Model, Pipeline};
-use std::path::Path;
+use locp::{Budget, MemoryStore, Model, Pipeline, Planner, engine};
+use locp::{Infeasible, Problem, Solution};
 
 /// Narrows the widest group by one level until the budget holds.
 struct WidestFirst;
@@ -28,18 +25,13 @@ impl Planner for WidestFirst {
 
 #[allow(clippy::print_stdout, reason = "an example shows its result")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let engine = Engine::named("simulated:h100", 1, 0)?;
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fashion.onnx"));
-    let model = Model::open(path, Some(64))?;
-    let table = sharing::MemoryStore::new(sharing::TableKind::Simulated);
-    let pruned = Pipeline::new(&engine, Box::new(table))?.planner(WidestFirst).run(&model, Budget::ratio(0.7))?;
-
+    let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fashion.onnx").as_ref(), Some(64))?;
+    // Simulated, so that it takes a moment anywhere.
+    let source = engine("simulated:h100", 1, 0)?;
+    let pruned = Pipeline::new(source, MemoryStore::default()).planner(WidestFirst).run(&model, Budget::ratio(0.7))?;
     println!("{}: {:.3}x (simulated)", pruned.planned.solution.planner, pruned.ratio());
     for group in &pruned.planned.plan.groups {
         println!("{:24} {:4} -> {:4}", group.name, group.channels, group.keep.len());
     }
-    let output = std::env::temp_dir().join("locp-own-stage.onnx");
-    pruned.write(&output)?;
-    println!("wrote {}", output.display());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A plan of tract's with its inputs, run and timed.
 
+use super::tensors;
 use crate::caches::Caches;
-use crate::tensors;
 use netspec::{CacheState, Tensor, TensorView};
 use std::sync::Arc;
 use std::time::Instant;

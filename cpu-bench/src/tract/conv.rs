@@ -1,8 +1,8 @@
 //! One convolution with its epilogue, as tract finds it in a network.
 
+use super::plan::Plan;
 use crate::caches::Caches;
 use crate::fill;
-use crate::plan::Plan;
 use netspec::{Activation, CacheState, ConvSpec, DType, Layout, Tensor, TensorView};
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,42 @@
+//! Splitting requests into chunks that take turns.
+
+use netspec::ConvSpec;
+
+/// The length of the next chunk of `specs`: as many as `most` and `most_bytes` of weights and activations allow, and at
+/// least one, however large it is; 0 if there are none.
+pub(crate) fn chunk_len<'s>(specs: impl Iterator<Item = &'s ConvSpec>, most: usize, most_bytes: usize) -> usize {
+    let mut bytes = 0_usize;
+    let mut len = 0;
+    for spec in specs.take(most.max(1)) {
+        bytes = bytes.saturating_add(spec.bytes());
+        if len > 0 && bytes > most_bytes {
+            break;
+        }
+        len += 1;
+    }
+    len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chunk_len;
+    use netspec::ConvSpec;
+
+    #[test]
+    fn a_chunk_ends_at_its_count_and_at_its_memory() {
+        let spec = ConvSpec::new(1, 1, [1, 1], [1, 1]);
+        // One element each of input, weights and output, of four bytes.
+        assert_eq!(spec.bytes(), 12);
+        let specs = vec![spec; 10];
+        let check = |most, most_bytes, expect| {
+            assert_eq!(chunk_len(specs.iter(), most, most_bytes), expect, "{most} {most_bytes}");
+        };
+        check(4, 1000, 4);
+        check(20, 1000, 10);
+        check(20, 36, 3);
+        check(20, 35, 2);
+        check(20, 0, 1);
+        check(0, 1000, 1);
+        assert_eq!(chunk_len([].iter(), 4, 1000), 0);
+    }
+}
