@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(plan) => {
                 let gap = plan.gap().map_or("no proof".to_owned(), |gap| format!("gap {:.1} %", 100.0 * gap));
                 println!("{text}: {:?}, predicted {:.3}x, value {:.3}, {gap}", plan.widths, plan.ratio(), plan.value);
-                for step in &plan.stages.two {
+                for step in &plan.steps {
                     let name = &problem.groups()[step.group.0].name;
                     println!(
                         "      {:?}: {name} {} -> {}, {:+.1} us",

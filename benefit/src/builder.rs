@@ -277,7 +277,7 @@ impl ProblemBuilder {
     }
 
     /// The narrowest level that [`set_levels`](Self::set_levels) lets a group have: its full width if it is frozen.
-    pub fn floor(&self, group: GroupId) -> Option<usize> {
+    pub(crate) fn floor(&self, group: GroupId) -> Option<usize> {
         self.groups.get(group.0).map(|draft| draft.floor)
     }
 

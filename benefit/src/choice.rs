@@ -62,12 +62,6 @@ impl Problem {
         Ok(Levels { indices: indices.to_vec(), counts })
     }
 
-    /// The levels of these widths, or `None` if a width is not a level of its group.
-    pub fn levels_of(&self, widths: &[usize]) -> Option<Levels> {
-        let indices = self.groups.iter().zip(widths).map(|(group, width)| group.levels.binary_search(width).ok());
-        self.levels(&indices.collect::<Option<Vec<_>>>()?).ok()
-    }
-
     /// Channels of every group at these levels.
     ///
     /// # Panics

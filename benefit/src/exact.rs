@@ -114,7 +114,7 @@ impl Planner for Exact {
             End::Late => Stopped::Time,
         };
         let solution = match levels {
-            Some(levels) => Solution::new(problem, NAME, problem.chosen(levels)).with_stages(start.stages),
+            Some(levels) => Solution::new(problem, NAME, problem.chosen(levels)),
             None => start,
         };
         // What is proven never lies below what was found, whatever the order in which values were added.

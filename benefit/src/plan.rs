@@ -106,7 +106,7 @@ impl Infeasible {
         let layers = (0..problem.layers().len()).map(|layer| {
             (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels)), Some(layer))
         });
-        let operators = problem.operators().iter().map(|operator| {
+        let operators = problem.operators.iter().map(|operator| {
             let channels = operator.width.at(|group: GroupId| problem.width_of(levels, group));
             (operator.name.as_str(), problem.ns_per_element * operator.elements_per_channel * channels as f64, None)
         });

@@ -43,13 +43,12 @@ impl Group {
 /// An operator between layers: its cost is affine in the elements that it moves.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct OperatorCost {
-    /// Its name, for people.
-    pub name: String,
+pub(crate) struct OperatorCost {
+    pub(crate) name: String,
     /// What its channels follow.
-    pub width: Width,
+    pub(crate) width: Width,
     /// Elements read and written per channel, for the whole batch.
-    pub elements_per_channel: f64,
+    pub(crate) elements_per_channel: f64,
 }
 
 /// What a choice of levels costs.
@@ -122,11 +121,6 @@ impl Problem {
     /// The layers.
     pub fn layers(&self) -> &[LayerCost] {
         &self.layers
-    }
-
-    /// The operators between the layers.
-    pub fn operators(&self) -> &[OperatorCost] {
-        &self.operators
     }
 
     /// What the values mean.

@@ -1,6 +1,7 @@
 //! Rounding for planners that know no staircase.
 
 use crate::budget::Budget;
+use crate::choice::Levels;
 use crate::plan::{Infeasible, Planner};
 use crate::problem::{Group, Problem};
 use crate::solution::Solution;
@@ -41,8 +42,8 @@ impl<P: Planner> Rounded<P> {
             1 => solution.planner.clone(),
             _ => format!("{}, rounded to {step}", solution.planner),
         };
-        let rounded = Solution::new(problem, &name, levels).with_stages(solution.stages);
-        Ok(Solution { stopped: solution.stopped, ..rounded })
+        let rounded = Solution::new(problem, &name, levels);
+        Ok(Solution { steps: solution.steps, stopped: solution.stopped, ..rounded })
     }
 }
 
@@ -69,6 +70,12 @@ impl<P: Planner> Planner for Rounded<P> {
 }
 
 impl Problem {
+    /// The levels of these widths, or `None` if a width is not a level of its group.
+    fn levels_of(&self, widths: &[usize]) -> Option<Levels> {
+        let indices = self.groups.iter().zip(widths).map(|(group, width)| group.levels.binary_search(width).ok());
+        self.levels(&indices.collect::<Option<Vec<_>>>()?).ok()
+    }
+
     /// The same problem with the levels that are multiples of a step, and the full widths.
     fn rounded(&self, step: usize) -> Problem {
         let mut rounded = self.clone();

@@ -2,7 +2,6 @@
 
 use crate::choice::Levels;
 use crate::problem::Problem;
-use crate::stage_one::StageOne;
 use crate::value::{Value, ValueError, ValueKind};
 use netspec::{GroupId, GroupPlan, Network, PrunePlan};
 use std::fmt;
@@ -40,17 +39,6 @@ pub struct Step {
     pub saved_ns: f64,
     /// Value lost; negative where value was won back.
     pub lost: f64,
-}
-
-/// How a plan came about.
-#[derive(Clone, Debug, PartialEq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Stages {
-    /// What each group offered when it was judged alone.
-    pub one: Vec<StageOne>,
-    /// What was done when everything that depends on it was counted, in order.
-    pub two: Vec<Step>,
 }
 
 /// Why a planner stopped.
@@ -108,8 +96,8 @@ pub struct Solution {
     pub bound: Option<f64>,
     /// What the values mean.
     pub value_kind: ValueKind,
-    /// How it came about.
-    pub stages: Stages,
+    /// The steps that led to it from the dense network, in order; empty if the planner takes none.
+    pub steps: Vec<Step>,
     /// Why the planner stopped.
     pub stopped: Stopped,
 }
@@ -131,7 +119,7 @@ impl Solution {
             dense_value: 0.0,
             bound: None,
             value_kind: problem.value_kind(),
-            stages: Stages::default(),
+            steps: Vec::new(),
             stopped: Stopped::default(),
             levels,
         }
@@ -140,11 +128,6 @@ impl Solution {
     /// Adds a proven bound.
     pub fn with_bound(self, bound: Option<f64>) -> Solution {
         Solution { bound, ..self }
-    }
-
-    /// Adds how it came about.
-    pub fn with_stages(self, stages: Stages) -> Solution {
-        Solution { stages, ..self }
     }
 
     /// Predicted latency as a share of the dense network's.

@@ -2,47 +2,22 @@
 
 use crate::problem::Problem;
 use crate::ticks::{Ticks, nanoseconds};
-use netspec::GroupId;
 
 /// A level as stage one sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Offer {
+pub(crate) struct Offer {
     /// The level's index.
-    pub level: usize,
-    /// Channels there.
-    pub channels: usize,
+    pub(crate) level: usize,
+    channels: usize,
     /// What the group's own layers save as producers, in nanoseconds.
-    pub saved_ns: f64,
-    /// The value there.
-    pub value: f64,
-}
-
-/// What a group offers when nothing but its own producers counts.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct StageOne {
-    /// The group.
-    pub group: GroupId,
-    /// The levels on the upper hull of (saved, value), the full width first: each saves more than the one before
-    /// it, at a price per nanosecond that never falls.
-    pub hull: Vec<Offer>,
+    saved_ns: f64,
+    value: f64,
 }
 
 /// Judges every group alone, all others being dense: the layers that write it save time, what reads it does not
-/// count. Keeps the upper hull of (saved, value), for a level under it is worse than a mix of two others.
-///
-/// ```
-/// use benefit::{Problem, stage_one};
-/// let mut problem = Problem::builder();
-/// let a = problem.group("conv1", 64).every(16).value(&[-9.0, -4.0, -1.0, 0.0]);
-/// problem.layer("conv1", 3, a, |_, c_out| [10.0, 10.0, 40.0, 50.0][c_out / 16 - 1]);
-/// let offers = &stage_one(&problem.build()?)[0].hull;
-/// // 16 channels save no more than 32, and 48 save too little for what they lose.
-/// assert_eq!(offers.iter().map(|offer| offer.channels).collect::<Vec<_>>(), [64, 48, 32]);
-/// # Ok::<(), benefit::ProblemError>(())
-/// ```
-pub fn stage_one(problem: &Problem) -> Vec<StageOne> {
+/// count. Keeps the upper hull of (saved, value), for a level under it is worse than a mix of two others: the full width
+/// first, and each level saves more than the one before it, at a price per nanosecond that never falls.
+pub(crate) fn hulls(problem: &Problem) -> Vec<Vec<Offer>> {
     let mut producers: Vec<Vec<usize>> = vec![Vec::new(); problem.groups().len()];
     for (layer, cost) in problem.layers().iter().enumerate() {
         for part in &cost.outputs().parts {
@@ -53,7 +28,7 @@ pub fn stage_one(problem: &Problem) -> Vec<StageOne> {
         }
     }
     let mut levels = problem.full_levels();
-    let mut stages = Vec::with_capacity(levels.len());
+    let mut hulls = Vec::with_capacity(levels.len());
     for (g, producers) in producers.iter().enumerate() {
         let group = &problem.groups()[g];
         let mut cost_at = |level: usize| {
@@ -69,9 +44,9 @@ pub fn stage_one(problem: &Problem) -> Vec<StageOne> {
         };
         let offers: Vec<Offer> = (0..group.levels.len()).rev().map(|level| offer(level, cost_at(level))).collect();
         levels[g] = group.full();
-        stages.push(StageOne { group: GroupId(g), hull: upper_hull(offers) });
+        hulls.push(upper_hull(offers));
     }
-    stages
+    hulls
 }
 
 /// The upper hull from the offer that saves nothing (the first) towards more saving and less value.
@@ -95,4 +70,55 @@ fn upper_hull(mut offers: Vec<Offer>) -> Vec<Offer> {
         hull.push(offer);
     }
     hull
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The hull of one group of as many levels as there are costs, which may rise where channels are removed.
+    fn hull(ns: &[f64], value: &[f64]) -> Vec<Offer> {
+        let levels: Vec<usize> = (1..=ns.len()).collect();
+        let mut problem = Problem::builder();
+        let group = problem.group("conv1", ns.len()).levels(&levels).value(value);
+        problem.layer("conv1", 3, group, |_, c_out| ns[c_out - 1]);
+        hulls(&problem.build().unwrap()).swap_remove(0)
+    }
+
+    #[test]
+    fn what_saves_no_more_or_too_little_is_not_offered() {
+        let offers = hull(&[10.0, 10.0, 40.0, 50.0], &[-9.0, -4.0, -1.0, 0.0]);
+        // One channel saves no more than two, and three save too little for what they lose.
+        assert_eq!(offers.iter().map(|offer| offer.channels).collect::<Vec<_>>(), [4, 3, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn offers_are_the_upper_hull(levels in prop::collection::vec((1_u32..50, 0_u32..9), 1..12)) {
+            let ns: Vec<f64> = levels.iter().map(|&(ns, _)| ns.into()).collect();
+            let lost: Vec<f64> = levels.iter().map(|&(_, lost)| lost.into()).collect();
+            let value: Vec<f64> = (0..lost.len()).map(|level| 0.0 - lost[level + 1..].iter().sum::<f64>()).collect();
+            let hull = hull(&ns, &value);
+            prop_assert_eq!((hull[0].level, hull[0].saved_ns, hull[0].value), (ns.len() - 1, 0.0, 0.0));
+            for pair in hull.windows(2) {
+                prop_assert!(pair[0].saved_ns < pair[1].saved_ns);
+            }
+            let price = |a: &Offer, b: &Offer| (a.value - b.value) / (b.saved_ns - a.saved_ns);
+            for three in hull.windows(3) {
+                prop_assert!(price(&three[0], &three[1]) <= price(&three[1], &three[2]));
+            }
+            // Every level that saves time lies on or below the line between the offers around it.
+            let full = ns[ns.len() - 1];
+            for (ns, value) in ns.iter().zip(&value).filter(|(ns, _)| **ns < full) {
+                let saved = full - ns;
+                let after = hull.iter().position(|offer| offer.saved_ns >= saved);
+                let Some(after) = after else { return Err(TestCaseError::fail("what saves most is not offered")) };
+                let [a, b] = [&hull[after.max(1) - 1], &hull[after.max(1)]];
+                let line = a.value + (b.value - a.value) * (saved - a.saved_ns) / (b.saved_ns - a.saved_ns);
+                prop_assert!(*value <= line + 1e-9, "{value} above {line} at {saved} ns");
+            }
+        }
+    }
 }

@@ -6,14 +6,14 @@ use crate::ledger::Ledger;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
 use crate::refine;
-use crate::solution::{Solution, Stages, StepKind};
-use crate::stage_one::stage_one;
+use crate::solution::{Solution, StepKind};
+use crate::stage_one;
 use crate::state::State;
 use crate::ticks::Ticks;
 
 /// Takes the step with the best benefit until the budget holds.
 ///
-/// Stage one judges each group alone and keeps its upper hull ([`stage_one`]).
+/// Stage one judges each group alone, the others dense, and keeps the upper hull of its value over the time that it saves.
 /// Stage two prices a step in the whole network as it stands: the consumers' c_in falls, coupled members move
 /// together, a cell is priced jointly, operators move fewer elements. It takes the step with the most time saved
 /// per value lost, prices the neighborhood anew, and repeats. Steps may jump over levels, and only levels on stage
@@ -74,10 +74,9 @@ impl TwoStage {
         exact: Option<&Relaxation>,
     ) -> Result<Solution, Infeasible> {
         let problem = ledger.problem;
-        let one = stage_one(problem);
         let all: Vec<Vec<usize>> = problem.groups().iter().map(|group| (0..group.levels.len()).collect()).collect();
         let hulls: Vec<Vec<usize>> =
-            one.iter().map(|stage| stage.hull.iter().map(|offer| offer.level).collect()).collect();
+            stage_one::hulls(problem).iter().map(|hull| hull.iter().map(|offer| offer.level).collect()).collect();
 
         let dense = || State::new(ledger, problem.full_levels(), self.lookups);
         let mut best = dense();
@@ -96,8 +95,8 @@ impl TwoStage {
             }
         }
         let bound = exact.filter(|_| self.certify).and_then(|exact| exact.bound(limit)).map(|bound| bound.value);
-        let stages = Stages { one, two: best.steps };
-        Ok(Solution::new(problem, NAME, problem.chosen(best.levels)).with_bound(bound).with_stages(stages))
+        let solution = Solution::new(problem, NAME, problem.chosen(best.levels)).with_bound(bound);
+        Ok(Solution { steps: best.steps, ..solution })
     }
 }
 

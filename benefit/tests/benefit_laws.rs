@@ -61,7 +61,7 @@ proptest! {
         let problem = case.problem();
         if let Ok(solution) = TwoStage::default().plan(&problem, random_budget(&case, seed)) {
             let (mut widths, mut ns, mut value) = (problem.widths(&problem.dense()), problem.dense_ns(), 0.0);
-            for step in &solution.stages.two {
+            for step in &solution.steps {
                 prop_assert_eq!(widths[step.group.0], step.from);
                 widths[step.group.0] = step.to;
                 ns -= step.saved_ns;
@@ -169,21 +169,6 @@ proptest! {
     }
 
     #[test]
-    fn stage_one_is_a_hull(seed in any::<u64>()) {
-        let case = Case::random(seed);
-        for stage in stage_one(&case.problem()) {
-            prop_assert_eq!((stage.hull[0].saved_ns, stage.hull[0].value), (0.0, 0.0));
-            for pair in stage.hull.windows(2) {
-                prop_assert!(pair[0].saved_ns < pair[1].saved_ns);
-            }
-            let price = |a: &Offer, b: &Offer| (a.value - b.value) / (b.saved_ns - a.saved_ns);
-            for three in stage.hull.windows(3) {
-                prop_assert!(price(&three[0], &three[1]) <= price(&three[1], &three[2]));
-            }
-        }
-    }
-
-    #[test]
     fn dropped_levels_are_dominated_and_kept_ones_are_not(seed in any::<u64>(), lattice in 0usize..5, floor in 1usize..20) {
         let mut random = Random(seed);
         let members: Vec<Sweep> = (0..1 + random.below(3)).map(|_| random_sweep(&mut random, 40)).collect();
@@ -271,7 +256,7 @@ fn two_stage_mostly_finds_the_optimum() {
         lost += optimum - solution.value;
         loss -= optimum;
         gap += solution.gap().unwrap();
-        kinds.extend(solution.stages.two.iter().map(|step| step.kind));
+        kinds.extend(solution.steps.iter().map(|step| step.kind));
     }
     let (share, worse, gap) = (optimal as f64 / solved as f64, lost / loss, gap / solved as f64);
     let figures = format!("{solved} solved, {share:.3} optimal, {worse:.4} of the loss avoidable, mean gap {gap:.3}");
@@ -300,8 +285,6 @@ fn groups_step_together_where_one_alone_saves_nothing() {
         let problem = only_together(groups);
         let solution = TwoStage::default().plan(&problem, Budget::ratio(0.7)).unwrap();
         assert_eq!(solution.widths, vec![8; groups]);
-        assert!(solution.stages.two.iter().all(|step| step.kind == kind), "{:?}", solution.stages.two);
-        // A step alone saves nothing, so stage one has nothing to offer.
-        assert!(solution.stages.one.iter().all(|stage| stage.hull.len() == 1));
+        assert!(solution.steps.iter().all(|step| step.kind == kind), "{:?}", solution.steps);
     }
 }

@@ -121,6 +121,12 @@ fn problem_of(network: &Network, limits: &Limits) -> Problem {
     builder.build().unwrap()
 }
 
+/// The levels of these widths.
+fn levels_of(problem: &Problem, widths: &[usize]) -> Levels {
+    let level = |(group, width): (&Group, &usize)| group.levels.binary_search(width).unwrap();
+    problem.levels(&problem.groups().iter().zip(widths).map(level).collect::<Vec<_>>()).unwrap()
+}
+
 #[test]
 fn defaults_freeze_the_residual_stream_and_keep_a_quarter() {
     let problem = problem(&Limits::default());
@@ -144,7 +150,7 @@ fn a_branch_that_may_go_has_a_level_of_none() {
     assert_eq!([lowest(&network, &open), lowest(&network, &Limits::default())], [0, 8]);
     let problem = problem_of(&network, &open);
     assert!(problem.groups()[0].levels[0] > 0 && problem.groups()[2].levels[0] > 0, "those are not removable");
-    let gone = problem.levels_of(&[64, 0, 64]).unwrap();
+    let gone = levels_of(&problem, &[64, 0, 64]);
     let cells = problem.cells(&gone);
     // What computes it does not run; what reads it reads `a` still.
     assert_eq!((cells[2].c_out, cells[2].cell.ns, cells[2].runs()), (0, 0.0, false));
@@ -152,7 +158,7 @@ fn a_branch_that_may_go_has_a_level_of_none() {
     assert!(problem.unmeasured_cells(&gone).iter().all(CellUse::runs));
     // The value of what is lost with all channels, and nothing that a share of them has.
     let value = problem.value(&gone);
-    assert!(value < problem.value(&problem.levels_of(&[64, 8, 64]).unwrap()));
+    assert!(value < problem.value(&levels_of(&problem, &[64, 8, 64])));
     // Planners that share nothing out take it where it pays; one share for all does not.
     let limit = Budget::ns(problem.cost(&gone).ns);
     assert!(Exact::default().plan(&problem, limit).unwrap().value >= value);
@@ -169,7 +175,7 @@ fn a_branch_that_may_go_has_a_level_of_none() {
 #[test]
 fn sweeps_price_their_own_axes_exactly_and_estimate_the_rest() {
     let (network, problem) = (network(), problem(&Limits::default()));
-    let narrow = problem.levels_of(&[32, 16, 64]).unwrap();
+    let narrow = levels_of(&problem, &[32, 16, 64]);
     let cells = problem.cells(&narrow);
     let at = |layer: usize| (cells[layer].c_in, cells[layer].c_out, cells[layer].cell.provenance);
     assert_eq!(at(0), (3, 32, Provenance::Measured));
@@ -225,7 +231,7 @@ fn a_solution_becomes_a_plan_that_fits_the_network() {
     let (network, weights) = (network(), weights());
     let value = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer);
     let problem = problem(&Limits::default());
-    let levels = problem.levels_of(&[24, 32, 64]).unwrap();
+    let levels = levels_of(&problem, &[24, 32, 64]);
     let plan = Solution::new(&problem, "by hand", levels).to_plan(&network, &value).unwrap();
     plan.validate(&network).unwrap();
     assert_eq!(plan.groups.len(), 1, "groups at full width are not in the plan");
@@ -234,7 +240,7 @@ fn a_solution_becomes_a_plan_that_fits_the_network() {
 
     let mut other = network.clone();
     other.groups[0].channels = 65;
-    let stale = Solution::new(&problem, "by hand", problem.levels_of(&[24, 32, 64]).unwrap());
+    let stale = Solution::new(&problem, "by hand", levels_of(&problem, &[24, 32, 64]));
     assert!(matches!(stale.to_plan(&other, &value), Err(ValueError::Channels { expected: 65, found: 64, .. })));
 }
 

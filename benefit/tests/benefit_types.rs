@@ -33,18 +33,14 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<CellUse>();
     is_send_and_debug::<Cost>();
     is_send_and_debug::<Group>();
-    is_send_and_debug::<OperatorCost>();
     is_send_and_debug::<Problem>();
     is_send_and_debug::<Rounded<Uniform>>();
     is_send_and_debug::<Scope>();
     is_send_and_debug::<Scores<'_>>();
     is_send_and_debug::<Solution>();
-    is_send_and_debug::<Stages>();
     is_send_and_debug::<Step>();
     is_send_and_debug::<StepKind>();
     is_send_and_debug::<Stopped>();
-    is_send_and_debug::<Offer>();
-    is_send_and_debug::<StageOne>();
     is_send_and_debug::<Axis>();
     is_send_and_debug::<Knot>();
     is_send_and_debug::<Sweep>();

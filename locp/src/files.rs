@@ -3,11 +3,10 @@
 use crate::Error;
 use crate::report::{AlignReport, PlanReport};
 use benefit::Problem;
-use onnx_surgery::NewFile;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Refuses outputs that cannot be, before any time is spent: one that is an input or another output, a folder, a
 /// device, or in a folder that is missing or may not be written to.
@@ -26,7 +25,7 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Error> {
             return Err(Error::SameFile { path: output.to_owned() });
         }
         taken.push(own);
-        NewFile::create(output).map_err(|e| Error::write(output, e))?;
+        new_file(output).map_err(|e| Error::write(output, e))?;
     }
     Ok(())
 }
@@ -64,15 +63,27 @@ pub(crate) fn write_json(output: &Path, report: &impl Serialize) -> Result<(), E
     write_bytes(output, &text)
 }
 
-/// Writes bytes through a temporary file in the same folder, so that nobody ever sees half of them.
+/// Writes bytes through a temporary file in the same folder: the output is complete or as it was.
 pub fn write_bytes(output: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
-        let mut new = NewFile::create(output)?;
-        new.file().write_all(bytes)?;
-        new.file().sync_all()?;
-        new.publish()
+        let mut new = new_file(output)?;
+        new.write_all(bytes)?;
+        new.as_file().sync_all()?;
+        new.persist(output).map(drop).map_err(|e| e.error)
     };
     write().map_err(|e| Error::write(output, e))
+}
+
+/// A file in the output's folder, with the permissions of any new file; it is gone if it does not get the output's name.
+fn new_file(output: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".locp-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder(output))
 }
 
 fn folder(output: &Path) -> &Path {

@@ -23,14 +23,13 @@
 //! ```
 //!
 //! What cannot be pruned is said, not guessed: [`netspec::Network::frozen`] lists nodes and reasons.
-//! The engine behind the groups is usable alone, on networks that never were ONNX: see [`dependency`].
 #![deny(missing_debug_implementations, missing_docs)]
 #![deny(unsafe_code)]
 
 mod assemble;
 mod branch;
 mod constant;
-pub mod dependency;
+mod dependency;
 mod error;
 mod external;
 mod file;
@@ -52,6 +51,5 @@ mod wiring;
 pub use error::{ExternalProblem, ModelError, SurgeryError};
 pub use graph::Port;
 pub use model::Model;
-pub use new_file::NewFile;
 pub use patch::{Change, Patch};
 pub use wiring::{Norm, Sum, Wiring};

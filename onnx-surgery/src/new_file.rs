@@ -5,24 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 
-/// A file that is written under a passing name in its target's folder, and gets the target's name when it is complete.
+/// A file that is written under a temporary name in its target's folder, and gets the target's name when it is complete.
 ///
 /// It has the permissions of any new file. Dropped before that, it is gone and the target is as it was.
-/// Nothing is forced to the disk: who needs that syncs [`file`](Self::file) first.
-///
-/// ```
-/// # let folder = tempfile::tempdir()?;
-/// # let target = folder.path().join("report.txt");
-/// use std::io::Write;
-/// let mut new = onnx_surgery::NewFile::create(&target)?;
-/// new.file().write_all(b"all or nothing\n")?;
-/// assert!(!target.exists());
-/// new.publish()?;
-/// assert_eq!(std::fs::read(&target)?, b"all or nothing\n");
-/// # Ok::<(), std::io::Error>(())
-/// ```
+/// Nothing is forced to the disk.
 #[derive(Debug)]
-pub struct NewFile {
+pub(crate) struct NewFile {
     file: NamedTempFile,
     target: PathBuf,
 }
@@ -32,7 +20,7 @@ impl NewFile {
     ///
     /// # Errors
     /// The target's folder does not exist or may not be written to.
-    pub fn create(target: &Path) -> io::Result<NewFile> {
+    pub(crate) fn create(target: &Path) -> io::Result<NewFile> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".locp-");
         #[cfg(unix)]
@@ -44,7 +32,7 @@ impl NewFile {
     }
 
     /// The file, to be written.
-    pub fn file(&mut self) -> &mut File {
+    pub(crate) fn file(&mut self) -> &mut File {
         self.file.as_file_mut()
     }
 
@@ -52,14 +40,14 @@ impl NewFile {
     ///
     /// # Errors
     /// The system refuses, for instance because the target is a folder; the new file is gone then.
-    pub fn publish(self) -> io::Result<()> {
+    pub(crate) fn publish(self) -> io::Result<()> {
         self.file.persist(&self.target).map(drop).map_err(|error| error.error)
     }
 
     /// The same, in a way that can be taken back as long as the result lives.
     pub(crate) fn publish_for_now(self) -> io::Result<Published> {
         let earlier = match self.target.symlink_metadata() {
-            // Renaming onto a passing file, which is gone again at the end.
+            // Renaming onto a temporary file, which is gone again at the end.
             Ok(old) if !old.is_dir() => {
                 let aside = NewFile::create(&self.target)?.file.into_temp_path();
                 std::fs::rename(&self.target, &aside)?;

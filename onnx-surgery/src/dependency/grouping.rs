@@ -10,11 +10,11 @@ const NONE: u32 = u32::MAX;
 
 /// The channel groups of a network, and where every label went.
 #[derive(Debug)]
-pub struct Grouping {
+pub(crate) struct Grouping {
     /// The groups, in the order of their first producers.
-    pub groups: Vec<ChannelGroup>,
+    pub(crate) groups: Vec<ChannelGroup>,
     /// The reasons that froze something.
-    pub frozen: Vec<Frozen>,
+    pub(crate) frozen: Vec<Frozen>,
     /// Group of every label, or `NONE`, and its channel there.
     group_of: Vec<u32>,
     channel_of: Vec<u32>,
@@ -24,18 +24,18 @@ pub struct Grouping {
 
 /// Some neighboring positions of a tensor's axis: a length that may follow channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// Where the tensor's channels are.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// The axis.
-    pub axis: usize,
+    pub(crate) axis: usize,
     /// The positions.
-    pub range: std::ops::Range<usize>,
+    pub(crate) range: std::ops::Range<usize>,
 }
 
 impl Extent {
     /// A whole axis that carries channels.
-    pub fn whole(layout: &Layout, axis: usize) -> Extent {
+    pub(crate) fn whole(layout: &Layout, axis: usize) -> Extent {
         Extent { layout: layout.clone(), axis, range: 0..layout.len(axis) }
     }
 }
@@ -103,7 +103,7 @@ impl Grouping {
     }
 
     /// What the length of each axis of a tensor follows, if it follows anything.
-    pub fn widths(&self, layout: &Layout) -> Vec<(usize, Width)> {
+    pub(crate) fn widths(&self, layout: &Layout) -> Vec<(usize, Width)> {
         let axis = match layout.axes()[..] {
             [] => return vec![],
             [axis] => axis,
@@ -125,7 +125,7 @@ impl Grouping {
     }
 
     /// What a part of an axis follows.
-    pub fn extent(&self, extent: &Extent) -> Width {
+    pub(crate) fn extent(&self, extent: &Extent) -> Width {
         let Extent { layout, axis, range } = extent;
         let shrinks =
             layout.only_axis() == Some(*axis) || (layout.carries(*axis) && self.shrinking(layout) == Some(*axis));
@@ -137,7 +137,7 @@ impl Grouping {
     }
 
     /// Which positions stay if a channel of a group stays where `stays` says so.
-    pub fn survivors(&self, labels: &Labels, stays: impl Fn(GroupId, usize) -> bool) -> Vec<bool> {
+    pub(crate) fn survivors(&self, labels: &Labels, stays: impl Fn(GroupId, usize) -> bool) -> Vec<bool> {
         let survives = |label: u32| {
             let group = if label == FIXED { NONE } else { self.group_of[label as usize] };
             group == NONE || stays(GroupId(group as usize), self.channel_of[label as usize] as usize)
@@ -146,12 +146,12 @@ impl Grouping {
     }
 
     /// Whether any of these labels is a channel of a group.
-    pub fn has(&self, labels: &Labels, group: GroupId) -> bool {
+    pub(crate) fn has(&self, labels: &Labels, group: GroupId) -> bool {
         labels.iter().any(|label| label != FIXED && self.group_of[label as usize] as usize == group.0)
     }
 
     /// What the length of an axis with these labels follows.
-    pub fn width(&self, labels: &Labels) -> Width {
+    pub(crate) fn width(&self, labels: &Labels) -> Width {
         self.width_of_repeated(labels, 1)
     }
 

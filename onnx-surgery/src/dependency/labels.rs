@@ -9,7 +9,7 @@ pub(super) const FIXED: u32 = u32::MAX;
 ///
 /// Copies share their storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labels(Arc<[u32]>);
+pub(crate) struct Labels(Arc<[u32]>);
 
 impl Labels {
     pub(super) fn new(labels: Vec<u32>) -> Labels {
@@ -26,22 +26,22 @@ impl Labels {
     }
 
     /// `n` positions that can never go.
-    pub fn fixed(n: usize) -> Labels {
+    pub(crate) fn fixed(n: usize) -> Labels {
         Labels::new(vec![FIXED; n])
     }
 
     /// Number of positions.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is no position.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// One axis behind the other, as Concat does.
-    pub fn concat(parts: &[Labels]) -> Labels {
+    pub(crate) fn concat(parts: &[Labels]) -> Labels {
         if let [one] = parts {
             return one.clone();
         }
@@ -50,7 +50,7 @@ impl Labels {
 
     /// The axis merged with `outer` positions before it and `inner` behind it, as Flatten does:
     /// every label is repeated `inner` times, and the whole `outer` times.
-    pub fn merged(&self, outer: usize, inner: usize) -> Labels {
+    pub(crate) fn merged(&self, outer: usize, inner: usize) -> Labels {
         if (outer, inner) == (1, 1) {
             return self.clone();
         }
@@ -59,7 +59,7 @@ impl Labels {
     }
 
     /// The labels at some positions; those past the end are left out.
-    pub fn select(&self, positions: impl IntoIterator<Item = usize>) -> Labels {
+    pub(crate) fn select(&self, positions: impl IntoIterator<Item = usize>) -> Labels {
         Labels::new(positions.into_iter().filter_map(|p| self.0.get(p).copied()).collect())
     }
 }

@@ -30,7 +30,7 @@ struct Factor {
 /// assert_eq!(merged.line(1), labels.select([0, 3, 1, 4, 2, 5]));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     base: Labels,
     /// For each axis its steps, outermost first; none where it has nothing to do with channels.
     axes: Arc<[Vec<Factor>]>,
@@ -38,7 +38,7 @@ pub struct Layout {
 
 impl Layout {
     /// Labels along one axis of a tensor of `rank` axes.
-    pub fn on_axis(labels: Labels, rank: usize, axis: usize) -> Layout {
+    pub(crate) fn on_axis(labels: Labels, rank: usize, axis: usize) -> Layout {
         let mut axes = vec![vec![]; rank];
         axes[axis] = vec![Factor { len: labels.len(), stride: 1 }];
         Layout { base: labels, axes: axes.into() }
@@ -56,27 +56,27 @@ impl Layout {
     }
 
     /// Number of axes.
-    pub fn rank(&self) -> usize {
+    pub(crate) fn rank(&self) -> usize {
         self.axes.len()
     }
 
     /// Every label that occurs, in no particular order.
-    pub fn labels(&self) -> &Labels {
+    pub(crate) fn labels(&self) -> &Labels {
         &self.base
     }
 
     /// The axes that carry channels, ascending.
-    pub fn axes(&self) -> Vec<usize> {
+    pub(crate) fn axes(&self) -> Vec<usize> {
         (0..self.rank()).filter(|&axis| self.carries(axis)).collect()
     }
 
     /// Whether an axis carries channels.
-    pub fn carries(&self, axis: usize) -> bool {
+    pub(crate) fn carries(&self, axis: usize) -> bool {
         self.axes.get(axis).is_some_and(|steps| !steps.is_empty())
     }
 
     /// The only axis that carries channels, if it is one.
-    pub fn only_axis(&self) -> Option<usize> {
+    pub(crate) fn only_axis(&self) -> Option<usize> {
         match self.axes()[..] {
             [axis] => Some(axis),
             _ => None,
@@ -84,17 +84,12 @@ impl Layout {
     }
 
     /// Positions of a labelled axis.
-    pub fn len(&self, axis: usize) -> usize {
+    pub(crate) fn len(&self, axis: usize) -> usize {
         self.axes[axis].iter().fold(1, |n, step| n.saturating_mul(step.len))
     }
 
-    /// Whether there is no label at all.
-    pub fn is_empty(&self) -> bool {
-        self.base.is_empty()
-    }
-
     /// Labels along one axis, at position 0 of all others.
-    pub fn line(&self, axis: usize) -> Labels {
+    pub(crate) fn line(&self, axis: usize) -> Labels {
         if let [Factor { len, stride: 1 }] = self.axes[axis][..]
             && len == self.base.len()
         {
@@ -156,7 +151,7 @@ impl Layout {
     /// Axis i of the result is this axis of the tensor, or a new one without channels.
     ///
     /// Nothing if a labelled axis would be left out.
-    pub fn rearrange(&self, from: &[Option<usize>]) -> Option<Layout> {
+    pub(crate) fn rearrange(&self, from: &[Option<usize>]) -> Option<Layout> {
         if self.axes().iter().any(|axis| !from.contains(&Some(*axis))) {
             return None;
         }
@@ -165,7 +160,7 @@ impl Layout {
     }
 
     /// Some positions of an axis.
-    pub fn select(&self, axis: usize, positions: &[usize]) -> Layout {
+    pub(crate) fn select(&self, axis: usize, positions: &[usize]) -> Layout {
         if !self.carries(axis) {
             return self.clone();
         }
@@ -181,7 +176,7 @@ impl Layout {
     }
 
     /// The tensor at position 0 of an axis, which carries no channels any more.
-    pub fn without(&self, axis: usize) -> Layout {
+    pub(crate) fn without(&self, axis: usize) -> Layout {
         let first = self.select(axis, &[0]);
         Layout {
             axes: first.axes.iter().enumerate().map(|(i, s)| if i == axis { vec![] } else { s.clone() }).collect(),
@@ -192,7 +187,7 @@ impl Layout {
     /// The tensor with other axes and the same elements in the same order; dims that are unknown are `None`.
     ///
     /// Nothing if the channels' steps do not divide among the new axes, or meet an unknown length.
-    pub fn reshape(&self, before: &[Option<usize>], after: &[Option<usize>]) -> Option<Layout> {
+    pub(crate) fn reshape(&self, before: &[Option<usize>], after: &[Option<usize>]) -> Option<Layout> {
         // Axes of one element may come and go anywhere, unless a channel is on them.
         let is_lost = |axis: usize| self.carries(axis) && self.len(axis) == 1;
         if (0..self.rank()).any(is_lost) || before.len() != self.rank() {

@@ -8,38 +8,16 @@
 //! The cost of labelling positions one by one is memory in proportion to the channels of all layers;
 //! what it buys is that concatenation, flattening, grouping and any mix of them need no special case.
 //!
-//! The engine knows nothing of ONNX. Two convolutions whose results are added, and a third behind them:
-//!
-//! ```
-//! use netspec::{Frozen, Role};
-//! use onnx_surgery::dependency::{Dependencies, Labels};
-//!
-//! let mut network = Dependencies::new();
-//! let why = network.reason(Frozen { node: "image".into(), op: "Input".into(), reason: "is the model's input".into() });
-//! let (a, b) = (network.produce("a", 8), network.produce("b", 8));
-//! network.member("a.weight", 0, Role::Producer, &a)?;
-//! network.member("b.weight", 0, Role::Producer, &b)?;
-//! network.add(&a, &b, why)?;
-//! // A Flatten of 2x2 images: every channel becomes four positions.
-//! let flat = a.merged(1, 4);
-//! network.member("fc.weight", 1, Role::Consumer, &flat)?;
-//!
-//! let grouping = network.group();
-//! let [group] = &grouping.groups[..] else { panic!("one group") };
-//! assert_eq!((group.channels, group.residual, group.members.len()), (8, true, 3));
-//! assert_eq!(group.members[2].map.positions(1), [4, 5, 6, 7]);
-//! assert_eq!(grouping.width(&flat).at(|_| 5), 20);
-//! # Ok::<(), onnx_surgery::dependency::Mismatch>(())
-//! ```
+//! The engine knows nothing of ONNX.
 
 mod grouping;
 mod labels;
 mod layout;
 mod rectangle;
 
-pub use grouping::{Extent, Grouping};
-pub use labels::Labels;
-pub use layout::Layout;
+pub(crate) use grouping::{Extent, Grouping};
+pub(crate) use labels::Labels;
+pub(crate) use layout::Layout;
 
 use labels::FIXED;
 use netspec::{Frozen, Role};
@@ -47,15 +25,15 @@ use std::collections::HashMap;
 
 /// A registered reason for not pruning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reason(u32);
+pub(crate) struct Reason(u32);
 
 /// Two axes that must correspond position by position have different lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub(crate) struct Mismatch {
     /// Positions of the first.
-    pub left: usize,
+    pub(crate) left: usize,
     /// Positions of the second.
-    pub right: usize,
+    pub(crate) right: usize,
 }
 
 impl std::fmt::Display for Mismatch {
@@ -77,7 +55,7 @@ struct Slot {
 
 /// Collects how channels depend on each other; see the [module's documentation](self).
 #[derive(Debug, Default)]
-pub struct Dependencies {
+pub(crate) struct Dependencies {
     /// Union-find over labels; a root is the smallest label of its class.
     parent: Vec<u32>,
     /// Index of the first reason that froze a label, plus one; 0 where there is none.
@@ -97,23 +75,23 @@ pub struct Dependencies {
 
 impl Dependencies {
     /// No channels yet.
-    pub fn new() -> Dependencies {
+    pub(crate) fn new() -> Dependencies {
         Dependencies::default()
     }
 
     /// Registers a reason; it is reported if it freezes a channel.
-    pub fn reason(&mut self, reason: Frozen) -> Reason {
+    pub(crate) fn reason(&mut self, reason: Frozen) -> Reason {
         self.reasons.push(reason);
         Reason(self.reasons.len() as u32 - 1)
     }
 
     /// What was registered.
-    pub fn registered(&self, reason: Reason) -> &Frozen {
+    pub(crate) fn registered(&self, reason: Reason) -> &Frozen {
         &self.reasons[reason.0 as usize]
     }
 
     /// Fresh labels: the output channels of a layer. The name is for people.
-    pub fn produce(&mut self, name: &str, channels: usize) -> Labels {
+    pub(crate) fn produce(&mut self, name: &str, channels: usize) -> Labels {
         let first = self.parent.len() as u32;
         let labels = first..first + channels as u32;
         self.producers.push((first, name.to_owned()));
@@ -126,7 +104,7 @@ impl Dependencies {
     /// Position by position, both keep or lose a channel together.
     ///
     /// Where one side cannot change, the other is frozen for the reason `otherwise`.
-    pub fn unite(&mut self, a: &Labels, b: &Labels, otherwise: Reason) -> Result<(), Mismatch> {
+    pub(crate) fn unite(&mut self, a: &Labels, b: &Labels, otherwise: Reason) -> Result<(), Mismatch> {
         if a.len() != b.len() {
             return Err(Mismatch { left: a.len(), right: b.len() });
         }
@@ -137,7 +115,7 @@ impl Dependencies {
     }
 
     /// Like [`unite`](Self::unite), for an addition: it makes a residual stream of several producers.
-    pub fn add(&mut self, a: &Labels, b: &Labels, otherwise: Reason) -> Result<(), Mismatch> {
+    pub(crate) fn add(&mut self, a: &Labels, b: &Labels, otherwise: Reason) -> Result<(), Mismatch> {
         self.unite(a, b, otherwise)?;
         for label in a.iter().filter(|&label| label != FIXED) {
             self.added[label as usize] = true;
@@ -148,7 +126,7 @@ impl Dependencies {
     /// Makes every block of `size` neighbors one channel, as grouped convolutions do.
     ///
     /// Answers one label per block. A last block may be shorter.
-    pub fn tie(&mut self, labels: &Labels, size: usize, otherwise: Reason) -> Labels {
+    pub(crate) fn tie(&mut self, labels: &Labels, size: usize, otherwise: Reason) -> Labels {
         let all: Vec<u32> = labels.iter().collect();
         let tied = all.chunks(size.max(1)).map(|block| {
             block.windows(2).for_each(|pair| self.unite_two(pair[0], pair[1], otherwise));
@@ -171,7 +149,7 @@ impl Dependencies {
     }
 
     /// These channels, and all that is united with them, now or later, cannot be pruned.
-    pub fn freeze(&mut self, labels: &Labels, reason: Reason) {
+    pub(crate) fn freeze(&mut self, labels: &Labels, reason: Reason) {
         for label in labels.iter().filter(|&label| label != FIXED) {
             self.freeze_one(label, reason);
         }
@@ -187,7 +165,7 @@ impl Dependencies {
     /// A tensor's axis follows these channels, a position each.
     ///
     /// An axis that is recorded twice (two nodes read one tensor) must agree, so its labels are united.
-    pub fn member(&mut self, tensor: &str, axis: usize, role: Role, labels: &Labels) -> Result<(), Mismatch> {
+    pub(crate) fn member(&mut self, tensor: &str, axis: usize, role: Role, labels: &Labels) -> Result<(), Mismatch> {
         let known = self.slot_of.get(tensor).and_then(|s| s.iter().find(|&&s| self.slots[s].axis == axis));
         if let Some(&known) = known {
             let before = self.slots[known].labels.clone();
@@ -204,7 +182,7 @@ impl Dependencies {
     }
 
     /// Axes of a tensor that are recorded so far, with their labels.
-    pub fn members_of(&self, tensor: &str) -> Vec<(usize, Labels)> {
+    pub(crate) fn members_of(&self, tensor: &str) -> Vec<(usize, Labels)> {
         let slots = self.slot_of.get(tensor).into_iter().flatten();
         slots.map(|&s| (self.slots[s].axis, self.slots[s].labels.clone())).collect()
     }
@@ -212,26 +190,26 @@ impl Dependencies {
     /// The number of these channels matters by itself: a group has all of them or none.
     ///
     /// For what takes a part of an axis, as Slice and Split do, and for numbers that count channels.
-    pub fn part(&mut self, labels: &Labels) {
+    pub(crate) fn part(&mut self, labels: &Labels) {
         if !self.parts.iter().rev().take(8).any(|known| known.is_same(labels)) {
             self.parts.push(labels.clone());
         }
     }
 
     /// Takes a tensor out of the groups again: another one with the same channels stands for it.
-    pub fn forget(&mut self, tensor: &str) {
+    pub(crate) fn forget(&mut self, tensor: &str) {
         for slot in self.slot_of.remove(tensor).unwrap_or_default() {
             self.slots[slot].labels = Labels::fixed(0);
         }
     }
 
     /// A number for what each position is united with by now; equal numbers live and die together.
-    pub fn classes(&mut self, labels: &Labels) -> Vec<u32> {
+    pub(crate) fn classes(&mut self, labels: &Labels) -> Vec<u32> {
         labels.iter().map(|label| if label == FIXED { FIXED } else { find(&mut self.parent, label) }).collect()
     }
 
     /// The channel groups, after everything that must have a shape of its own got one.
-    pub fn group(&mut self) -> Grouping {
+    pub(crate) fn group(&mut self) -> Grouping {
         self.settle();
         Grouping::new(self)
     }
@@ -245,4 +223,31 @@ fn find(parent: &mut [u32], mut label: u32) -> u32 {
         label = up;
     }
     label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two convolutions whose results are added, and a fully connected layer behind them.
+    #[test]
+    fn what_is_added_is_one_group() -> Result<(), Mismatch> {
+        let mut network = Dependencies::new();
+        let input = Frozen { node: "image".into(), op: "Input".into(), reason: "is the model's input".into() };
+        let why = network.reason(input);
+        let (a, b) = (network.produce("a", 8), network.produce("b", 8));
+        network.member("a.weight", 0, Role::Producer, &a)?;
+        network.member("b.weight", 0, Role::Producer, &b)?;
+        network.add(&a, &b, why)?;
+        // A Flatten of 2x2 images: every channel becomes four positions.
+        let flat = a.merged(1, 4);
+        network.member("fc.weight", 1, Role::Consumer, &flat)?;
+
+        let grouping = network.group();
+        let [group] = &grouping.groups[..] else { panic!("one group") };
+        assert_eq!((group.channels, group.residual, group.members.len()), (8, true, 3));
+        assert_eq!(group.members[2].map.positions(1), [4, 5, 6, 7]);
+        assert_eq!(grouping.width(&flat).at(|_| 5), 20);
+        Ok(())
+    }
 }

@@ -10,7 +10,7 @@ impl Dependencies {
     /// A tensor carries channels on several axes; whole slices of one of them go.
     ///
     /// Where one of the channels cannot change, those that would go with it are frozen for the reason `otherwise`.
-    pub fn rectangle(&mut self, layout: &Layout, otherwise: Reason) {
+    pub(crate) fn rectangle(&mut self, layout: &Layout, otherwise: Reason) {
         let is_known = self
             .rectangles
             .iter()
@@ -25,7 +25,7 @@ impl Dependencies {
     /// Values are mixed along some axes: channels there go together, one for each position on the other axes.
     ///
     /// Answers whether there are other axes; if not, nothing happens, for all channels would be one.
-    pub fn mix(&mut self, layout: &Layout, axes: &[usize], otherwise: Reason) -> bool {
+    pub(crate) fn mix(&mut self, layout: &Layout, axes: &[usize], otherwise: Reason) -> bool {
         let (grid, labels) = layout.grid();
         if grid.iter().all(|(axis, _)| axes.contains(axis)) {
             return false;
