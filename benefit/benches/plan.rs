@@ -1,9 +1,9 @@
 //! Planning time on networks of realistic size, with 16-step stairs as a vector engine shows them.
 #![allow(missing_docs, clippy::print_stderr, reason = "criterion makes public functions; a bench prints")]
 
-use benefit::{Axis, Budget, Exact, Knot, Planner, Problem, ProblemBuilder, TwoStage, Uniform};
+use benefit::{Budget, Exact, Knot, Planner, Problem, ProblemBuilder, TwoStage, Uniform};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use netspec::{GroupId, Provenance};
+use netspec::{Axis, GroupId, Provenance};
 use std::hint::black_box;
 
 /// A start-up, then tiles of 16 output channels and 4 input channels.

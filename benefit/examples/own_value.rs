@@ -2,9 +2,9 @@
 #![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use benefit::{
-    Axis, Budget, Knot, LevelRule, Limits, Planner, ProblemBuilder, TwoStage, Value, ValueCurve, ValueError, ValueKind,
+    Budget, Knot, LevelRule, Limits, Planner, ProblemBuilder, TwoStage, Value, ValueCurve, ValueError, ValueKind,
 };
-use netspec::{ChannelGroup, ConvSpec, GroupId, IndexMap, Layer, Member, Network, Part, Provenance, Role, Width};
+use netspec::{Axis, ChannelGroup, ConvSpec, GroupId, IndexMap, Layer, Member, Network, Part, Provenance, Role, Width};
 
 /// One score per channel and group, say from a Taylor expansion of the loss.
 struct Scores(Vec<Vec<f64>>);

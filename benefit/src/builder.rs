@@ -3,58 +3,9 @@
 use crate::cells::{Cell, LayerCost};
 use crate::error::ProblemError;
 use crate::problem::{Group, OperatorCost, Problem, reachable};
-use crate::sweep::{Axis, Knot, Sweep};
+use crate::sweep::{Knot, Sweep};
 use crate::value::{ValueCurve, ValueKind};
-use netspec::{ChannelGroup, Constraint, GroupId, Part, Provenance, Width};
-
-/// Whatever can stand for a channel count: a group, several groups side by side, a fixed number, a [`Width`].
-///
-/// ```
-/// use benefit::IntoWidth;
-/// use netspec::GroupId;
-/// assert_eq!(3.into_width().fixed, 3);
-/// assert_eq!([GroupId(0), GroupId(1)].into_width().at(|_| 8), 16);
-/// ```
-pub trait IntoWidth {
-    /// The width.
-    fn into_width(self) -> Width;
-}
-
-impl IntoWidth for Width {
-    fn into_width(self) -> Width {
-        self
-    }
-}
-
-impl IntoWidth for usize {
-    fn into_width(self) -> Width {
-        Width { fixed: self, parts: Vec::new() }
-    }
-}
-
-impl IntoWidth for GroupId {
-    fn into_width(self) -> Width {
-        [self].into_width()
-    }
-}
-
-impl IntoWidth for &[GroupId] {
-    fn into_width(self) -> Width {
-        Width { fixed: 0, parts: self.iter().map(|&group| Part { group, repeat: 1 }).collect() }
-    }
-}
-
-impl<const N: usize> IntoWidth for [GroupId; N] {
-    fn into_width(self) -> Width {
-        self.as_slice().into_width()
-    }
-}
-
-impl IntoWidth for Vec<GroupId> {
-    fn into_width(self) -> Width {
-        self.as_slice().into_width()
-    }
-}
+use netspec::{Axis, ChannelGroup, Constraint, GroupId, Provenance, Width};
 
 /// Where a group's values come from until its levels are known.
 #[derive(Clone, Debug)]
@@ -180,8 +131,8 @@ impl ProblemBuilder {
     pub fn layer(
         &mut self,
         name: &str,
-        inputs: impl IntoWidth,
-        outputs: impl IntoWidth,
+        inputs: impl Into<Width>,
+        outputs: impl Into<Width>,
         ns: impl FnMut(usize, usize) -> f64,
     ) -> usize {
         let layer = self.bare_layer(name, inputs, outputs, false);
@@ -198,8 +149,14 @@ impl ProblemBuilder {
 
     /// Adds a layer without costs, to be given by [`sweep`](Self::sweep) or [`fill`](Self::fill).
     /// `coupled` says that it is depthwise or grouped: c_in moves with c_out.
-    pub fn bare_layer(&mut self, name: &str, inputs: impl IntoWidth, outputs: impl IntoWidth, coupled: bool) -> usize {
-        self.layers.push(LayerCost::new(name.to_owned(), inputs.into_width(), outputs.into_width(), coupled));
+    pub fn bare_layer(
+        &mut self,
+        name: &str,
+        inputs: impl Into<Width>,
+        outputs: impl Into<Width>,
+        coupled: bool,
+    ) -> usize {
+        self.layers.push(LayerCost::new(name.to_owned(), inputs.into(), outputs.into(), coupled));
         self.layers.len() - 1
     }
 
@@ -241,8 +198,8 @@ impl ProblemBuilder {
     }
 
     /// Adds an operator that moves `elements_per_channel` elements per channel, for the whole batch.
-    pub fn operator(&mut self, name: &str, width: impl IntoWidth, elements_per_channel: f64) -> &mut Self {
-        self.operators.push(OperatorCost { name: name.to_owned(), width: width.into_width(), elements_per_channel });
+    pub fn operator(&mut self, name: &str, width: impl Into<Width>, elements_per_channel: f64) -> &mut Self {
+        self.operators.push(OperatorCost { name: name.to_owned(), width: width.into(), elements_per_channel });
         self
     }
 

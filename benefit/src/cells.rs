@@ -1,9 +1,9 @@
 //! What a layer costs at every pair of widths.
 
 use crate::error::ProblemError;
-use crate::sweep::{Axis, Sweep};
+use crate::sweep::Sweep;
 use crate::ticks::MOST_NS;
-use netspec::{GroupId, Provenance, Width};
+use netspec::{Axis, GroupId, Provenance, Width};
 use std::collections::BTreeMap;
 
 /// The share of the sweeps' product that an estimate has at least.

@@ -3,9 +3,8 @@
 use crate::cells::LayerCost;
 use crate::error::ProblemError;
 use crate::problem::{Group, Problem, reachable};
-use crate::sweep::Axis;
 use crate::ticks::MOST_NS;
-use netspec::Width;
+use netspec::{Axis, Width};
 
 impl Problem {
     /// Checks all that planners rely on; whatever makes a problem goes through here.

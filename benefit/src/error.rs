@@ -1,7 +1,7 @@
 //! What can be wrong with a problem.
 
 use crate::ValueError;
-use crate::sweep::Axis;
+use netspec::Axis;
 
 /// Why a problem cannot be solved as it was given.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

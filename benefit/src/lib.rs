@@ -72,7 +72,7 @@ mod value;
 mod wire;
 
 pub use budget::{Budget, BudgetError};
-pub use builder::{GroupBuilder, IntoWidth, ProblemBuilder};
+pub use builder::{GroupBuilder, ProblemBuilder};
 pub use calibrate::{CalibrateError, Calibration, Reading, calibrate};
 pub use cells::{Cell, LayerCost};
 pub use choice::Levels;
@@ -91,7 +91,7 @@ pub use rounded::Rounded;
 pub use scope::Scope;
 pub use scores::Scores;
 pub use solution::{Solution, Step, StepKind, Stopped};
-pub use sweep::{Axis, Knot, Sweep};
+pub use sweep::{Knot, Sweep};
 pub use two_stage::TwoStage;
 pub use uniform::Uniform;
 pub use value::{Value, ValueCurve, ValueError, ValueKind};

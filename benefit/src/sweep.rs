@@ -3,26 +3,6 @@
 use crate::error::SweepError;
 use crate::ticks::MOST_NS;
 use netspec::Provenance;
-use std::fmt;
-
-/// A side of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Axis {
-    /// Input channels.
-    CIn,
-    /// Output channels.
-    COut,
-}
-
-impl fmt::Display for Axis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Axis::CIn => "c_in",
-            Axis::COut => "c_out",
-        })
-    }
-}
 
 /// A width and what it costs.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,9 +3,9 @@
 use crate::cells::{Cell, LayerCost};
 use crate::error::ProblemError;
 use crate::problem::{Group, OperatorCost, Problem};
-use crate::sweep::{Axis, Knot, Sweep};
+use crate::sweep::{Knot, Sweep};
 use crate::value::ValueKind;
-use netspec::{GroupId, Provenance, Width};
+use netspec::{Axis, GroupId, Provenance, Width};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]

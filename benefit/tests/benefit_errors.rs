@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use benefit::*;
-use netspec::{GroupId, Provenance};
+use netspec::{Axis, GroupId, Provenance};
 
 #[track_caller]
 fn check(describe: impl FnOnce(&mut ProblemBuilder), expect: &str) {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use benefit::*;
-use netspec::{GroupId, Provenance};
+use netspec::{Axis, GroupId, Provenance};
 
 /// Latency of a layer with `fixed` ns that no width changes and 1 ns per tile of 16 x 16 channels.
 fn affine(fixed: f64) -> impl Fn(usize, usize) -> f64 {

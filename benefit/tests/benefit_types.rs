@@ -41,7 +41,6 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<Step>();
     is_send_and_debug::<StepKind>();
     is_send_and_debug::<Stopped>();
-    is_send_and_debug::<Axis>();
     is_send_and_debug::<Knot>();
     is_send_and_debug::<Sweep>();
     is_send_and_debug::<TwoStage>();

@@ -12,7 +12,7 @@ pub(crate) use plan::{align, frontier, plan, prune};
 pub(crate) use repair::{damage, repair};
 pub(crate) use table::{set_aside, table_diff, table_info, transfer};
 
-use locp::netspec::{CacheState, GroupId};
+use locp::netspec::{Axis, CacheState, GroupId};
 use locp::report::*;
 use std::fmt::Write;
 

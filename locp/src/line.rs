@@ -1,7 +1,6 @@
 //! A line of widths: one convolution along one axis.
 
-use crate::report::Axis;
-use netspec::{ConvSpec, Layer, Network, Width};
+use netspec::{Axis, ConvSpec, Layer, Network, Width};
 
 /// A place on a [`Line`]: the number of units that the axis has there, which are not channels.
 ///

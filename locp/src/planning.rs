@@ -4,12 +4,12 @@ use crate::engine;
 use crate::line::Line;
 use crate::measure::Measurer;
 use crate::model::Model;
-use crate::report::{Axis, Covers};
+use crate::report::Covers;
 use crate::sweeps::{SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Watch};
 use benefit::{Calibration, CellUse, Knot, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Value};
-use netspec::{ConvSpec, Measurement, Network, StopReason};
+use netspec::{Axis, ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
 
 /// What a plan took.
@@ -65,13 +65,13 @@ impl<'a> Planning<'a> {
             let lines = Line::of(layer, network, options.residual);
             for line in &lines {
                 let swept = sweeps.get(line).expect("every line of the network was searched");
-                builder.sweep(i, problem_axis(line.axis), swept.knots());
+                builder.sweep(i, line.axis, swept.knots());
             }
             // A layer without a line never changes, or only on an axis that no line prices: its one known width.
             if !lines.iter().any(|line| line.axis == Axis::COut) {
                 let m = measurer.get(std::slice::from_ref(&layer.spec))?.swap_remove(0);
                 let knot = Knot { channels: layer.spec.c_out, ns: m.median_ns, provenance: m.provenance };
-                builder.sweep(i, benefit::Axis::COut, vec![knot]);
+                builder.sweep(i, Axis::COut, vec![knot]);
             }
         }
         builder.levels_from_sweeps(&LevelRule::default().tolerance(options.tolerance / 3.0));
@@ -150,13 +150,6 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
     }
     problem.refit();
     Ok(())
-}
-
-fn problem_axis(axis: Axis) -> benefit::Axis {
-    match axis {
-        Axis::CIn => benefit::Axis::CIn,
-        Axis::COut => benefit::Axis::COut,
-    }
 }
 
 /// Says why nothing can be pruned before anything is measured.

@@ -1,7 +1,8 @@
 //! Staircases as SVG: points with their intervals, treads, edges marked, dominated widths shaded. And frontiers: what
 //! each latency loses.
 
-use crate::report::{Axis, FrontierReport, StairReport};
+use crate::report::{FrontierReport, StairReport};
+use netspec::Axis;
 use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;

@@ -5,7 +5,7 @@
 
 use crate::Repair;
 use benefit::Calibration;
-use netspec::{ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
+use netspec::{Axis, ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
 
 mod align;
@@ -139,16 +139,6 @@ pub struct LayerReport {
     pub inputs: Vec<GroupId>,
     /// Groups that its output channels follow.
     pub outputs: Vec<GroupId>,
-}
-
-/// The axis that a staircase runs along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Axis {
-    /// Input channels.
-    CIn,
-    /// Output channels; for a depthwise convolution both move together.
-    COut,
 }
 
 /// Result of `steps`, and of `measure`.

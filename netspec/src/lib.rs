@@ -26,6 +26,7 @@ mod plan;
 mod spec;
 mod tensor;
 mod text;
+mod words;
 
 pub use constraint::{Constraint, WidthError};
 pub use machine::Machine;
@@ -33,5 +34,6 @@ pub use measurement::{CacheState, Measurement, Provenance, StopReason};
 pub use modules::{ModuleKeep, Modules};
 pub use network::{ChannelGroup, Frozen, GroupId, IndexMap, Layer, Member, Network, Operator, Part, Role, Width};
 pub use plan::{GroupPlan, PlanError, PrunePlan};
-pub use spec::{Activation, ConvSpec, DType, Epilogue, Layout, SpecError};
+pub use spec::{Activation, Axis, ConvSpec, DType, Epilogue, Layout, SpecError};
 pub use tensor::{ElementType, Tensor, TensorError, TensorView, Weights};
+pub use words::WordError;

@@ -126,6 +126,14 @@ pub struct Part {
 }
 
 /// A channel count that follows groups: a fixed part, and `repeat` positions per channel of each part.
+///
+/// A number, a group and a list of groups convert to it.
+///
+/// ```
+/// use netspec::{GroupId, Width};
+/// assert_eq!(Width::from(3).at(|_| 8), 3);
+/// assert_eq!(Width::from([GroupId(0), GroupId(1)]).at(|_| 8), 16);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Width {
@@ -133,6 +141,39 @@ pub struct Width {
     pub fixed: usize,
     /// Channels that follow a group.
     pub parts: Vec<Part>,
+}
+
+impl From<usize> for Width {
+    /// Channels that never change.
+    fn from(fixed: usize) -> Width {
+        Width { fixed, parts: Vec::new() }
+    }
+}
+
+impl From<GroupId> for Width {
+    /// The channels of one group.
+    fn from(group: GroupId) -> Width {
+        Width::from([group])
+    }
+}
+
+impl From<&[GroupId]> for Width {
+    /// The channels of several groups side by side, as behind a Concat.
+    fn from(groups: &[GroupId]) -> Width {
+        Width { fixed: 0, parts: groups.iter().map(|&group| Part { group, repeat: 1 }).collect() }
+    }
+}
+
+impl<const N: usize> From<[GroupId; N]> for Width {
+    fn from(groups: [GroupId; N]) -> Width {
+        Width::from(groups.as_slice())
+    }
+}
+
+impl From<Vec<GroupId>> for Width {
+    fn from(groups: Vec<GroupId>) -> Width {
+        Width::from(groups.as_slice())
+    }
 }
 
 impl Width {

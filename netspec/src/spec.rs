@@ -68,6 +68,16 @@ pub enum Activation {
     HardSwish,
 }
 
+/// A side of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Axis {
+    /// Input channels.
+    CIn,
+    /// Output channels; in a depthwise or grouped convolution both sides move together.
+    COut,
+}
+
 /// What follows a convolution before its result is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]

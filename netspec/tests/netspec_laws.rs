@@ -261,3 +261,48 @@ fn modules_keep_what_their_output_axis_keeps() {
     let only_first = PrunePlan { groups: plan([&[1], &[0]]).groups[..1].to_vec() };
     assert_eq!(only_first.modules(&network).named["stem"].indices, [1, 3, 4]);
 }
+
+/// The words of an enum: printed, read back, and the same in JSON.
+fn check_words<T>(all: &[T], expected: &str)
+where
+    T: Copy + std::fmt::Debug + std::fmt::Display + PartialEq + std::str::FromStr<Err = WordError>,
+{
+    let words: Vec<String> = all.iter().map(T::to_string).collect();
+    assert_eq!(words.join(", "), expected);
+    for (value, word) in all.iter().zip(&words) {
+        assert_eq!(word.parse::<T>().as_ref(), Ok(value));
+    }
+    let error = "Warmish".parse::<T>().unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read `Warmish`; expected one of {expected}"));
+}
+
+#[test]
+fn enums_have_one_word_for_each_value() {
+    use Provenance::*;
+    use StopReason::*;
+    check_words(&[Axis::CIn, Axis::COut], "c_in, c_out");
+    check_words(&[CacheState::Warm, CacheState::Cold, CacheState::Network], "warm, cold, network");
+    let provenances = [Measured, SameTread, Interpolated, Recorded, Simulated];
+    check_words(&provenances, "measured, same-tread, interpolated, recorded, simulated");
+    let reasons = [Precise, NoiseSettled, SampleLimit, TimeLimit, Decided, NotSampled];
+    check_words(&reasons, "precise, noise-settled, sample-limit, time-limit, decided, not-sampled");
+    assert_eq!(format!("{:8}|", Axis::CIn), "c_in    |");
+    #[cfg(feature = "serde")]
+    {
+        let same = |json: serde_json::Result<String>, word: String| {
+            assert_eq!(json.unwrap(), format!("\"{word}\""));
+        };
+        for axis in [Axis::CIn, Axis::COut] {
+            same(serde_json::to_string(&axis), axis.to_string());
+        }
+        for cache in [CacheState::Warm, CacheState::Cold, CacheState::Network] {
+            same(serde_json::to_string(&cache), cache.to_string());
+        }
+        for provenance in provenances {
+            same(serde_json::to_string(&provenance), provenance.to_string());
+        }
+        for reason in reasons {
+            same(serde_json::to_string(&reason), reason.to_string());
+        }
+    }
+}

@@ -32,6 +32,8 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<PlanError>();
     is_send_and_debug::<PrunePlan>();
     is_send_and_debug::<Activation>();
+    is_send_and_debug::<Axis>();
+    is_send_and_debug::<WordError>();
     is_send_and_debug::<ConvSpec>();
     is_send_and_debug::<DType>();
     is_send_and_debug::<Epilogue>();

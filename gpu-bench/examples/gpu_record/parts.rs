@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Result;
 use gpu_bench::layers;
-use netspec::{ConvSpec, DType, Epilogue, Layout};
+use netspec::{Axis, ConvSpec, DType, Epilogue, Layout};
 use timing::Rng;
 
 /// Convolutions of about the same value; they are timed in random order.
@@ -43,12 +43,6 @@ pub(crate) fn order(stages: Vec<Stage>, known: &BTreeSet<ConvSpec>, seed: u64) -
         ordered.extend(stage.into_iter().filter(|spec| seen.insert(spec.clone())));
     }
     ordered
-}
-
-#[derive(Clone, Copy)]
-enum Axis {
-    COut,
-    CIn,
 }
 
 fn full(dtype: DType, batch: usize) -> Vec<ConvSpec> {

@@ -13,9 +13,9 @@ use crate::folder::{lines, rows, write};
 use crate::planted::Planted;
 use crate::{Result, progress, record};
 use gpu_bench::kernels::implicit_gemm::{Tiles, launch};
-use gpu_bench::kernels::staircase::{Axis, Cause, Occupancy, edges};
+use gpu_bench::kernels::staircase::{Cause, Occupancy, edges};
 use gpu_bench::{Bound, Cuda, Kernel, reference};
-use netspec::ConvSpec;
+use netspec::{Axis, ConvSpec};
 use serde_json::{Value, json};
 use timing::{Prepared, Samples, interleave, stop};
 
@@ -134,7 +134,7 @@ fn measure(case: &Case, options: &Options, engine: &Engine, alarm: &Arc<AtomicBo
     let unpredicted = without(&found, &predicted);
     Ok(json!({
         "spec": case.text,
-        "axis": if case.axis == Axis::CIn { "c_in" } else { "c_out" },
+        "axis": case.axis.to_string(),
         "tiles": case.tiles.to_string(),
         "multiprocessors": room.multiprocessors,
         "blocks_per_multiprocessor": room.blocks_per_multiprocessor,

@@ -29,7 +29,7 @@
 //! - Where memory is the limit (1x1 kernels with few channels), latency follows the bytes, not the blocks.
 
 use super::implicit_gemm::{ALIGNMENT, TILE_K, Tiles};
-use netspec::ConvSpec;
+use netspec::{Axis, ConvSpec};
 use std::ops::RangeInclusive;
 
 /// How many blocks a device holds at a time.
@@ -39,16 +39,6 @@ pub struct Occupancy {
     pub multiprocessors: u32,
     /// Blocks that one of them holds, as [`Kernel::blocks_per_multiprocessor`](crate::Kernel) tells.
     pub blocks_per_multiprocessor: u32,
-}
-
-/// A side of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Axis {
-    /// Input channels.
-    CIn,
-    /// Output channels.
-    COut,
 }
 
 /// What a convolution is cut into.
