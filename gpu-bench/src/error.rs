@@ -58,6 +58,11 @@ pub enum GpuError {
         /// The limit in milliseconds.
         ms: u64,
     },
+    /// The host was too slow to queue a timed run without gaps.
+    SlowHost {
+        /// Attempts in a row.
+        attempts: u32,
+    },
     /// A kernel did not compile.
     Compile {
         /// Its name.
@@ -68,6 +73,13 @@ pub enum GpuError {
     /// No kernel or library engine does this.
     Unsupported {
         /// What is missing.
+        reason: String,
+    },
+    /// A step of this crate failed, and no call of a library with it.
+    Failed {
+        /// The step.
+        step: &'static str,
+        /// What went wrong.
         reason: String,
     },
     /// A call failed in another way.
@@ -144,8 +156,8 @@ impl GpuError {
             GpuError::NoLibrary { .. } => "install NVIDIA's driver, or add its folder to LD_LIBRARY_PATH",
             GpuError::NoSymbol { .. } | GpuError::TooOld { .. } => "update it",
             GpuError::NoDevice => "check `nvidia-smi`, and that CUDA_VISIBLE_DEVICES does not hide the GPU",
-            GpuError::NoSuchDevice { count: 1, .. } => "use --engine cuda:0",
-            GpuError::NoSuchDevice { .. } => "use a lower index, as in --engine cuda:0",
+            GpuError::NoSuchDevice { count: 1, .. } => "use the engine cuda:0",
+            GpuError::NoSuchDevice { .. } => "use a lower index, as in the engine cuda:0",
             GpuError::Sticky { .. } => "start a new process; what was measured before is kept",
             _ => return None,
         };
@@ -171,10 +183,13 @@ impl GpuError {
             GpuError::Sticky { call, code } => {
                 format!("a kernel broke the GPU's context: `{call}` reported {code}, and every later call fails too")
             }
+            GpuError::SlowHost { attempts } => {
+                format!("the host was too slow to queue a timed run {attempts} times in a row")
+            }
             GpuError::Timeout { what, ms } => format!("{what} did not finish within {ms} ms"),
             GpuError::Compile { entry, log } => format!("`{entry}` does not compile: {log}"),
             GpuError::Unsupported { reason } => reason.clone(),
-            GpuError::Call { call, code: 0, text } => format!("{call} failed: {text}"),
+            GpuError::Failed { step, reason } => format!("{step} failed: {reason}"),
             GpuError::Call { call, code, text } => format!("`{call}` failed with {text} ({code})"),
         }
     }
@@ -195,7 +210,8 @@ impl fmt::Display for GpuError {
         f.write_str(&self.reason())?;
         match self {
             GpuError::NoLibrary { looked_for, .. } => write!(f, "; looked for {}", looked_for.join(", "))?,
-            GpuError::OutOfMemory { .. } => f.write_str("; use a smaller --batch, or free the GPU")?,
+            GpuError::OutOfMemory { .. } => f.write_str("; use a smaller batch, or free the GPU")?,
+            GpuError::SlowHost { .. } => f.write_str("; end other programs, debuggers and profilers on it")?,
             GpuError::Timeout { .. } => {
                 f.write_str("; the GPU may be hung or shared: check `nvidia-smi`, and start a new process")?;
             }

@@ -74,11 +74,8 @@ impl Buffer {
 
     fn fits(&self, bytes: usize) -> Result<(), GpuError> {
         if bytes > self.bytes {
-            return Err(GpuError::Call {
-                call: "a copy",
-                code: 0,
-                text: format!("{bytes} bytes do not fit into a buffer of {}", self.bytes),
-            });
+            let reason = format!("{bytes} bytes do not fit into a buffer of {}", self.bytes);
+            return Err(GpuError::Failed { step: "a copy", reason });
         }
         Ok(())
     }

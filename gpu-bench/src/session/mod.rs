@@ -185,10 +185,7 @@ impl Session {
                 return Ok(span);
             }
         }
-        let text = format!(
-            "the host was too slow to queue it {LATE_LIMIT} times in a row; is it busy, or a debugger or profiler attached?"
-        );
-        Err(GpuError::Call { call: "a timed run", code: 0, text })
+        Err(GpuError::SlowHost { attempts: LATE_LIMIT })
     }
 
     /// Keeps the device busy after a pause, so that its clock rises; after a long one the clock that it reaches is noted.

@@ -104,8 +104,8 @@ impl<W: Work> Timer<W> {
                         return Ok(reading(session, ns, &[&first, &second]));
                     }
                 }
-                let text = format!("{SWALLOWED} slopes in a row were not positive; is the GPU shared?");
-                Err(GpuError::Call { call: "a timed run", code: 0, text })
+                let reason = format!("{SWALLOWED} slopes in a row were not positive; is the GPU shared?");
+                Err(GpuError::Failed { step: "a timed run", reason })
             }
         }
     }

@@ -143,7 +143,7 @@ fn a_sweep_goes_on_past_what_cannot_be_run() {
                 "the engine cannot run `64>24 28x28 k3 p1 f16 nhwc`: cuDNN has no engine for it: \
                  CUDNN_STATUS_NOT_SUPPORTED_SHAPE: no engine takes 64>24",
                 "running `n512 64>64 56x56 k1 f16 nhwc` failed: the GPU is out of memory: \
-                 205520896 more bytes do not fit; use a smaller --batch, or free the GPU"
+                 205520896 more bytes do not fit; use a smaller batch, or free the GPU"
             ]
         );
         for (of, answer) in specs.iter().zip(&answers) {

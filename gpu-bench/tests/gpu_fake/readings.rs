@@ -137,8 +137,8 @@ fn a_stream_that_was_released_late_is_read_again() {
         assert_eq!(
             conv.run(Warm).unwrap_err().to_string(),
             format!(
-                "running `{of}` failed: a timed run failed: the host was too slow to queue it 20 times in a row; \
-                 is it busy, or a debugger or profiler attached?"
+                "running `{of}` failed: the host was too slow to queue a timed run 20 times in a row; \
+                 end other programs, debuggers and profilers on it"
             )
         );
         device.set("FAKE_LATE_SPINS", "0");

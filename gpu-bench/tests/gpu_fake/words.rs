@@ -128,7 +128,7 @@ fn an_index_past_the_only_device() {
     on_device(&[], |_| {
         assert_eq!(
             Cuda::device(1).unwrap_err().to_string(),
-            "cuda cannot run here: there is no GPU 1: there is 1 GPU, counted from 0; use --engine cuda:0"
+            "cuda cannot run here: there is no GPU 1: there is 1 GPU, counted from 0; use the engine cuda:0"
         );
         assert!(Cuda::device(usize::MAX).is_err());
     });
@@ -140,7 +140,7 @@ fn an_index_past_two_devices() {
         assert_eq!(
             Cuda::device(2).unwrap_err().to_string(),
             "cuda cannot run here: there is no GPU 2: there are 2 GPUs, counted from 0; \
-             use a lower index, as in --engine cuda:0"
+             use a lower index, as in the engine cuda:0"
         );
         let [first, second] = [0, 1].map(|index| Cuda::device(index).unwrap());
         assert_eq!([first.machine().device, second.machine().device], ["Fake GPU 0", "Fake GPU 1"]);
