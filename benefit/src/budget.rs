@@ -30,25 +30,38 @@ pub enum Budget {
 #[non_exhaustive]
 pub enum BudgetError {
     /// The text is no number with a unit.
-    #[error(
-        "cannot read the budget `{text}`; write a share of today's latency like 0.6x, or a time like 12ms or 800us"
-    )]
+    #[error("cannot read the budget `{text}`; {WRITE}")]
     Text {
         /// The text.
         text: String,
     },
     /// The ratio is outside (0, 1].
-    #[error("the budget {ratio}x is no share of today's latency; choose one above 0x and at most 1x, like 0.6x")]
+    #[error("the budget {ratio}x is not a share of today's latency; {SHARE}")]
     Ratio {
         /// The ratio.
         ratio: f64,
     },
     /// The time is not positive and finite.
-    #[error("the budget of {ns} ns is no latency; choose a time above 0, like 12ms")]
+    #[error("the budget of {ns} ns is not a latency; {TIME}")]
     Time {
         /// The time in nanoseconds.
         ns: f64,
     },
+}
+
+const WRITE: &str = "write a share of today's latency like 0.6x, or a time like 12ms or 800us";
+const SHARE: &str = "choose one above 0x and at most 1x, like 0.6x";
+const TIME: &str = "choose a time above 0, like 12ms";
+
+impl BudgetError {
+    /// What to do, as the error's text ends.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            BudgetError::Text { .. } => WRITE,
+            BudgetError::Ratio { .. } => SHARE,
+            BudgetError::Time { .. } => TIME,
+        }
+    }
 }
 
 const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];

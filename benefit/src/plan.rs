@@ -96,6 +96,11 @@ pub struct Infeasible {
 const HOLDERS: usize = 3;
 
 impl Infeasible {
+    /// What to do, as the error's text ends.
+    pub fn remedy(&self) -> &'static str {
+        "ask for a higher latency, or allow narrower levels"
+    }
+
     /// The answer if `levels` is the fastest plan that a planner knows; it does not count as proven.
     ///
     /// # Panics
@@ -162,7 +167,7 @@ impl fmt::Display for Infeasible {
             let words = self.shares().into_iter().map(|(hold, share)| format!("{:.0} % {hold}", 100.0 * share));
             write!(f, " (in all {})", words.collect::<Vec<_>>().join(", "))?;
         }
-        write!(f, "; ask for a higher latency, or allow narrower levels")
+        write!(f, "; {}", self.remedy())
     }
 }
 

@@ -77,7 +77,7 @@ pub enum ValueError {
         value: f64,
     },
     /// A weight is missing.
-    #[error("group `{group}` needs the weight `{tensor}`, which the model does not hold; embed it in the file")]
+    #[error("group `{group}` needs the weight `{tensor}`, which the model does not hold; {EMBED}")]
     MissingTensor {
         /// The group's name.
         group: String,
@@ -111,7 +111,7 @@ pub enum ValueError {
         source: TensorError,
     },
     /// A weight holds NaN or infinity.
-    #[error("the weight `{tensor}` of group `{group}` holds a number that is not finite; repair the model first")]
+    #[error("the weight `{tensor}` of group `{group}` holds a number that is not finite; {REPAIR_MODEL}")]
     NotFinite {
         /// The group's name.
         group: String,
@@ -121,14 +121,14 @@ pub enum ValueError {
     /// The criterion is a norm's scale, and no norm acts on the group.
     #[error(
         "group `{group}` has no norm whose scale could tell what its channels are worth (a norm folded into a \
-         convolution has none); freeze the group or choose another value"
+         convolution has none); {FREEZE}"
     )]
     NoScale {
         /// The group's name.
         group: String,
     },
     /// Scores or a curve are given for a tensor that no group knows.
-    #[error("there are scores for `{tensor}`, which is no weight of a channel group{}", nearest_words(.nearest))]
+    #[error("there are scores for `{tensor}`, which is not a weight of a channel group{}", nearest_words(.nearest))]
     UnknownTensor {
         /// The tensor's name in the scores.
         tensor: String,
@@ -158,7 +158,7 @@ pub enum ValueError {
         value: f64,
     },
     /// A group that may be pruned has no scores.
-    #[error("group `{group}` has no scores; give some for {}, or freeze the group", tensor_words(.tensors))]
+    #[error("group `{group}` has no scores; {}", scores_words(.tensors))]
     NoScores {
         /// The group's name.
         group: String,
@@ -166,7 +166,7 @@ pub enum ValueError {
         tensors: Vec<String>,
     },
     /// A group has a curve and scores, or two curves: which one counts cannot be told.
-    #[error("group `{group}` has a curve, and `{tensor}` gives it another; leave out one of them")]
+    #[error("group `{group}` has a curve, and `{tensor}` gives it another; {LEAVE_OUT}")]
     Twice {
         /// The group's name.
         group: String,
@@ -181,14 +181,39 @@ pub enum ValueError {
     },
 }
 
-fn nearest_words(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+const EMBED: &str = "embed it in the file";
+const FREEZE: &str = "freeze the group or choose another value";
+const LEAVE_OUT: &str = "leave out one of them";
+const REPAIR_MODEL: &str = "repair the model first";
+
+impl ValueError {
+    /// What to do, as the error's text ends; `None` if no step is known.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            ValueError::MissingTensor { .. } => Some(EMBED.to_owned()),
+            ValueError::NotFinite { .. } => Some(REPAIR_MODEL.to_owned()),
+            ValueError::NoScale { .. } => Some(FREEZE.to_owned()),
+            ValueError::Twice { .. } => Some(LEAVE_OUT.to_owned()),
+            ValueError::NoScores { tensors, .. } => Some(scores_words(tensors)),
+            ValueError::UnknownTensor { nearest, .. } => nearest.as_deref().map(meant_words),
+            _ => None,
+        }
+    }
 }
 
-/// The first few of what may be many.
-fn tensor_words(tensors: &[String]) -> String {
+fn nearest_words(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |nearest| format!("; {}", meant_words(nearest)))
+}
+
+fn meant_words(nearest: &str) -> String {
+    format!("did you mean `{nearest}`?")
+}
+
+/// Names the first few of what may be many.
+fn scores_words(tensors: &[String]) -> String {
     let quoted: Vec<String> = tensors.iter().take(3).map(|tensor| format!("`{tensor}`")).collect();
-    if quoted.is_empty() { "a weight of it".to_owned() } else { quoted.join(" or ") }
+    let tensors = if quoted.is_empty() { "a weight of it".to_owned() } else { quoted.join(" or ") };
+    format!("give some for {tensors}, or freeze the group")
 }
 
 /// A group's channels in order of removal, and what is lost on the way.

@@ -220,7 +220,7 @@ fn curves_come_by_the_name_of_the_group_or_of_its_weight() {
     };
     says(scores.group("a.weight", curve(6)), "group `conv_a` has a curve, and `a.weight` gives it another");
     says(scores.tensor("a.weight", &[6], &[1.0; 6]), "group `conv_a` has a curve, and `a.weight` gives it another");
-    says(scores.group("fc_c", curve(5)), "there are scores for `fc_c`, which is no weight of a channel group");
+    says(scores.group("fc_c", curve(5)), "there are scores for `fc_c`, which is not a weight of a channel group");
     says(Scores::new(&network, &weights, Scope::Raw).group("fc_b", curve(5)), "group `fc_b` has 4 channels");
 }
 

@@ -1,5 +1,8 @@
 //! What can go wrong.
 
+const FIND_OVERFLOW: &str = "look for an overflow before this layer";
+const GIVE_IMAGE: &str = "give at least one image";
+
 /// Why there are no moments, no fit, or no order.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -15,13 +18,13 @@ pub enum CompensateError {
         expected: usize,
     },
     /// A number is NaN or infinite.
-    #[error("{what} holds a number that is not finite; look for an overflow before this layer")]
+    #[error("{what} holds a number that is not finite; {FIND_OVERFLOW}")]
     NotFinite {
         /// Which slice.
         what: &'static str,
     },
     /// There is nothing to fit to.
-    #[error("no row was added; give at least one image")]
+    #[error("no row was added; {GIVE_IMAGE}")]
     Empty,
     /// A channel owns a feature that is not there, or one that another channel owns.
     #[error("channel {channel} owns feature {feature} of {features}, which is none, or another channel's too")]
@@ -34,11 +37,22 @@ pub enum CompensateError {
         features: usize,
     },
     /// Moments that no ridge makes invertible: overflow, most likely.
-    #[error("the moments of {features} inputs cannot be inverted, whatever the ridge; look for an overflow")]
+    #[error("the moments of {features} inputs cannot be inverted, whatever the ridge; {FIND_OVERFLOW}")]
     Singular {
         /// Inputs of the layer.
         features: usize,
     },
+}
+
+impl CompensateError {
+    /// What to do, as the error's text ends; `None` if no step is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            CompensateError::NotFinite { .. } | CompensateError::Singular { .. } => Some(FIND_OVERFLOW),
+            CompensateError::Empty => Some(GIVE_IMAGE),
+            CompensateError::Length { .. } | CompensateError::Feature { .. } => None,
+        }
+    }
 }
 
 /// An error unless a slice has so many finite numbers.

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod flags;
 mod human;
 mod output;
 mod progress;
@@ -85,8 +86,8 @@ fn failure(error: &anyhow::Error, global: &Global) -> ExitCode {
         // Where even this cannot be written, the exit code still tells.
         let _ = output::json(&report);
     } else {
-        // Our own errors say all in one line; others come with what they were found while doing.
-        let line = known.map_or_else(|| format!("{error:#}"), ToString::to_string);
+        // Our own errors are one line, and name parameters; others come with what they were found while doing.
+        let line = known.map_or_else(|| format!("{error:#}"), |error| format!("{error}{}", flags::spelled(error)));
         // What an answer's figures are worth is part of it.
         let label = match known.is_some_and(locp::Error::is_an_answer) {
             true if is_simulated => " (SIMULATED, not measured on a device)",

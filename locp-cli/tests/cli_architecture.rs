@@ -226,6 +226,90 @@ fn unsafe_code_is_noticed() {
     }
 }
 
+/// The texts between quotes in Rust code, comments left out.
+fn literals(source: &str) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), source);
+    while let Some(at) = rest.find(['/', '"', '\'', 'r']) {
+        rest = &rest[at..];
+        let hashes = rest[1..].bytes().take_while(|byte| *byte == b'#').count();
+        let skip = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with('r') && rest[1 + hashes..].starts_with('"') {
+            let (text, end) = (&rest[2 + hashes..], format!("\"{}", "#".repeat(hashes)));
+            let length = text.find(&end).unwrap_or(text.len());
+            found.push(&text[..length]);
+            (2 + hashes + length + end.len()).min(rest.len())
+        } else if rest.starts_with('"') {
+            let mut is_escaped = false;
+            let end = rest[1..].find(|c| {
+                let is_end = c == '"' && !is_escaped;
+                is_escaped = c == '\\' && !is_escaped;
+                is_end
+            });
+            let length = end.unwrap_or(rest.len() - 1);
+            found.push(&rest[1..1 + length]);
+            (2 + length).min(rest.len())
+        } else if rest.starts_with("'\"'") || rest.starts_with("'/'") {
+            3
+        } else if rest.starts_with("'\\") {
+            3
+        } else {
+            1
+        };
+        rest = &rest[skip..];
+    }
+    found
+}
+
+/// The flags and commands of the program that a source's texts name.
+fn named_on_the_command_line(source: &str) -> Vec<&str> {
+    let is_flag = |text: &&str| {
+        text.match_indices("--").any(|(at, _)| {
+            let follows_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+            !follows_word && text[at + 2..].starts_with(|c: char| c.is_ascii_lowercase())
+        })
+    };
+    let is_command = |text: &&str| {
+        text.match_indices("`locp ").any(|(at, start)| text[at + start.len()..].starts_with(char::is_alphabetic))
+    };
+    literals(source).into_iter().filter(|text| is_flag(text) || is_command(text)).collect()
+}
+
+#[test]
+fn libraries_name_no_flags() {
+    let mut complaints = Vec::new();
+    for library in members().into_iter().filter_map(|member| member.library) {
+        let mut files = Vec::new();
+        sources(library.parent().expect("a library's first file lies in a folder"), &mut files);
+        // NVRTC has flags of its own, which are given to it and shown to no one.
+        files.retain(|path| !path.ends_with("gpu-bench/src/nvrtc/mod.rs"));
+        for path in files {
+            let source = read(&path);
+            complaints.extend(named_on_the_command_line(&source).iter().map(|t| format!("{}: {t}", path.display())));
+        }
+    }
+    assert_eq!(complaints, [""; 0], "name the parameter; `locp-cli/src/flags.rs` adds its flag");
+}
+
+#[test]
+fn a_flag_in_a_text_is_noticed() {
+    for bad in [
+        r#"f("use --engine tract")"#,
+        r#"pick("--freeze")"#,
+        r#"f('"', "say it (--only)")"#,
+        r#"f("a \" b; use a smaller --batch")"#,
+        "f(r#\"as in \"x\" --latency\"#)",
+        "f(\"first,\n  then --table\")",
+        r#"f("`locp inspect` lists them")"#,
+    ] {
+        assert_eq!(named_on_the_command_line(bad).len(), 1, "{bad}");
+    }
+    for good in [r#"f("a -- b")"#, r#"f("64--128")"#, "// --engine \"--engine\"", "a --b", r#"f("the `locp` program")"#]
+    {
+        assert_eq!(named_on_the_command_line(good), [""; 0], "{good}");
+    }
+}
+
 fn too_long(source: &str) -> bool {
     source.lines().count() > LONGEST_FILE
 }

@@ -3,7 +3,7 @@
 use crate::calib::{Calib, repair};
 use crate::model::Model;
 use crate::report::{ApplyReport, ChangeReport, PlanFile};
-use crate::{Error, Watch, files};
+use crate::{Error, Fault, Watch, files};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
@@ -12,21 +12,22 @@ use timing::ModelBackend;
 
 /// Reads the groups of a plan file and checks that it is for this model.
 pub fn read_plan(path: &Path, model: &Model) -> Result<PrunePlan, Error> {
-    let bad = |what: String| Error::Plan { path: path.to_owned(), what };
+    let bad = |fault: Fault| Error::Plan { path: path.to_owned(), fault };
     let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
-    let file: PlanFile =
-        serde_json::from_slice(&text).map_err(|e| bad(format!("it is no plan ({e}); make one with `locp plan`")))?;
+    let file: PlanFile = serde_json::from_slice(&text)
+        .map_err(|e| bad(Fault::new(format!("it is not a plan ({e})"), "make one with `plan`")))?;
     if !["locp.plan/1", "locp.prune/1", "locp.align/1"].contains(&file.schema.as_str()) {
-        return Err(bad(format!("its schema is `{}`; this version reads locp.plan/1", file.schema)));
+        return Err(bad(Fault::new(format!("its schema is `{}`", file.schema), "this version reads locp.plan/1")));
     }
     let own = model.report().sha256;
     if file.model.sha256 != own {
         let (theirs, own) = (short(&file.model.sha256), short(&own));
-        return Err(bad(format!("it was made for a model with SHA-256 {theirs}.., this one has {own}..; plan again")));
+        let what = format!("it was made for a model with SHA-256 {theirs}.., this one has {own}..");
+        return Err(bad(Fault::new(what, "plan again")));
     }
     let mut plan = PrunePlan { groups: file.groups };
     // Before those that change nothing are left out: a plan that was edited by hand is checked as a whole.
-    plan.validate(model.network()).map_err(|e| bad(e.to_string()))?;
+    plan.validate(model.network()).map_err(|e| bad(e.to_string().into()))?;
     plan.groups.retain(|g| g.keep.len() != g.channels);
     Ok(plan)
 }

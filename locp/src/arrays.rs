@@ -1,6 +1,6 @@
 //! Arrays from `.npy` files and from the members of `.npz` archives.
 
-use crate::Error;
+use crate::{Error, Fault};
 use flate2::bufread::DeflateDecoder;
 use npyz::{NpyFile, TypeStr};
 use rawzip::{CompressionMethod, ZipArchive};
@@ -18,14 +18,14 @@ pub(crate) type Array = (Vec<usize>, Vec<f32>);
 pub(crate) fn read_array(path: &Path) -> Result<Array, Error> {
     let file = File::open(path).map_err(|e| Error::read(path, e))?;
     let length = file.metadata().map_err(|e| Error::read(path, e))?.len();
-    read_npy(BufReader::new(file), length).map_err(|what| Error::Array { path: path.to_owned(), what })
+    read_npy(BufReader::new(file), length).map_err(|fault| Error::Array { path: path.to_owned(), fault })
 }
 
 /// Reads all arrays of a `.npz` archive, with their names, in its order.
 pub(crate) fn read_archive(path: &Path) -> Result<Vec<(String, Array)>, Error> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
-    let bad = |what: String| Error::Array { path: path.to_owned(), what };
-    let broken = |e: rawzip::Error| bad(format!("it is no whole .npz archive ({e})"));
+    let bad = |fault: Fault| Error::Array { path: path.to_owned(), fault };
+    let broken = |e: rawzip::Error| bad(format!("it is not a whole .npz archive ({e})").into());
     let archive = ZipArchive::from_slice(bytes.as_slice()).map_err(broken)?;
     let mut arrays = Vec::new();
     let mut entries = archive.entries();
@@ -34,10 +34,10 @@ pub(crate) fn read_archive(path: &Path) -> Result<Vec<(String, Array)>, Error> {
         let name = String::from_utf8_lossy(raw_name.as_ref());
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
         let (length, method) = (entry.uncompressed_size_hint(), entry.compression_method());
-        let inside = |what: String| bad(format!("the array `{name}`: {what}"));
-        let member = archive.get_entry(entry.wayfinder()).map_err(|e| inside(e.to_string()))?;
+        let inside = |fault: Fault| bad(fault.within(&format!("the array `{name}`")));
+        let member = archive.get_entry(entry.wayfinder()).map_err(|e| inside(e.to_string().into()))?;
         if length > MOST_DEFLATED * (member.data().len() as u64).max(1) {
-            return Err(inside("it is said to be larger than what its bytes can hold".to_owned()));
+            return Err(inside("it is said to be larger than what its bytes can hold".to_owned().into()));
         }
         let mut plain = Vec::new();
         let read = match method {
@@ -47,35 +47,35 @@ pub(crate) fn read_archive(path: &Path) -> Result<Vec<(String, Array)>, Error> {
                 member.verifying_reader(decoder).read_to_end(&mut plain)
             }
             _ => {
-                return Err(inside(
-                    "it is compressed in a way that numpy does not use; save it with numpy.savez".into(),
-                ));
+                let what = "it is compressed in a way that numpy does not use";
+                return Err(inside(Fault::new(what, "save it with numpy.savez")));
             }
         };
-        read.map_err(|e| inside(format!("it is damaged ({e}); save it again")))?;
+        read.map_err(|e| inside(Fault::new(format!("it is damaged ({e})"), "save it again")))?;
         let array = read_npy(plain.as_slice(), length).map_err(inside)?;
         arrays.push((name, array));
     }
     Ok(arrays)
 }
 
-fn read_npy<R: Read>(reader: R, length: u64) -> Result<Array, String> {
-    let npy = NpyFile::new(reader).map_err(|e| format!("it is no .npy array ({e})"))?;
+fn read_npy<R: Read>(reader: R, length: u64) -> Result<Array, Fault> {
+    let npy = NpyFile::new(reader).map_err(|e| format!("it is not a .npy array ({e})"))?;
     let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();
     if npy.order() != npyz::Order::C {
-        return Err("its elements are in Fortran order; save it with numpy.ascontiguousarray".into());
+        return Err(Fault::new("its elements are in Fortran order", "save it with numpy.ascontiguousarray"));
     }
     let npyz::DType::Plain(element) = npy.dtype() else {
-        return Err("it is a structured array; expected plain numbers".into());
+        return Err(Fault::new("it is a structured array", "expected plain numbers"));
     };
     // A header may promise more elements than the file holds; nothing is allocated before that is known.
     let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64));
     let needed = count.and_then(|n| n.checked_mul(element.size_field()));
     if needed.is_none_or(|needed| needed > length) {
-        return Err(format!("it is truncated: the header promises {shape:?}, the file has {length} bytes"));
+        return Err(format!("it is truncated: the header promises {shape:?}, the file has {length} bytes").into());
     }
     let values = read_values(npy, &element).ok_or_else(|| {
-        format!("its elements are {element}; expected unsigned bytes, 32- or 64-bit integers, f32 or f64")
+        let expected = "expected unsigned bytes, 32- or 64-bit integers, f32 or f64";
+        Fault::new(format!("its elements are {element}"), expected)
     })?;
     Ok((shape, values.map_err(|e| format!("it cannot be read ({e})"))?))
 }

@@ -1,7 +1,7 @@
 //! What plans for a model may not do, by the names of its layers.
 
 use crate::members::names;
-use crate::{Error, Model};
+use crate::{Error, Model, Parameter};
 use netspec::{ChannelGroup, Constraint, Network};
 use serde::Serialize;
 use std::fmt;
@@ -68,14 +68,16 @@ impl Constraints {
     /// Errors are a pattern that fits no group, and two constraints that exclude each other.
     pub fn apply(&self, mut model: Model, prune_residual: bool) -> Result<Model, Error> {
         let network = model.network().clone();
-        let frozen: Vec<Picked> =
-            self.freeze.iter().map(|p| pick(&network, "--freeze", p)).collect::<Result<_, _>>()?;
-        let only: Vec<Picked> = self.only.iter().map(|p| pick(&network, "--only", p)).collect::<Result<_, _>>()?;
+        let pick_all = |parameter: Parameter, patterns: &[String]| {
+            patterns.iter().map(|pattern| pick(&network, parameter, pattern)).collect::<Result<Vec<Picked>, Error>>()
+        };
+        let frozen = pick_all(Parameter::Freeze, &self.freeze)?;
+        let only = pick_all(Parameter::Only, &self.only)?;
         for one in &only {
             self.check_open(&network, one, &frozen, prune_residual)?;
         }
         for (pattern, least) in &self.at_least {
-            let picked = pick(&network, "--at-least", pattern)?;
+            let picked = pick(&network, Parameter::AtLeast, pattern)?;
             for &group in &picked.groups {
                 let channels = network.groups[group].channels;
                 let least = match *least {
@@ -93,7 +95,7 @@ impl Constraints {
         for group in 0..network.groups.len() {
             let reason = match by_freeze(group) {
                 Some(words) => Some(format!("{words} keeps all its channels")),
-                None if is_left_out(group) => Some("it is not among those that --only names".to_owned()),
+                None if is_left_out(group) => Some("it is not among those that `only` names".to_owned()),
                 None => None,
             };
             if let Some(reason) = reason {
@@ -115,19 +117,23 @@ impl Constraints {
         for group in &groups {
             if let Some(other) = frozen.iter().find(|picked| picked.groups.contains(&group.id.0)) {
                 let why = format!("both name the group `{}`", group.name);
-                return Err(Error::Contradiction { first: only.words(), second: other.words(), why });
+                let parameters = vec![only.parameter, other.parameter];
+                return Err(Error::Contradiction { first: only.words(), second: other.words(), why, parameters });
             }
         }
         let is_open = |group: &&&ChannelGroup| group.frozen.is_none() && (prune_residual || !group.residual);
         if let ([first, ..], None) = (groups.as_slice(), groups.iter().find(is_open)) {
-            let (second, why) = match &first.frozen {
-                Some(reason) => ("the model".to_owned(), format!("`{}` keeps its channels: {reason}", first.name)),
-                None => {
-                    let why = format!("`{}` is a residual stream, which only --prune-residual opens", first.name);
-                    ("the protection of residual streams".to_owned(), why)
+            let (second, why, parameters) = match &first.frozen {
+                Some(reason) => {
+                    ("the model", format!("`{}` keeps its channels: {reason}", first.name), vec![only.parameter])
                 }
+                None => (
+                    "the protection of residual streams",
+                    format!("`{}` is a residual stream, which only `prune_residual` opens", first.name),
+                    vec![only.parameter, Parameter::PruneResidual],
+                ),
             };
-            return Err(Error::Contradiction { first: only.words(), second, why });
+            return Err(Error::Contradiction { first: only.words(), second: second.to_owned(), why, parameters });
         }
         Ok(())
     }
@@ -135,23 +141,23 @@ impl Constraints {
 
 /// The groups that a pattern fits.
 struct Picked {
-    flag: &'static str,
+    parameter: Parameter,
     pattern: String,
     groups: Vec<usize>,
 }
 
 impl Picked {
     fn words(&self) -> String {
-        format!("{} '{}'", self.flag, self.pattern)
+        format!("{} '{}'", self.parameter, self.pattern)
     }
 }
 
-fn pick(network: &Network, flag: &'static str, pattern: &str) -> Result<Picked, Error> {
+fn pick(network: &Network, parameter: Parameter, pattern: &str) -> Result<Picked, Error> {
     let wild = WildMatch::new(pattern);
     let fits = |group: &&ChannelGroup| names(network, group).any(|name| wild.matches(name));
     let groups: Vec<usize> = network.groups.iter().filter(fits).map(|group| group.id.0).collect();
     if groups.is_empty() {
-        return Err(Error::NoMatch { flag, pattern: pattern.to_owned() });
+        return Err(Error::NoMatch { parameter, pattern: pattern.to_owned() });
     }
-    Ok(Picked { flag, pattern: pattern.to_owned(), groups })
+    Ok(Picked { parameter, pattern: pattern.to_owned(), groups })
 }

@@ -1,7 +1,7 @@
 //! Channels to keep as another pruner says them: by the name of a layer, a module or a weight.
 
 use crate::members::names;
-use crate::{Error, Model, read_plan};
+use crate::{Error, Fault, Model, read_plan};
 use netspec::{ChannelGroup, GroupId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,15 +26,16 @@ impl Counts {
     /// Reads a JSON file that maps names to numbers of channels, or to the channels that stay:
     /// `{"layer1.0.conv1": 37, "layer1.0.conv2.weight": [0, 2, 3]}`; or a plan that was made for this model.
     ///
-    /// A name is that of a group (as `locp inspect` lists it), of a layer that computes it, of its weight, or of its
+    /// A name is that of a group (as [`inspect`](crate::inspect) lists it), of a layer that computes it, of its weight, or of its
     /// module. Groups that are not named keep all their channels.
     pub fn read(path: &Path, model: &Model) -> Result<Counts, Error> {
-        let bad = |what: String| Error::Plan { path: path.to_owned(), what };
+        let bad = |fault: Fault| Error::Plan { path: path.to_owned(), fault };
         let text = std::fs::read(path).map_err(|e| Error::read(path, e))?;
         let groups = &model.network().groups;
         let mut counts =
             Counts { widths: groups.iter().map(|group| group.channels).collect(), kept: vec![None; groups.len()] };
-        let json: serde_json::Value = serde_json::from_slice(&text).map_err(|e| bad(format!("it is no JSON ({e})")))?;
+        let json: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|e| bad(format!("it is not JSON ({e})").into()))?;
         if json.get("schema").is_some() {
             for group in read_plan(path, model)?.groups {
                 counts.set(group.id, Kept::Channels(group.keep));
@@ -43,7 +44,7 @@ impl Counts {
         }
         let expected = "expected names with numbers of channels, {\"conv1\": 48}, or a plan";
         let map: BTreeMap<String, Kept> =
-            serde_json::from_value(json).map_err(|e| bad(format!("it holds no counts ({e}); {expected}")))?;
+            serde_json::from_value(json).map_err(|e| bad(Fault::new(format!("it holds no counts ({e})"), expected)))?;
         let mut named: BTreeMap<GroupId, String> = BTreeMap::new();
         for (name, kept) in map {
             let group = group_of(&name, model).map_err(bad)?;
@@ -52,9 +53,9 @@ impl Counts {
             if let Some(first) = named.get(&group.id).filter(|_| counts.widths[group.id.0] != width) {
                 let other = counts.widths[group.id.0];
                 let what = format!(
-                    "`{first}` keeps {other} channels and `{name}` {width}, but they are of one group and must keep the same; correct one of them"
+                    "`{first}` keeps {other} channels and `{name}` {width}, but they are of one group and must keep the same"
                 );
-                return Err(bad(what));
+                return Err(bad(Fault::new(what, "correct one of them")));
             }
             counts.set(group.id, kept);
             named.insert(group.id, name);
@@ -88,34 +89,40 @@ impl Kept {
         }
     }
 
-    fn check(&self, name: &str, group: &ChannelGroup) -> Result<(), String> {
+    fn check(&self, name: &str, group: &ChannelGroup) -> Result<(), Fault> {
         if self.width() == 0 {
             let channels = group.channels;
-            return Err(format!("`{name}` cannot keep 0 of {channels} channels: give it from 1 to {channels}"));
+            let what = format!("`{name}` cannot keep 0 of {channels} channels");
+            return Err(Fault::new(what, format!("give it from 1 to {channels}")));
         }
         if let Err(why) = group.allows(self.width()) {
-            return Err(format!("`{name}` cannot keep {} of {} channels: {why}", self.width(), group.channels));
+            return Err(format!("`{name}` cannot keep {} of {} channels: {why}", self.width(), group.channels).into());
         }
         let Kept::Channels(channels) = self else { return Ok(()) };
         let is_ascending = channels.windows(2).all(|pair| pair[0] < pair[1]);
         if !is_ascending || channels.last().is_some_and(|&last| last >= group.channels) {
             let channels = group.channels;
-            return Err(format!("the channels that `{name}` keeps must ascend and be below {channels}; sort them"));
+            let what = format!("the channels that `{name}` keeps must ascend and be below {channels}");
+            return Err(Fault::new(what, "sort them"));
         }
         Ok(())
     }
 }
 
 /// The one group whose channels what is called so computes.
-fn group_of<'m>(name: &str, model: &'m Model) -> Result<&'m ChannelGroup, String> {
+fn group_of<'m>(name: &str, model: &'m Model) -> Result<&'m ChannelGroup, Fault> {
     let network = model.network();
     let fitting = network.groups.iter().filter(|group| names(network, group).any(|own| own == name));
     match fitting.collect::<Vec<_>>().as_slice() {
         [group] => Ok(group),
-        [] => Err(format!("it names `{name}`, which computes no channel group; `locp inspect` lists their names")),
-        [first, second, ..] => Err(format!(
-            "it names `{name}`, which computes several groups (`{}`, `{}`); name the groups themselves",
-            first.name, second.name
-        )),
+        [] => {
+            let what = format!("it names `{name}`, which computes no channel group");
+            Err(Fault::new(what, "`inspect` lists their names"))
+        }
+        [first, second, ..] => {
+            let (first, second) = (&first.name, &second.name);
+            let what = format!("it names `{name}`, which computes several groups (`{first}`, `{second}`)");
+            Err(Fault::new(what, "name the groups themselves"))
+        }
     }
 }

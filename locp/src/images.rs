@@ -1,9 +1,9 @@
 //! Images and labels from `.npy` files and folders of pictures.
 
-use crate::Error;
 use crate::arrays::read_array;
 use crate::model::Model;
 use crate::preprocess::Preprocess;
+use crate::{Error, Fault};
 use netspec::{Tensor, TensorView};
 use std::path::Path;
 
@@ -19,14 +19,15 @@ impl Images {
     pub fn read(path: &Path) -> Result<Images, Error> {
         let (shape, pixels) = read_array(path)?;
         if shape.len() < 2 || shape[0] == 0 {
-            let what = format!("its shape is {shape:?}; expected N x channels x height x width with N at least 1");
-            return Err(Error::Array { path: path.to_owned(), what });
+            let what = format!("its shape is {shape:?}");
+            let fault = Fault::new(what, "expected N x channels x height x width with N at least 1");
+            return Err(Error::Array { path: path.to_owned(), fault });
         }
         if let Some(at) = pixels.iter().position(|p| !p.is_finite()) {
             let image = at / (pixels.len() / shape[0]).max(1);
             return Err(Error::Array {
                 path: path.to_owned(),
-                what: format!("image {image} holds a value that is not finite"),
+                fault: format!("image {image} holds a value that is not finite").into(),
             });
         }
         Ok(Images { shape, pixels })
@@ -93,13 +94,11 @@ impl Images {
 /// The pictures below a folder.
 #[cfg(feature = "pictures")]
 fn pictures(folder: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Images, Error> {
-    let refused = |what: &str| Error::Array { path: folder.to_owned(), what: what.to_owned() };
-    let how = how.ok_or_else(|| {
-        refused("a folder of pictures; say how the model takes them, for example --preprocess imagenet")
-    })?;
+    let refused = |what, remedy| Error::Array { path: folder.to_owned(), fault: Fault::new(what, remedy) };
+    let how = how.ok_or_else(|| Error::NoPreprocess { path: folder.to_owned() })?;
     let shape: Vec<Option<usize>> = model.onnx().inputs().first().map_or(vec![], |port| port.shape.clone());
     let [_, Some(channels @ (1 | 3)), Some(height), Some(width)] = shape[..] else {
-        return Err(refused("pictures need an input of N x 1 or 3 channels x height x width; give an array (.npy)"));
+        return Err(refused("pictures need an input of N x 1 or 3 channels x height x width", "give an array (.npy)"));
     };
     if let Some(numbers) = [&how.mean, &how.std].into_iter().find(|all| ![1, channels].contains(&all.len())) {
         return Err(Error::Preprocess {
@@ -109,7 +108,7 @@ fn pictures(folder: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Im
     }
     let files = crate::pictures::list(folder, how.count).map_err(|e| Error::read(folder, e))?;
     if files.is_empty() {
-        return Err(refused("it holds no .png, .jpg or .jpeg file; name another folder or an array (.npy)"));
+        return Err(refused("it holds no .png, .jpg or .jpeg file", "name another folder or an array (.npy)"));
     }
     let mut pixels = Vec::new();
     for path in &files {
@@ -121,9 +120,11 @@ fn pictures(folder: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Im
 
 #[cfg(not(feature = "pictures"))]
 fn pictures(folder: &Path, _: &Model, _: Option<&Preprocess>) -> Result<Images, Error> {
-    let what =
-        "a folder; this build reads arrays alone: give one (.npy), or build with the feature `pictures`".to_owned();
-    Err(Error::Array { path: folder.to_owned(), what })
+    let fault = Fault::new(
+        "it is a folder, and this build reads arrays alone",
+        "give an array (.npy), or build with the feature `pictures`",
+    );
+    Err(Error::Array { path: folder.to_owned(), fault })
 }
 
 /// Reads a `.npy` array of class indices.
@@ -132,7 +133,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, Error> {
     if shape.iter().filter(|&&d| d != 1).count() > 1 {
         return Err(Error::Array {
             path: path.to_owned(),
-            what: format!("its shape is {shape:?}; expected one label per image"),
+            fault: Fault::new(format!("its shape is {shape:?}"), "expected one label per image"),
         });
     }
     values
@@ -142,7 +143,8 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, Error> {
             if v >= 0.0 && v.fract() == 0.0 {
                 Ok(v as usize)
             } else {
-                Err(Error::Array { path: path.to_owned(), what: format!("label {i} is {v}, which is no class index") })
+                let what = format!("label {i} is {v}, which is not a class index");
+                Err(Error::Array { path: path.to_owned(), fault: what.into() })
             }
         })
         .collect()

@@ -1,7 +1,7 @@
 //! The whole pipeline: one import for people who want everything.
 //!
 //! It wires the other crates together (engines, the latency table, steps, the plan, surgery, verification) and
-//! holds the report types whose JSON the command line promises. It prints nothing and knows no flags; the price of
+//! holds the report types whose JSON the command line promises. It prints nothing, and its errors name parameters, not flags; the price of
 //! wiring everything is that it depends on everything, the embedded engine included. Whoever wants one algorithm
 //! takes that crate alone.
 //!
@@ -75,7 +75,7 @@ pub use constraints::{Constraints, Least};
 pub use counts::Counts;
 pub use doctor::doctor;
 pub use engine::{Engine, engine, engine_without_device, header, runner};
-pub use error::Error;
+pub use error::{Error, ErrorKind, Fault, Parameter};
 pub use files::{check_outputs, write_aligned, write_bytes, write_plan, write_problem};
 pub use held_out::{Comparison, HeldOut};
 pub use images::{Images, read_labels};

@@ -155,17 +155,15 @@ fn remember(problem: &mut Problem, network: &Network, measurer: &Measurer<'_>) -
 /// Says why nothing can be pruned before anything is measured.
 fn check_prunable(model: &Model, limits: &Limits) -> Result<(), Error> {
     let network: &Network = model.network();
-    let nothing = |why: String| Err(Error::NothingToPrune { path: model.path().to_owned(), why });
     let open = network.groups.iter().filter(|g| g.frozen.is_none() && g.channels > 1);
     if open.clone().any(|g| limits.get_prune_residual() || !g.residual) {
         return Ok(());
     }
     if open.count() > 0 {
-        return nothing(
-            "all its groups are residual streams, which stay as they are; --prune-residual opens them".into(),
-        );
+        return Err(Error::OnlyResidual { path: model.path().to_owned() });
     }
     let reasons = network.groups.iter().filter_map(|g| g.frozen.clone());
     let reason = reasons.chain(network.frozen.iter().map(|f| f.reason.clone())).next();
-    nothing(format!("{}; `locp inspect` lists every group", reason.unwrap_or_else(|| "it has no channel group".into())))
+    let why = reason.unwrap_or_else(|| "it has no channel group".to_owned());
+    Err(Error::NothingToPrune { path: model.path().to_owned(), why })
 }

@@ -1,7 +1,7 @@
 //! Scores of channels from files.
 
 use crate::arrays::{self, Array};
-use crate::{Error, Model};
+use crate::{Error, Fault, Model};
 use benefit::{Scope, Scores, ValueCurve, ValueError, ValueKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,8 +53,8 @@ pub fn read_scores<'m>(files: &[PathBuf], model: &'m Model, scope: Scope) -> Res
             }
             Some("json") => scores = add_json(path, scores)?,
             _ => {
-                let what = "scores come from .npy, .npz or .json files; save them as one of these".to_owned();
-                return Err(Error::Array { path: path.clone(), what });
+                let fault = Fault::new("scores come from .npy, .npz or .json files", "save them as one of these");
+                return Err(Error::Array { path: path.clone(), fault });
             }
         }
     }
@@ -80,12 +80,12 @@ fn add_archive(path: &Path, scores: &mut Scores<'_>) -> Result<(), Error> {
     }
     for (name, parts) in curves {
         let [Some(order), Some(loss)] = parts else {
-            let what = format!("the curve `{name}` needs both arrays, `{name}:order` and `{name}:loss`; add the other");
-            return Err(Error::Array { path: path.to_owned(), what });
+            let what = format!("the curve `{name}` needs both arrays, `{name}:order` and `{name}:loss`");
+            return Err(Error::Array { path: path.to_owned(), fault: Fault::new(what, "add the other") });
         };
         if let Some(odd) = order.iter().find(|channel| !(**channel >= 0.0 && channel.fract() == 0.0)) {
-            let what = format!("the curve `{name}` removes channel {odd}, which is no index; use integers from 0");
-            return Err(Error::Array { path: path.to_owned(), what });
+            let what = format!("the curve `{name}` removes channel {odd}, which is not an index");
+            return Err(Error::Array { path: path.to_owned(), fault: Fault::new(what, "use integers from 0") });
         }
         let order = order.into_iter().map(|channel| channel as usize).collect();
         let curve = ValueCurve::new(order, loss.into_iter().map(f64::from).collect());
@@ -98,16 +98,16 @@ fn add_json<'m>(path: &Path, mut scores: Scores<'m>) -> Result<Scores<'m>, Error
     let wrong = |source: ValueError| Error::Scores { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     let json: Json = serde_json::from_slice(&bytes).map_err(|e| {
-        let what = format!("it holds no scores ({e}); expected {{\"scores\": {{TENSOR: [numbers]}}}}");
-        Error::Array { path: path.to_owned(), what }
+        let fault = Fault::new(format!("it holds no scores ({e})"), "expected {\"scores\": {TENSOR: [numbers]}}");
+        Error::Array { path: path.to_owned(), fault }
     })?;
     if let Some(schema) = json.schema.filter(|schema| schema != SCHEMA) {
-        let what = format!("its schema is `{schema}`; expected `{SCHEMA}`, or none");
-        return Err(Error::Array { path: path.to_owned(), what });
+        let fault = Fault::new(format!("its schema is `{schema}`"), format!("expected `{SCHEMA}`, or none"));
+        return Err(Error::Array { path: path.to_owned(), fault });
     }
     if json.scores.is_empty() && json.curves.is_empty() {
-        let what = "it holds neither scores nor curves; give one of them".to_owned();
-        return Err(Error::Array { path: path.to_owned(), what });
+        let fault = Fault::new("it holds neither scores nor curves", "give one of them");
+        return Err(Error::Array { path: path.to_owned(), fault });
     }
     for (name, values) in json.scores {
         scores.tensor(&name, &[values.len()], &values).map_err(wrong)?;

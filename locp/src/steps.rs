@@ -27,7 +27,7 @@ pub(crate) fn steps(
     match (layer, layers.is_empty()) {
         (Some(name), true) => return Err(Error::NoLayer { name: name.to_owned() }),
         (None, true) => {
-            let why = "no layer follows a group that may lose channels; `locp inspect` lists the groups".to_owned();
+            let why = "no layer follows a group that may lose channels".to_owned();
             return Err(Error::NothingToPrune { path: model.path().to_owned(), why });
         }
         _ => {}

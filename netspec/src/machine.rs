@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Machine {
-    /// The engine's name as `--engine` takes it: `tract`, `cuda`, `simulated:h100`.
+    /// The engine's name: `tract`, `cuda`, `simulated:h100`.
     pub engine: String,
     /// The CPU's or GPU's product name.
     pub device: String,

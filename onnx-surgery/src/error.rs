@@ -16,7 +16,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// The file is something else.
-    #[error("{file} is not an ONNX model ({why}); expected a file as `torch.onnx.export` writes it")]
+    #[error("{file} is not an ONNX model ({why}); {EXPECTED}")]
     NotOnnx {
         /// The file's path, or `the model` where it came from memory.
         file: String,
@@ -24,7 +24,7 @@ pub enum ModelError {
         why: String,
     },
     /// The file begins like a model and ends too early.
-    #[error("{file} is truncated ({why}); copy or export it again")]
+    #[error("{file} is truncated ({why}); {COPY_AGAIN}")]
     Truncated {
         /// The file's path, or `the model` where it came from memory.
         file: String,
@@ -42,7 +42,7 @@ pub enum ModelError {
         problem: ExternalProblem,
     },
     /// A tensor's dims, type and data contradict each other.
-    #[error("tensor `{tensor}`: {why}; export the model again")]
+    #[error("tensor `{tensor}`: {why}; {EXPORT_AGAIN}")]
     Tensor {
         /// The tensor.
         tensor: String,
@@ -50,9 +50,7 @@ pub enum ModelError {
         why: String,
     },
     /// A node reads what nothing makes.
-    #[error(
-        "node `{node}` ({op}) reads `{tensor}`, which no node, input or initializer provides; export the model again"
-    )]
+    #[error("node `{node}` ({op}) reads `{tensor}`, which no node, input or initializer provides; {EXPORT_AGAIN}")]
     MissingTensor {
         /// The node.
         node: String,
@@ -62,19 +60,19 @@ pub enum ModelError {
         tensor: String,
     },
     /// A model output is made by nothing.
-    #[error("the model's output `{tensor}` is made by no node; export the model again")]
+    #[error("the model's output `{tensor}` is made by no node; {EXPORT_AGAIN}")]
     MissingOutput {
         /// The output.
         tensor: String,
     },
     /// Two things have one name.
-    #[error("tensor `{tensor}` is made twice; tensor names must be unique, export the model again")]
+    #[error("tensor `{tensor}` is made twice, but tensor names must be unique; {EXPORT_AGAIN}")]
     Duplicate {
         /// The tensor.
         tensor: String,
     },
     /// Nodes wait for each other.
-    #[error("node `{node}` ({op}) takes part in a cycle; an ONNX graph must not have any, export the model again")]
+    #[error("node `{node}` ({op}) takes part in a cycle, which an ONNX graph must not have; {EXPORT_AGAIN}")]
     Cycle {
         /// One of the nodes.
         node: String,
@@ -82,7 +80,7 @@ pub enum ModelError {
         op: String,
     },
     /// A node's inputs do not fit each other.
-    #[error("node `{node}` ({op}): {why}; the model could not run, export it again")]
+    #[error("node `{node}` ({op}): {why}, so the model could not run; {EXPORT_AGAIN}")]
     Contradiction {
         /// The node.
         node: String,
@@ -110,9 +108,7 @@ pub enum ModelError {
         why: String,
     },
     /// The model was exported for another batch size.
-    #[error(
-        "the model's input `{input}` has the fixed batch size {fixed}, not {wanted}: use {fixed}, or export with a dynamic batch"
-    )]
+    #[error("the model's input `{input}` has the fixed batch size {fixed}, not {wanted}; {USE_FIXED}")]
     FixedBatch {
         /// The input.
         input: String,
@@ -128,13 +124,10 @@ pub enum ModelError {
 #[non_exhaustive]
 pub enum ExternalProblem {
     /// The model came from memory.
-    #[error(
-        "a model from memory has no folder to look in; open it from a file, \
-         or export with the weights inside (`external_data=False`)"
-    )]
+    #[error("a model from memory has no folder to look in; {FROM_FILE}")]
     NoFolder,
     /// The model does not say where.
-    #[error("the model does not name the file; export it again")]
+    #[error("the model does not name the file; {EXPORT_AGAIN}")]
     NoLocation,
     /// The location is an absolute path.
     #[error("that is an absolute path, and only files below the model's folder are read; {NAME_IT_AGAIN}")]
@@ -146,19 +139,19 @@ pub enum ExternalProblem {
     #[error("that path has a backslash or a zero byte, which not every system takes for a name; {NAME_IT_AGAIN}")]
     NotPortable,
     /// A link leads out of the model's folder.
-    #[error("a link leads from there out of the model's folder, and nothing outside it is read; copy the file there")]
+    #[error("a link leads from there out of the model's folder, and nothing outside it is read; {COPY_THERE}")]
     LeadsOut,
     /// There is no such file.
-    #[error("there is no file {}; put it there, both files belong together", expected.display())]
+    #[error("there is no file {}; {PUT_THERE}", expected.display())]
     Missing {
         /// Where it is expected.
         expected: PathBuf,
     },
     /// There is a folder or a device.
-    #[error("that is no regular file; copy the data file there")]
+    #[error("that is not a regular file; {COPY_THERE}")]
     NoFile,
     /// An offset or a length is no number.
-    #[error("its {key} {value:?} is no number of bytes; export the model again")]
+    #[error("its {key} {value:?} is not a number of bytes; {EXPORT_AGAIN}")]
     Number {
         /// `offset` or `length`.
         key: &'static str,
@@ -166,9 +159,7 @@ pub enum ExternalProblem {
         value: String,
     },
     /// The data end past the end of the file.
-    #[error(
-        "{length} bytes from {offset} on are not in that file of {file_bytes}; copy it again, or export the model again"
-    )]
+    #[error("{length} bytes from {offset} on are not in that file of {file_bytes}; {COPY_OR_EXPORT}")]
     PastTheEnd {
         /// Where the data begin.
         offset: usize,
@@ -178,7 +169,7 @@ pub enum ExternalProblem {
         file_bytes: usize,
     },
     /// The length contradicts the tensor's dims and type.
-    #[error("they are {length} bytes where its dims and type ask for {expected}; export the model again")]
+    #[error("they are {length} bytes where its dims and type ask for {expected}; {EXPORT_AGAIN}")]
     Length {
         /// Bytes that the model names.
         length: usize,
@@ -186,28 +177,77 @@ pub enum ExternalProblem {
         expected: usize,
     },
     /// Two tensors have some of their bytes in common.
-    #[error("some of its bytes, but not all, are those of tensor `{other}`, too; export the model again")]
+    #[error("some of its bytes, but not all, are those of tensor `{other}`, too; {EXPORT_AGAIN}")]
     Overlap {
         /// The other tensor.
         other: String,
     },
 }
 
+const EXPECTED: &str = "expected a file as `torch.onnx.export` writes it";
+const EXPORT_AGAIN: &str = "export the model again";
 const NAME_IT_AGAIN: &str = "export the model again, with its data beside it";
+const COPY_AGAIN: &str = "copy or export it again";
+const COPY_OR_EXPORT: &str = "copy it again, or export the model again";
+const COPY_THERE: &str = "copy the file there";
+const PUT_THERE: &str = "put it there, both files belong together";
+const FROM_FILE: &str = "open it from a file, or export with the weights inside (`external_data=False`)";
+const USE_FIXED: &str = "use that one, or export with a dynamic batch";
+const FROM_THIS_MODEL: &str = "make the plan from this model";
+const AS_INITIALIZER: &str = "store it as an initializer";
+const REPORT: &str = "please report it with the model's topology";
+const ANOTHER_PATH: &str = "choose another output path";
+const CREATE_FOLDER: &str = "create it or choose another output path";
+
+impl ModelError {
+    /// What to do, as the error's text ends; `None` if no step is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            ModelError::NotOnnx { .. } => Some(EXPECTED),
+            ModelError::Truncated { .. } => Some(COPY_AGAIN),
+            ModelError::ExternalData { problem, .. } => Some(problem.remedy()),
+            ModelError::FixedBatch { .. } => Some(USE_FIXED),
+            ModelError::Tensor { .. }
+            | ModelError::MissingTensor { .. }
+            | ModelError::MissingOutput { .. }
+            | ModelError::Duplicate { .. }
+            | ModelError::Cycle { .. }
+            | ModelError::Contradiction { .. } => Some(EXPORT_AGAIN),
+            ModelError::Read { .. } | ModelError::TooLarge { .. } | ModelError::NoLayers { .. } => None,
+        }
+    }
+}
+
+impl ExternalProblem {
+    /// What to do, as the error's text ends.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            ExternalProblem::NoFolder => FROM_FILE,
+            ExternalProblem::Absolute | ExternalProblem::Climbs | ExternalProblem::NotPortable => NAME_IT_AGAIN,
+            ExternalProblem::LeadsOut | ExternalProblem::NoFile => COPY_THERE,
+            ExternalProblem::Missing { .. } => PUT_THERE,
+            ExternalProblem::PastTheEnd { .. } => COPY_OR_EXPORT,
+            ExternalProblem::NoLocation
+            | ExternalProblem::Number { .. }
+            | ExternalProblem::Length { .. }
+            | ExternalProblem::Overlap { .. } => EXPORT_AGAIN,
+        }
+    }
+}
 
 /// Why a plan cannot be applied, or its result not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SurgeryError {
     /// The plan does not fit the model.
-    #[error("{source}; make the plan from this model")]
+    #[error("{source}; {FROM_THIS_MODEL}")]
     Plan {
         /// What does not fit.
         #[from]
         source: PlanError,
     },
     /// Part of a weight should become zero that the file only describes (a ConstantOfShape).
-    #[error("`{tensor}` is filled with one value at run time, and cannot be zero in part; store it as an initializer")]
+    #[error("`{tensor}` is filled with one value at run time, and cannot be zero in part; {AS_INITIALIZER}")]
     NotStored {
         /// The weight.
         tensor: String,
@@ -229,25 +269,25 @@ pub enum SurgeryError {
         expected: String,
     },
     /// The result would not run. This is a defect of this crate, caught before anything is written.
-    #[error("the pruned model would not run: {why}; nothing was written, please report it with the model's topology")]
+    #[error("the pruned model would not run: {why}, so nothing was written; {REPORT}")]
     Audit {
         /// What the audit found.
         why: String,
     },
     /// The result would replace its own source.
-    #[error("{} is the input itself; choose another output path", path.display())]
+    #[error("{} is the input itself; {ANOTHER_PATH}", path.display())]
     SameFile {
         /// The output path.
         path: PathBuf,
     },
     /// There is no folder to write to.
-    #[error("the folder {} does not exist; create it or choose another output path", folder.display())]
+    #[error("the folder {} does not exist; {CREATE_FOLDER}", folder.display())]
     NoFolder {
         /// The missing folder.
         folder: PathBuf,
     },
     /// The result's data file would have a name that ONNX cannot state.
-    #[error("{} is no text, and a model with a data file must state that file's name; choose another output path", path.display())]
+    #[error("{} is not text, and a model with a data file must state that file's name; {ANOTHER_PATH}", path.display())]
     NoName {
         /// The output path.
         path: PathBuf,
@@ -260,4 +300,18 @@ pub enum SurgeryError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl SurgeryError {
+    /// What to do, as the error's text ends; `None` if no step is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            SurgeryError::Plan { .. } => Some(FROM_THIS_MODEL),
+            SurgeryError::NotStored { .. } => Some(AS_INITIALIZER),
+            SurgeryError::Audit { .. } => Some(REPORT),
+            SurgeryError::SameFile { .. } | SurgeryError::NoName { .. } => Some(ANOTHER_PATH),
+            SurgeryError::NoFolder { .. } => Some(CREATE_FOLDER),
+            SurgeryError::NoTensor { .. } | SurgeryError::Values { .. } | SurgeryError::Write { .. } => None,
+        }
+    }
 }

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+const ANOTHER_FILE: &str = "choose another file";
+const CHECK_PATH: &str = "check the path and its permissions";
+const REPAIR_LINE: &str = "repair or remove the line";
+
 /// Why a recorded table could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The file could not be opened, read or written.
-    #[error("{}: {source}; check the path and its permissions", path.display())]
+    #[error("{}: {source}; {CHECK_PATH}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -23,7 +27,7 @@ pub enum RecordError {
         found: String,
     },
     /// The table is another machine's, whose numbers are not to be mixed with this one's.
-    #[error("{}: it is a table of {found}, and what is to be written is of {writing}; choose another file", path.display())]
+    #[error("{}: it is a table of {found}, and what is to be written is of {writing}; {ANOTHER_FILE}", path.display())]
     Machine {
         /// The file.
         path: PathBuf,
@@ -33,7 +37,7 @@ pub enum RecordError {
         writing: Box<netspec::Machine>,
     },
     /// A line is no measurement.
-    #[error("{}, line {line}: {reason}; repair or remove the line", path.display())]
+    #[error("{}, line {line}: {reason}; {REPAIR_LINE}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -45,6 +49,16 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// What to do, as the error's text ends; `None` if no step is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            RecordError::Io { .. } => Some(CHECK_PATH),
+            RecordError::Machine { .. } => Some(ANOTHER_FILE),
+            RecordError::Line { .. } => Some(REPAIR_LINE),
+            RecordError::Header { .. } => None,
+        }
+    }
+
     pub(crate) fn io(path: &std::path::Path) -> impl Fn(std::io::Error) -> RecordError + use<'_> {
         move |source| RecordError::Io { path: path.to_owned(), source }
     }

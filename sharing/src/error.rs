@@ -3,6 +3,12 @@
 use crate::TableKind;
 use std::path::PathBuf;
 
+const ANOTHER_PATH: &str = "choose another path";
+const IMPORT: &str = "import it into a store, or open it with `open_any`";
+const OPEN_TO_WRITE: &str = "open it for writing to add to it";
+const SET_ASIDE: &str = "set it aside and start a new one";
+const UPDATE: &str = "update, or choose another path";
+
 /// Why a table could not be read or written. No error leaves a table changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,14 +24,14 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file is something else.
-    #[error("{} is not a latency table; choose another path, it is left as it is", path.display())]
+    #[error("{} is not a latency table and is left as it is; {ANOTHER_PATH}", path.display())]
     NotATable {
         /// The file.
         path: PathBuf,
     },
     /// The table was written by a newer version.
     #[error(
-        "the table {} has format {found} and this version reads up to {supported}; update, or choose another path, it is left as it is",
+        "the table {} has format {found}, this version reads up to {supported}, and it is left as it is; {UPDATE}",
         path.display()
     )]
     Newer {
@@ -38,7 +44,7 @@ pub enum StoreError {
     },
     /// The table is damaged before its end.
     #[error(
-        "the table {} is damaged at byte {offset} ({reason}); it is left as it is; set it aside (`locp table set-aside`) and start a new one (`sharing::salvage` saves what is before and behind the damage)",
+        "the table {} is damaged at byte {offset} ({reason}) and is left as it is; {SET_ASIDE}",
         path.display()
     )]
     Corrupted {
@@ -51,7 +57,7 @@ pub enum StoreError {
     },
     /// The store is damaged: a page or a record does not fit its checksum.
     #[error(
-        "the table {} is damaged ({reason}); it is left as it is; set it aside (`locp table set-aside`) and start a new one",
+        "the table {} is damaged ({reason}) and is left as it is; {SET_ASIDE}",
         path.display()
     )]
     Damaged {
@@ -62,7 +68,7 @@ pub enum StoreError {
     },
     /// A portable file was opened as a store.
     #[error(
-        "{} is a portable table, not a store; import it into a store (`locp table import`), or open it as what it is (`sharing::open_any`); it is left as it is",
+        "{} is a portable table, not a store, and is left as it is; {IMPORT}",
         path.display()
     )]
     Portable {
@@ -88,7 +94,7 @@ pub enum StoreError {
         what: String,
     },
     /// The table holds another kind of numbers.
-    #[error("the table {} holds {found} numbers, not {wanted} ones; choose another path", path.display())]
+    #[error("the table {} holds {found} numbers, not {wanted} ones; {ANOTHER_PATH}", path.display())]
     Kind {
         /// The table.
         path: PathBuf,
@@ -108,7 +114,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The table was opened for reading.
-    #[error("the table {} was opened for reading only; open it for writing to add to it", path.display())]
+    #[error("the table {} was opened for reading only; {OPEN_TO_WRITE}", path.display())]
     ReadOnly {
         /// The table.
         path: PathBuf,
@@ -119,4 +125,18 @@ pub enum StoreError {
         /// What went wrong, with the place and the remedy.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// What to do, as the error's text ends; `None` if no step is known, or if the reason of the error states it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            StoreError::NotATable { .. } | StoreError::Kind { .. } => Some(ANOTHER_PATH),
+            StoreError::Newer { .. } => Some(UPDATE),
+            StoreError::Corrupted { .. } | StoreError::Damaged { .. } => Some(SET_ASIDE),
+            StoreError::Portable { .. } => Some(IMPORT),
+            StoreError::ReadOnly { .. } => Some(OPEN_TO_WRITE),
+            _ => None,
+        }
+    }
 }

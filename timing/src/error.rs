@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Why an engine cannot run here, found out before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
-    /// The engine's name.
+    /// The engine's name, as in `Machine::engine`.
     pub engine: String,
     /// What is missing or wrong.
     pub reason: String,

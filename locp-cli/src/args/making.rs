@@ -2,7 +2,7 @@
 
 use super::{Reach, number};
 use clap::{Args, ValueEnum};
-use locp::{Constraints, Criterion, Error, Least, Preprocess, Scope};
+use locp::{Constraints, Criterion, Error, Least, Parameter, Preprocess, Scope};
 use std::path::{Path, PathBuf};
 
 /// How plans are made.
@@ -64,9 +64,10 @@ impl Pictures {
         let paths: Vec<&Path> = paths.into_iter().collect();
         if self.preprocess.is_some() && !paths.iter().any(|path| path.is_dir()) {
             return Err(Error::Contradiction {
-                first: "--preprocess".to_owned(),
+                first: "the preprocessing".to_owned(),
                 second: paths.first().map_or("no images".to_owned(), |path| path.display().to_string()),
                 why: "an array is taken as it is, and pictures come from a folder".to_owned(),
+                parameters: vec![Parameter::Preprocess],
             });
         }
         Ok(self.preprocess.as_ref())

@@ -93,8 +93,8 @@ fn refused(counts: &str, flags: &str, parts: &[&str]) {
 #[test]
 fn counts_that_cannot_be_are_named() {
     refused("[1, 2]", "", &["counts.json", "it holds no counts", "or a plan"]);
-    refused("{", "", &["counts.json", "no JSON"]);
-    refused(r#"{"nobody": 3}"#, "", &["counts.json", "`nobody`, which computes no channel group", "locp inspect"]);
+    refused("{", "", &["counts.json", "not JSON"]);
+    refused(r#"{"nobody": 3}"#, "", &["counts.json", "`nobody`, which computes no channel group", "`inspect` lists"]);
     refused(r#"{"block1.conv1.conv": 0}"#, "", &["`block1.conv1.conv` cannot keep 0 of 64", "from 1 to 64"]);
     refused(r#"{"block1.conv1.conv": 65}"#, "", &["cannot keep 65 of 64"]);
     refused(r#"{"block1.conv1.conv": -1}"#, "", &["it holds no counts"]);
@@ -104,5 +104,5 @@ fn counts_that_cannot_be_are_named() {
     let both = r#"{"block2.skip.conv": 40, "block2.conv2.conv": 48}"#;
     refused(both, "", &["`block2.conv2.conv` keeps 48", "`block2.skip.conv` 40", "of one group"]);
     refused(r#"{"block1.conv1.conv": 3}"#, "--max-loss 1", &["a share from 0 to below 1"]);
-    refused(r#"{"schema": "locp.plan/1"}"#, "", &["it is no plan"]);
+    refused(r#"{"schema": "locp.plan/1"}"#, "", &["it is not a plan"]);
 }

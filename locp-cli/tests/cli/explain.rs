@@ -75,9 +75,9 @@ fn lint_by_a_table_says_what_it_does_not_hold() {
         parts.iter().for_each(|part| assert!(ran.stderr.contains(part), "{line} said `{}`", ran.stderr));
     };
     check(&format!("lint {model} --for none.locp"), &["none.locp", "simulated:h100"]);
-    check(&format!("lint {model} --for table.locp --machine cuda"), &["0 machines", "--machine"]);
+    check(&format!("lint {model} --for table.locp --machine cuda"), &["0 machines", "(`--machine`)"]);
     check(&format!("lint {model} --for tract"), &["no table tract"]);
-    check(&format!("explain {model} --engine simulated:t4 --layer nope"), &["nope", "locp inspect"]);
+    check(&format!("explain {model} --engine simulated:t4 --layer nope"), &["nope", "`inspect` lists"]);
 }
 
 #[test]

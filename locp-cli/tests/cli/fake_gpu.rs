@@ -86,7 +86,7 @@ fn what_is_wrong_with_the_device_is_said_with_a_remedy() {
     for (variables, parts) in [
         (("FAKE_DEVICES", "0"), ["the CUDA driver sees no GPU", "nvidia-smi"]),
         (("FAKE_CUDA", "11080"), ["too old: CUDA 11.8", "CUDA 12.0 or later"]),
-        (("FAKE_MEMORY", "30000000"), ["out of memory", "--batch"]),
+        (("FAKE_MEMORY", "30000000"), ["out of memory", "smaller batch"]),
     ] {
         let Some(ran) = locp(&place, &line, &[variables]) else { return };
         assert_eq!(ran.code, 2, "{variables:?}: {}", ran.stderr);

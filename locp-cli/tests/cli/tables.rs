@@ -117,7 +117,9 @@ fn a_damaged_table_is_set_aside_only_when_it_is_damaged_and_asked_for() {
     std::fs::write(place.path("table.redb"), &bytes).unwrap();
     let ran = place.locp(&format!("measure {MODEL} --table table.redb --format json -q"));
     assert_eq!((ran.code, &ran.json()["kind"]), (2, &"table".into()));
-    assert!(ran.json()["remedy"].as_str().unwrap().contains("locp table set-aside"), "{}", ran.stdout);
+    assert_eq!(ran.json()["remedy"], "set it aside and start a new one", "{}", ran.stdout);
+    let ran = place.locp(&format!("measure {MODEL} --table table.redb -q"));
+    assert!(ran.stderr.ends_with("set it aside and start a new one (`locp table set-aside`)\n"), "{}", ran.stderr);
     assert_eq!(std::fs::read(place.path("table.redb")).unwrap(), bytes, "it was written over");
     let aside = json(&place, "table set-aside --table table.redb");
     assert_eq!(std::fs::read(aside["aside"].as_str().map(|aside| place.path(aside)).unwrap()).unwrap(), bytes);

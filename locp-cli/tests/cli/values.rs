@@ -132,21 +132,29 @@ fn refused(flags: &str, code: i32, parts: &[&str]) {
 
 #[test]
 fn constraints_that_cannot_hold_are_named() {
-    refused("--freeze nowhere*", 2, &["`nowhere*` (--freeze) fits no channel group", "locp inspect"]);
-    refused("--at-least block9*=4", 2, &["`block9*` (--at-least)"]);
+    refused(
+        "--freeze nowhere*",
+        2,
+        &["`nowhere*` in `freeze` fits no channel group", "`inspect` lists", "(`--freeze`)"],
+    );
+    refused("--at-least block9*=4", 2, &["`block9*` in `at_least`", "(`--at-least`)"]);
     refused("--at-least block2*", 2, &["PATTERN=LEAST"]);
     refused("--at-least block2*=1.5x", 2, &["neither a number of channels"]);
     refused(
         "--only block2.conv1* --freeze *conv1*",
         2,
-        &["--only 'block2.conv1*'", "--freeze '*conv1*'", "exclude each"],
+        &["`only` 'block2.conv1*'", "`freeze` '*conv1*'", "exclude each", "(`--only`, `--freeze`)"],
     );
-    refused("--only stem*", 2, &["--only 'stem*'", "residual stream", "--prune-residual"]);
-    refused("--only fc*", 2, &["--only 'fc*' and the model exclude each other"]);
-    refused("--freeze *", 1, &["nothing can be pruned", "--freeze '*'"]);
+    refused("--only stem*", 2, &["`only` 'stem*'", "residual stream", "(`--only`, `--prune-residual`)"]);
+    refused("--only fc*", 2, &["`only` 'fc*' and the model exclude each other"]);
+    refused("--freeze *", 1, &["nothing can be pruned", "`freeze` '*'"]);
     refused("--value-floor 1", 2, &["at most 0"]);
-    refused("--value-floor -0.000001", 1, &["--latency and --value-floor contradict each other", "allow more time"]);
-    refused("--planner exact --value-floor=-0.000001", 1, &["none is worth more than"]);
+    refused(
+        "--value-floor -0.000001",
+        1,
+        &["contradict each other", "allow more time", "(`--latency`, `--value-floor`)"],
+    );
+    refused("--planner exact --value-floor=-0.000001", 1, &["none exceeds"]);
     refused("--value l1 --scores x.json", 2, &["cannot be used with"]);
     // A floor that the plan reaches changes nothing.
     let place = Place::new();
@@ -171,12 +179,12 @@ fn scores_that_are_none_are_refused() {
     scores_refused("a.json", b"[1, 2]", &["it holds no scores"]);
     scores_refused("a.json", br#"{"score": {"x": [1]}}"#, &["unknown field `score`"]);
     scores_refused("a.json", br#"{"schema": "locp.plan/1", "scores": {"x": [1]}}"#, &["locp.scores/1"]);
-    scores_refused("a.json", br#"{"scores": {"x.weight": [1]}}"#, &["`x.weight`, which is no weight"]);
+    scores_refused("a.json", br#"{"scores": {"x.weight": [1]}}"#, &["`x.weight`, which is not a weight"]);
     let short = br#"{"scores": {"block1.conv1.conv.weight": [1, 2]}}"#;
     scores_refused("a.json", short, &["`block1.conv1.conv.weight` have the shape [2]; expected [64, 32, 3, 3]"]);
     let rising = br#"{"curves": {"/block1/conv1/conv/Conv": {"order": [0, 1], "loss": [0, -1, -0.5]}}}"#;
     scores_refused("a.json", rising, &["never rise"]);
-    scores_refused("a.npz", b"PK no archive", &["no whole .npz archive"]);
+    scores_refused("a.npz", b"PK no archive", &["not a whole .npz archive"]);
     scores_refused("a.npy", b"no array", &["no .npy array"]);
     scores_refused("a.txt", b"1 2 3", &["save them as one of these"]);
     let mut negative = vec![1.0; 64];

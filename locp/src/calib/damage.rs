@@ -61,7 +61,7 @@ impl Damage {
         watch.progress.end("");
         let closed = |group: &ChannelGroup, why: &str| ValueError::Other {
             reason: format!(
-                "group `{}` {why}; freeze it, or say what it is worth with --value or --scores",
+                "group `{}` {why}; freeze it, or state the importance of its channels by a criterion or by scores",
                 group.name
             ),
         };

@@ -17,7 +17,7 @@ use crate::files::resolved;
 use crate::images::Images;
 use crate::model::Model;
 use crate::preprocess::Preprocess;
-use crate::{Error, Watch};
+use crate::{Error, Parameter, Watch};
 use std::path::{Path, PathBuf};
 use timing::ModelBackend;
 
@@ -46,7 +46,8 @@ impl Calib {
         if model.onnx().inputs().len() != 1 {
             return Err(Error::Array {
                 path: path.to_owned(),
-                what: format!("the model has {} inputs, and calibration knows one", model.onnx().inputs().len()),
+                fault: format!("the model has {} inputs, and calibration knows one", model.onnx().inputs().len())
+                    .into(),
             });
         }
         Ok(Calib { path: path.to_owned(), images, ridge: 1e-3, effort: 16, compared: 64, seed: 0 })
@@ -95,8 +96,9 @@ pub fn check_apart(calib: &Path, images: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Contradiction {
-        first: format!("--calib {}", calib.display()),
-        second: format!("--images {}", images.display()),
+        first: format!("the calibration images {}", calib.display()),
+        second: format!("the images {}", images.display()),
         why: "accuracy on the images that calibrated says nothing of others".to_owned(),
+        parameters: vec![Parameter::Calib, Parameter::Images],
     })
 }

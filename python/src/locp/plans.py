@@ -11,7 +11,7 @@ from typing import Any
 from .errors import PlanError, SharedTensor
 
 SCHEMAS = ("locp.plan/1", "locp.prune/1", "locp.align/1")
-AGAIN = "make one with `locp plan` or `locp prune --plan-out`"
+AGAIN = "make one with `locp.plan` or `locp.plan_onnx`"
 
 
 @dataclass(frozen=True, repr=False)

@@ -27,7 +27,7 @@ pub struct Tile {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Gpu {
-    /// The name that `--engine simulated:<name>` takes.
+    /// The name in the engine's name: `h100` in `simulated:h100`.
     pub name: String,
     /// Product name.
     pub device: String,
