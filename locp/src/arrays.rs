@@ -172,6 +172,6 @@ mod tests {
             assert!(error.contains("conv1.weight"), "{error}");
         }
         let error = read(&archive(&[("a.npy", b"nonsense".to_vec())], CompressionMethod::STORE)).unwrap_err();
-        assert!(error.to_string().contains("the array `a`: it is no .npy array"), "{error}");
+        assert!(error.to_string().contains("the array `a`: it is not a .npy array"), "{error}");
     }
 }

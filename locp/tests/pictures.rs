@@ -54,7 +54,7 @@ fn what_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let said = |how: Option<&Preprocess>| Images::open(folder.path(), &model, how).unwrap_err().to_string();
     assert!(said(Some(&how)).contains("holds no .png"));
-    assert!(said(None).contains("--preprocess imagenet"));
+    assert!(said(None).contains("preprocessing `imagenet`"));
     let png = std::fs::read(here("pictures/color.png")).unwrap();
     std::fs::write(folder.path().join("whole.png"), &png).unwrap();
     assert_eq!(Images::open(folder.path(), &model, Some(&how)).unwrap().len(), 1);

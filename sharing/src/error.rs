@@ -24,14 +24,14 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file is something else.
-    #[error("{} is not a latency table and is left as it is; {ANOTHER_PATH}", path.display())]
+    #[error("{} is not a latency table; {ANOTHER_PATH}, it is left as it is", path.display())]
     NotATable {
         /// The file.
         path: PathBuf,
     },
     /// The table was written by a newer version.
     #[error(
-        "the table {} has format {found}, this version reads up to {supported}, and it is left as it is; {UPDATE}",
+        "the table {} has format {found} and this version reads up to {supported}; {UPDATE}, it is left as it is",
         path.display()
     )]
     Newer {
@@ -44,7 +44,7 @@ pub enum StoreError {
     },
     /// The table is damaged before its end.
     #[error(
-        "the table {} is damaged at byte {offset} ({reason}) and is left as it is; {SET_ASIDE}",
+        "the table {} is damaged at byte {offset} ({reason}); it is left as it is; {SET_ASIDE}",
         path.display()
     )]
     Corrupted {
@@ -57,7 +57,7 @@ pub enum StoreError {
     },
     /// The store is damaged: a page or a record does not fit its checksum.
     #[error(
-        "the table {} is damaged ({reason}) and is left as it is; {SET_ASIDE}",
+        "the table {} is damaged ({reason}); it is left as it is; {SET_ASIDE}",
         path.display()
     )]
     Damaged {
@@ -68,7 +68,7 @@ pub enum StoreError {
     },
     /// A portable file was opened as a store.
     #[error(
-        "{} is a portable table, not a store, and is left as it is; {IMPORT}",
+        "{} is a portable table, not a store; it is left as it is; {IMPORT}",
         path.display()
     )]
     Portable {
@@ -128,7 +128,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What to do, as the error's text ends; `None` if no step is known, or if the reason of the error states it.
+    /// What to do, in the words of the error's text; `None` if no step is known, or if the reason of the error states it.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             StoreError::NotATable { .. } | StoreError::Kind { .. } => Some(ANOTHER_PATH),

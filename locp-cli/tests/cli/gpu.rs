@@ -82,7 +82,12 @@ fn the_data_type_reaches_every_command() {
 
 #[test]
 fn an_engine_that_runs_the_file_as_it_is_refuses_another_type() {
-    let parts = ["fashion.onnx", "tract runs it as it is stored, in f32, not in f16", "--dtype f32"];
+    let parts = [
+        "fashion.onnx",
+        "tract runs it as it is stored, in f32, not in f16",
+        "data type f32",
+        "(`--dtype`, `--engine`)",
+    ];
     refused(&["prune", MODEL, "--dtype", "f16", "--latency", "0.6x", "-o", "out.onnx"], &parts);
     refused(&["verify", MODEL, MODEL, "--dtype", "f16"], &parts);
 }

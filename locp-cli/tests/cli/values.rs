@@ -185,7 +185,7 @@ fn scores_that_are_none_are_refused() {
     let rising = br#"{"curves": {"/block1/conv1/conv/Conv": {"order": [0, 1], "loss": [0, -1, -0.5]}}}"#;
     scores_refused("a.json", rising, &["never rise"]);
     scores_refused("a.npz", b"PK no archive", &["not a whole .npz archive"]);
-    scores_refused("a.npy", b"no array", &["no .npy array"]);
+    scores_refused("a.npy", b"no array", &["not a .npy array"]);
     scores_refused("a.txt", b"1 2 3", &["save them as one of these"]);
     let mut negative = vec![1.0; 64];
     negative[7] = -1.0;

@@ -236,7 +236,7 @@ mod tests {
         check(&model.into(), "cannot read a; b.onnx: entity not found", "");
         let table = sharing::StoreError::Damaged { path: path(), reason: "torn; twice".to_owned() };
         let text =
-            "the table a; b.onnx is damaged (torn; twice) and is left as it is; set it aside and start a new one";
+            "the table a; b.onnx is damaged (torn; twice); it is left as it is; set it aside and start a new one";
         check(&table.into(), text, "set it aside and start a new one");
     }
 
