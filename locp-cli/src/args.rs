@@ -3,8 +3,8 @@
 mod making;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use locp::Shard;
 use locp::netspec::{CacheState, ConvSpec, DType};
-use locp::{Shard, TableForm};
 use std::path::PathBuf;
 
 pub(crate) use making::{Align, Making, Pictures, Planner, Worth};
@@ -251,41 +251,18 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportForm {
-    /// One JSON object per line.
-    JsonLines,
-    /// For pandas and for people.
-    Csv,
-    /// A portable table.
-    Portable,
-}
-
-impl From<ExportForm> for TableForm {
-    fn from(form: ExportForm) -> TableForm {
-        match form {
-            ExportForm::JsonLines => TableForm::JsonLines,
-            ExportForm::Csv => TableForm::Csv,
-            ExportForm::Portable => TableForm::Portable,
-        }
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Table {
     /// Count what the table holds, by machine.
     Info,
-    /// Write the table as .jsonl, .csv or a portable table.
+    /// Write the table as JSON Lines, one measurement per line.
     Export {
-        /// Where to write it.
+        /// The file to write, for example table.jsonl.
         output: PathBuf,
-        /// The form, where the ending does not say it.
-        #[arg(long = "as", value_enum, value_name = "FORM")]
-        form: Option<ExportForm>,
     },
-    /// Add what is in an exported table, or in another table.
+    /// Add the measurements of another table, exported or not.
     Import {
-        /// A .jsonl or .csv file, or a table.
+        /// JSON Lines or a table.
         file: PathBuf,
     },
     /// Move a damaged table away, so that a new one can take its place.

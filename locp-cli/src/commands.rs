@@ -12,7 +12,7 @@ use locp::netspec::{CacheState, ConvSpec, DType};
 use locp::report::LintReport;
 use locp::{
     Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Model, Options,
-    Pipeline, Preprocess, SearchKind, Shard, SweepOptions, TableForm, Value, Watch,
+    Pipeline, Preprocess, SearchKind, Shard, SweepOptions, Value, Watch,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -367,10 +367,9 @@ impl Run<'_> {
         let table = self.table();
         match what {
             Table::Info => self.show(&locp::table_info(&table)?, human::table_info),
-            Table::Export { output, form } => {
+            Table::Export { output } => {
                 self.check_outputs(&[output], &[])?;
-                let form = form.map_or_else(|| TableForm::of(output), TableForm::from);
-                self.show(&locp::table_export(&table, output, form)?, human::transfer)
+                self.show(&locp::table_export(&table, output)?, human::transfer)
             }
             Table::SetAside => self.show(&locp::table_set_aside(&table)?, human::set_aside),
             Table::Import { file } => self.show(&locp::table_import(&table, file)?, human::transfer),

@@ -3,11 +3,8 @@
 use crate::Error;
 use crate::model::Model;
 use crate::report::{Covers, Header, MachineReport, Schema};
-use netspec::{ConvSpec, Measurement};
-use replay::{Recorded, Simulated};
-use sharing::{TableKind, open_any_read_only};
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use replay::Simulated;
+use sharing::{Recorded, StoreError, TableKind};
 use std::path::Path;
 use timing::{BackendSource, LatencySource, ModelBackend};
 
@@ -33,7 +30,7 @@ pub type Engine = Box<dyn LatencySource>;
 pub fn engine(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
     let _ = threads;
     if let Some(file) = name.strip_prefix("recorded:") {
-        return Ok(Box::new(Recorded::open(Path::new(file))?));
+        return recorded(Path::new(file), None);
     }
     if let Some(device) = name.strip_prefix("simulated:") {
         return Ok(Box::new(BackendSource::new(Simulated::named(device)?.seed(seed))?));
@@ -58,33 +55,28 @@ pub fn engine(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
     Err(Error::UnknownEngine { name: name.to_owned() })
 }
 
-/// Returns a source that needs no device: a simulated engine, a recorded table, or a latency table by its path, from
-/// which the machine whose text contains `machine` answers, or the only one.
+/// Returns a source that needs no device: a simulated engine, or a latency table by its path (with or without
+/// `recorded:`), from which the machine whose text contains `machine` answers, or the only one.
 ///
 /// # Errors
 /// [`Error::NoTable`], [`Error::WhichMachine`], or why the file cannot be read.
 pub fn engine_without_device(name: &str, machine: Option<&str>, seed: u64) -> Result<Engine, Error> {
-    if ["simulated:", "recorded:"].iter().any(|kind| name.starts_with(kind)) {
+    if name.starts_with("simulated:") {
         return engine(name, 1, seed);
     }
-    let path = Path::new(name);
+    let path = Path::new(name.strip_prefix("recorded:").unwrap_or(name));
     if !path.exists() {
         return Err(Error::NoTable { name: name.to_owned() });
     }
-    let (store, _) = open_any_read_only(path)?;
-    let mut machines: BTreeMap<String, BTreeMap<ConvSpec, Measurement>> = BTreeMap::new();
-    store.scan(&mut |key, entry| {
-        if let (true, Ok(spec)) = (machine.is_none_or(|part| key.machine.contains(part)), key.conv_spec()) {
-            machines.entry(key.machine).or_default().entry(spec).or_insert(entry.measurement);
-        }
-        ControlFlow::Continue(())
-    })?;
-    let known: Vec<String> = machines.keys().cloned().collect();
-    let (Some((of, entries)), true) = (machines.pop_first(), known.len() == 1) else {
-        return Err(Error::WhichMachine { path: path.to_owned(), machines: known });
-    };
-    let origin = of.parse().map_err(|_| Error::WhichMachine { path: path.to_owned(), machines: known })?;
-    Ok(Box::new(Recorded::of(path, origin, entries)))
+    recorded(path, machine)
+}
+
+/// Returns the source that a table of either form is.
+fn recorded(path: &Path, machine: Option<&str>) -> Result<Engine, Error> {
+    match Recorded::open(path, machine) {
+        Err(StoreError::WhichMachine { path, machines }) => Err(Error::WhichMachine { path, machines }),
+        recorded => Ok(Box::new(recorded?)),
+    }
 }
 
 /// Returns what a time of a whole network covers on a source.

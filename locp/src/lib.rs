@@ -95,7 +95,7 @@ pub use sharing::{DiskStore, MemoryStore, Store, TableKind};
 pub use stairstep::{Config as SearchConfig, Search};
 pub use sweeps::{SearchKind, SweepOptions};
 pub use table::{default_path, layers_below, open};
-pub use tables::{TableForm, table_diff, table_export, table_import, table_info, table_merge, table_set_aside};
+pub use tables::{table_diff, table_export, table_import, table_info, table_merge, table_set_aside};
 pub use timing::{
     Answer, LatencySource, Limited, ModelBackend, Request, Sampling, StopRule, TimingError, Verdict, from_fn,
 };

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use netspec::Machine;
-use sharing::{Layered, MemoryStore, Store, StoreError, TableKind};
+use sharing::{DiskStore, Layered, MemoryStore, Store, StoreError, TableKind};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -20,27 +20,25 @@ pub fn default_path() -> PathBuf {
 
 /// The tables that are read below the one at `path`, nearest first, and never written.
 ///
-/// - At the default place, the portable file that versions before the store kept there.
 /// - The team's: what `LOCP_TABLES` lists.
-/// - Those that were shipped: portable files in `share/locp` beside the folder that holds the program.
+/// - Shipped ones: files that end in `.jsonl` or `.redb` in `share/locp` beside the folder that holds the program.
 pub fn layers_below(path: &Path) -> Vec<PathBuf> {
-    let older = Some(path.with_extension("locp")).filter(|older| path == default_path() && older.exists());
     let team = env::var_os(BELOW).unwrap_or_default();
     let team = env::split_paths(&team).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
     let program = env::current_exe().ok();
     let shipped = program.as_deref().and_then(Path::parent).and_then(Path::parent).map(|at| at.join("share/locp"));
     let shipped = shipped.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
     let shipped = shipped.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut shipped: Vec<PathBuf> = shipped.filter(|path| path.extension().is_some_and(|e| e == "locp")).collect();
+    let mut shipped: Vec<PathBuf> =
+        shipped.filter(|path| path.extension().is_some_and(|e| e == "jsonl" || e == "redb")).collect();
     shipped.sort();
     let is_other = |below: &PathBuf| below.canonicalize().ok() != path.canonicalize().ok() || !below.exists();
-    older.into_iter().chain(team).chain(shipped).filter(is_other).collect()
+    team.into_iter().chain(shipped).filter(is_other).collect()
 }
 
 /// Opens the table for the engine of a machine: files for live figures, memory for those that must not be kept.
 ///
-/// What stands at `path` decides its form. A new table is a store, or a portable file if the name ends in `.locp`.
-/// It lies over [`layers_below`] it.
+/// It is a store, made if it is missing, and lies over [`layers_below`] it.
 pub fn open(path: &Path, machine: &Machine) -> Result<Box<dyn Store>, Error> {
     let kind = TableKind::of_engine(&machine.engine);
     if kind != TableKind::Live {
@@ -49,9 +47,9 @@ pub fn open(path: &Path, machine: &Machine) -> Result<Box<dyn Store>, Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
     }
-    let mut tables = Layered::new(sharing::open_any(path, TableKind::Live)?);
+    let mut tables = Layered::new(DiskStore::open(path, TableKind::Live)?);
     for path in layers_below(path) {
-        let (below, found) = sharing::open_any_read_only(&path)?;
+        let (below, found) = sharing::open_read_only(&path)?;
         if found != TableKind::Live {
             return Err(StoreError::Kind { path, found, wanted: TableKind::Live }.into());
         }

@@ -13,16 +13,22 @@ pub struct Machine {
     /// The CPU's or GPU's product name.
     pub device: String,
     /// Compute capability, or the CPU's widest vector extension.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub compute: String,
     /// Driver version, empty on a CPU.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub driver: String,
     /// Library and version that runs the convolutions.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub library: String,
     /// How the library selects an algorithm, empty where there is no choice.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub policy: String,
     /// Threads that one run uses.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub threads: usize,
     /// Version of the timing method; a change makes older numbers another machine's.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub method: u32,
 }
 

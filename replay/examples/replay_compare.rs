@@ -4,7 +4,8 @@
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use netspec::{CacheState, ConvSpec, DType, Measurement, Provenance};
-use replay::{Recorded, Recorder, Simulated};
+use replay::Simulated;
+use sharing::{Recorded, Recorder};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn demonstration(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let table = folder.join("table.jsonl");
     let t4 = Simulated::named("t4")?;
-    let mut recorder = Recorder::create(&table, t4.machine())?;
+    let mut recorder = Recorder::append(&table, t4.machine())?;
     for c_out in (32..=256).step_by(32) {
         let spec: ConvSpec = format!("n8 64>{c_out} 28x28 k3 p1 f16 nhwc").parse()?;
         let ns = t4.latency_ns(&spec)?;
@@ -39,7 +40,7 @@ fn demonstration(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
 /// Prints the ratio of simulated to recorded latencies, by data type and batch: where its median is far from one the
 /// scale is wrong, where its spread is wide the shape is.
 fn compare(table: &Path, gpu: &str) -> Result<(), Box<dyn Error>> {
-    let (recorded, simulated) = (Recorded::open(table)?, Simulated::named(gpu)?);
+    let (recorded, simulated) = (Recorded::open(table, None)?, Simulated::named(gpu)?);
     println!("simulated {} against {} in {}", simulated.gpu().device, recorded.origin().device, table.display());
     let mut ratios: BTreeMap<(DType, usize), Vec<f64>> = BTreeMap::new();
     let (mut unsupported, mut simulated_before) = (0, 0);

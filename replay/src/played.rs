@@ -1,4 +1,4 @@
-//! Known medians played back with noise, for whatever wants readings rather than answers.
+//! Known medians played back with noise, for callers that want readings rather than answers.
 
 use netspec::{CacheState, Provenance};
 use timing::{Prepared, Reading, Rng, TimingError};
@@ -19,11 +19,6 @@ impl Prepared for Played {
     fn provenance(&self) -> Provenance {
         self.provenance
     }
-}
-
-/// A table's readings in one cache state, in words.
-pub(crate) fn in_cache(place: &str, cache: CacheState) -> String {
-    format!("{place} with {} caches", format!("{cache:?}").to_lowercase())
 }
 
 /// A seed of its own for each spec, so that two of them do not share their noise.

@@ -3,7 +3,7 @@
 //! `cargo run --release --locked --example own_store`
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance, StopReason};
 use sharing::{Cached, Entry, Key, MemoryStore, Put, Store, StoreError, TableKind, merge};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
@@ -28,11 +28,15 @@ impl Folder {
         let text = std::fs::read_to_string(path).map_err(|error| failed(error, path))?;
         let mut lines = text.lines();
         let mut next = || lines.next().ok_or_else(|| failed("a line is missing", path));
-        let key = Key { spec: next()?.to_owned(), machine: next()?.to_owned() };
+        let (spec, machine) = (next()?.to_owned(), next()?.to_owned());
+        let caches = [CacheState::Warm, CacheState::Cold, CacheState::Network];
+        let word = next()?;
+        let cache = caches.into_iter().find(|cache| format!("{cache:?}") == word);
+        let key = Key { spec, machine, cache: cache.ok_or_else(|| failed("not a cache state", path))? };
         let mut number = || next()?.parse::<f64>().map_err(|error| failed(error, path));
         let mut measurement = Measurement::exact(number()?, Provenance::Measured);
         measurement.interval_ns = [number()?, number()?];
-        measurement.stop = StopReason::Precise;
+        (measurement.stop, measurement.cache) = (StopReason::Precise, key.cache);
         let entry = Entry { measurement, unix_s: number()? as u64, tool: "own_store".to_owned() };
         Ok((key, entry))
     }
@@ -56,7 +60,8 @@ impl Store for Folder {
         }
         let path = self.file(key);
         let Measurement { median_ns, interval_ns: [low, high], .. } = entry.measurement;
-        let text = format!("{}\n{}\n{median_ns}\n{low}\n{high}\n{}\n", key.spec, key.machine, entry.unix_s);
+        let Key { spec, machine, cache } = key;
+        let text = format!("{spec}\n{machine}\n{cache:?}\n{median_ns}\n{low}\n{high}\n{}\n", entry.unix_s);
         // Written beside and renamed, so that a kill leaves no half file under the final name.
         let beside = path.with_extension("new");
         let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &path));

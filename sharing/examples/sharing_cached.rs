@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use netspec::{ConvSpec, Machine, Measurement, Provenance};
-use sharing::{Cached, FileStore, TableKind};
+use sharing::{Cached, DiskStore, TableKind};
 use std::hint::black_box;
 use std::time::Instant;
 use timing::{LatencySource, Sampling, TimingError, from_fn};
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let specs: Vec<ConvSpec> = block.iter().chain(&block).map(|text| text.parse()).collect::<Result<_, _>>()?;
 
     for run in ["first", "second"] {
-        let mut source = Cached::new(from_fn(toy).on(machine.clone()), FileStore::open(&path, TableKind::Live)?);
+        let mut source = Cached::new(from_fn(toy).on(machine.clone()), DiskStore::open(&path, TableKind::Live)?);
         for (spec, answer) in specs.iter().zip(source.latencies(&specs, &Sampling::default())) {
             println!("{run} run: {spec}: {:.1} us", answer?.median_ns / 1e3);
         }

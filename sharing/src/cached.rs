@@ -1,7 +1,7 @@
 //! A latency lookup table in front of a latency source.
 
 use crate::{Entry, Key, Store, StoreError};
-use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance, StopReason};
 use std::collections::HashMap;
 use timing::{Answer, DriftReport, LatencySource, ModelBackend, Prepared, Request, Sampling, TimingError};
 
@@ -48,7 +48,7 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
     /// Puts `store` in front of `source`.
     pub fn new(source: S, store: T) -> Cached<S, T> {
         let machine = source.machine().to_string();
-        let tool = concat!("locp ", env!("CARGO_PKG_VERSION")).to_owned();
+        let tool = crate::TOOL.to_owned();
         Cached { source, store, machine, tool, chunk: 1, memory: HashMap::new(), stats: CachedStats::default() }
     }
 
@@ -71,7 +71,7 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
     /// # Errors
     /// What the store answers, as [`TimingError::Table`].
     pub fn known(&self, spec: &ConvSpec, how: &Sampling) -> Result<Option<Measurement>, TimingError> {
-        self.look_up(&self.key(spec, how))
+        self.look_up(&self.key(spec, how.policy.cache))
     }
 
     /// Keeps measurements that were made outside of [`LatencySource::read`], as history where the key is known already,
@@ -83,7 +83,7 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         &mut self,
         measured: impl IntoIterator<Item = (&'a ConvSpec, &'a Measurement)>,
     ) -> Result<(), TimingError> {
-        let measured = measured.into_iter().map(|(spec, m)| (self.key_of(spec, m), Ok(Answer::Settled(m.clone()))));
+        let measured = measured.into_iter().map(|(spec, m)| (self.key(spec, m.cache), Ok(Answer::Settled(m.clone()))));
         let (keys, mut answers): (Vec<Key>, Vec<_>) = measured.unzip();
         self.keep(&keys, &mut answers);
         answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
@@ -104,12 +104,8 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         &mut self.source
     }
 
-    fn key(&self, spec: &ConvSpec, _how: &Sampling) -> Key {
-        Key { spec: spec.to_string(), machine: self.machine.clone() }
-    }
-
-    fn key_of(&self, spec: &ConvSpec, _measurement: &Measurement) -> Key {
-        Key { spec: spec.to_string(), machine: self.machine.clone() }
+    fn key(&self, spec: &ConvSpec, cache: CacheState) -> Key {
+        Key { spec: spec.to_string(), machine: self.machine.clone(), cache }
     }
 
     fn look_up(&self, key: &Key) -> Result<Option<Measurement>, TimingError> {
@@ -131,7 +127,8 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
                 continue;
             }
             if !matches!(measurement.provenance, Provenance::SameTread | Provenance::Interpolated) {
-                entries.push((key.clone(), Entry::now(measurement.clone(), self.tool.clone())));
+                let key = Key { cache: measurement.cache, ..key.clone() };
+                entries.push((key, Entry::now(measurement.clone(), self.tool.clone())));
                 places.push(place);
             }
         }
@@ -176,7 +173,7 @@ impl<S: LatencySource, T: Store> LatencySource for Cached<S, T> {
             if answers.contains_key(request) {
                 continue;
             }
-            let answer = match self.look_up(&self.key(&request.spec, how)) {
+            let answer = match self.look_up(&self.key(&request.spec, how.policy.cache)) {
                 Ok(Some(m)) if request.further.is_some() || m.stop != StopReason::Decided => Ok(Answer::Settled(m)),
                 Ok(_) => {
                     unknown.push(request.clone());
@@ -191,7 +188,7 @@ impl<S: LatencySource, T: Store> LatencySource for Cached<S, T> {
         let mut new = 0;
         let mut ended = None;
         for chunk in unknown.chunks(self.chunk) {
-            let keys: Vec<Key> = chunk.iter().map(|request| self.key(&request.spec, how)).collect();
+            let keys: Vec<Key> = chunk.iter().map(|request| self.key(&request.spec, how.policy.cache)).collect();
             if how.policy.is_cancelled() {
                 ended.get_or_insert(TimingError::Interrupted);
             }

@@ -1,22 +1,22 @@
 //! The embedded database. Nothing else in this crate knows redb.
 //!
-//! Two tables: `locp` holds the format, the kind and a checksum of the two, `entries` maps (spec, machine) to the records of that key, one
-//! after the other in canonical order, each as in a portable file. So a value answers by its first record, a record
-//! carries a checksum and its key, and whoever loses this database but has its pages can still read it.
+//! Two tables: `locp` holds the format, the kind and a checksum of the two, `measurements` maps (spec, machine, cache
+//! state) to the records of that key, one after the other in canonical order. So a value answers by its first record,
+//! and a record carries a checksum and its key.
 //!
 //! redb trusts the pages that it reads: a byte that changed on the disk shows as a missing entry, as a wrong one, or
 //! as a panic, unless the file is checked on open, which takes 10 ms for 10^5 entries. It is therefore always
 //! checked, and calls are guarded against panics all the same.
 
 mod failure;
+mod older;
 mod place;
 
 use self::failure::{failed, guarded, no_room};
 pub(crate) use self::place::beginning;
-use self::place::{about, make, refuse_others};
-use crate::file::io_error;
-use crate::wire::{self, Record};
-use crate::{Entry, Key, Put, StoreError, TableKind};
+use self::place::{make, refuse_others};
+use crate::error::io_error;
+use crate::{Entry, Key, Put, StoreError, TableKind, wire};
 use redb::{Builder, ConcurrencyMode, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use redb::{TableDefinition, TableError, WriteTransaction};
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("locp");
-const ENTRIES: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("entries");
+const ENTRIES: TableDefinition<(&str, &str, u8), &[u8]> = TableDefinition::new("measurements");
 pub(crate) const MAGIC: &[u8; 9] = b"redb\x1a\n\xa9\r\n";
 /// Memory for pages; the default would be a gigabyte.
 const CACHE: usize = 64 << 20;
@@ -41,7 +41,7 @@ enum Handle {
 /// An open database file.
 pub(crate) struct Database {
     path: PathBuf,
-    /// Nothing after the operating system refused something: redb wants to be opened anew then.
+    /// `None` after the operating system refused something: redb has to be opened anew then.
     handle: RefCell<Option<Handle>>,
 }
 
@@ -59,7 +59,7 @@ impl Database {
     pub(crate) fn open(path: &Path, kind: TableKind) -> Result<Database, StoreError> {
         let is_missing = match beginning(path) {
             Ok(bytes) => refuse_others(path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => refuse_others(path, &[])?,
             Err(error) => return Err(io_error(path, "open")(error)),
         };
         if is_missing {
@@ -70,10 +70,7 @@ impl Database {
         if found != kind {
             return Err(StoreError::Kind { path: path.to_owned(), found, wanted: kind });
         }
-        if format < wire::FORMAT {
-            // Its records are read as they are; the new number says that newer ones may follow.
-            database.write(|transaction| about(transaction, kind))?;
-        }
+        database.bring_up_to_date(kind, format)?;
         Ok(database)
     }
 
@@ -86,7 +83,11 @@ impl Database {
         let reader = guarded(path, || builder().open_read_only(path).map_err(|e| failed(path, "open", e)))?;
         let handle = RefCell::new(Some(Handle::Reader(Arc::new(reader))));
         let database = Database { path: path.to_owned(), handle };
-        let (kind, _) = database.about()?;
+        let (kind, format) = database.about()?;
+        if format <= wire::WITHOUT_CACHE {
+            let reason = format!("it has format {format}; open it for writing once to bring it up to date");
+            return Err(StoreError::InUse { path: path.to_owned(), reason });
+        }
         // Nobody checked the pages; a record that cannot be reached any more shows in the count.
         let mut keys = 0;
         let mut last = None;
@@ -101,9 +102,18 @@ impl Database {
         Ok((database, kind))
     }
 
-    /// Tidies up behind a writer that was killed, which a reader cannot do.
+    /// Does what a reader cannot: tidies up behind a writer that was killed, and migrates an older format.
     pub(crate) fn tidy(path: &Path) -> Result<(), StoreError> {
-        writer(path).map(|_| ())
+        let database = Database { path: path.to_owned(), handle: RefCell::new(Some(writer(path)?)) };
+        let (kind, format) = database.about()?;
+        database.bring_up_to_date(kind, format)
+    }
+
+    fn bring_up_to_date(&self, kind: TableKind, format: u32) -> Result<(), StoreError> {
+        if format > wire::WITHOUT_CACHE {
+            return Ok(());
+        }
+        self.write(|transaction| older::migrate(self, transaction, kind))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -122,7 +132,7 @@ impl Database {
     pub(crate) fn first(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         self.read(|read| {
             let table = read.open_table(ENTRIES)?;
-            let Some(value) = table.get((key.spec.as_str(), key.machine.as_str()))? else { return Ok(Ok(None)) };
+            let Some(value) = table.get(name_of(key))? else { return Ok(Ok(None)) };
             Ok(self.record(value.value(), key).map(|(entry, _)| Some(entry)))
         })
     }
@@ -138,8 +148,11 @@ impl Database {
         let mut next = || -> Result<Option<(Key, Vec<Entry>)>, StoreError> {
             let Some(item) = items.next() else { return Ok(None) };
             let (name, value) = item.map_err(|e| failed(path, "read", e))?;
-            let (spec, machine) = name.value();
-            let key = Key { spec: spec.to_owned(), machine: machine.to_owned() };
+            let (spec, machine, cache) = name.value();
+            let Some(cache) = wire::cache_of(cache) else {
+                return Err(self.damaged(&format!("a key of `{spec}` on {machine}")));
+            };
+            let key = Key { spec: spec.to_owned(), machine: machine.to_owned(), cache };
             self.records(value.value(), &key).map(|entries| Some((key, entries)))
         };
         while let Some((key, entries)) = guarded(path, &mut next)? {
@@ -162,7 +175,7 @@ impl Database {
                 let known = match changed.entry(key) {
                     std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
                     std::collections::btree_map::Entry::Vacant(vacant) => {
-                        let value = table.get((key.spec.as_str(), key.machine.as_str()))?;
+                        let value = table.get(name_of(key))?;
                         let known = value.map_or(Ok(Vec::new()), |value| self.records(value.value(), key));
                         match known {
                             Ok(known) => vacant.insert(known),
@@ -178,7 +191,7 @@ impl Database {
                     let Some(record) = wire::record(key, entry) else { return Ok(Err(no_room(key))) };
                     value.extend(record);
                 }
-                table.insert((key.spec.as_str(), key.machine.as_str()), value.as_slice())?;
+                table.insert(name_of(key), value.as_slice())?;
             }
             Ok(Ok(is_new))
         })
@@ -211,7 +224,7 @@ impl Database {
     /// The record at the beginning of `bytes`, which must be one of this key, and its length.
     fn record(&self, bytes: &[u8], key: &Key) -> Result<(Entry, usize), StoreError> {
         match wire::read_record(bytes) {
-            Record::Entry { key: found, entry, bytes } if found == *key => Ok((entry, bytes)),
+            Some((found, entry, bytes)) if found == *key => Ok((entry, bytes)),
             _ => Err(self.damaged(&format!("the record of {key}"))),
         }
     }
@@ -279,6 +292,10 @@ impl Database {
         }
         written
     }
+}
+
+fn name_of(key: &Key) -> (&str, &str, u8) {
+    (&key.spec, &key.machine, wire::cache_code(key.cache))
 }
 
 fn begin(handle: &Handle) -> Result<ReadTransaction, redb::Error> {

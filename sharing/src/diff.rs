@@ -1,7 +1,7 @@
 //! Where two devices' stairs differ.
 
 use crate::{Axis, Lines, Stair, Store, StoreError};
-use netspec::Measurement;
+use netspec::{CacheState, Measurement};
 use std::collections::BTreeSet;
 
 /// What is compared, and from where on a rise is a jump.
@@ -30,6 +30,8 @@ pub struct LineDiff {
     pub line: String,
     /// The axis that it runs along.
     pub axis: Axis,
+    /// The cache state of both.
+    pub cache: CacheState,
     /// The first machine's canonical text.
     pub machine_a: String,
     /// The second machine's canonical text.
@@ -92,7 +94,7 @@ pub struct JumpDiff {
     pub b: f64,
 }
 
-/// Compares the lines that two tables have in common, line by line, and every pair of their machines that the options
+/// Compares the lines that two tables have in common, line by line and in each cache state, and every pair of their machines that the options
 /// let through. Lines of fewer than three common widths are left out: two ratios have no middle to be held against.
 ///
 /// With `r(w) = b(w) / a(w)` at the common widths `w`, a point's `relative` is `r(w) / median(r)`: a device that is
@@ -102,13 +104,13 @@ pub struct JumpDiff {
 /// listed. Swapping the tables swaps the sides and inverts the ratios, and changes nothing else.
 ///
 /// ```
-/// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+/// use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 /// use sharing::{DiffOptions, Entry, Key, MemoryStore, Side, Store, TableKind, diff};
 /// let table = |device: &str, ns: [f64; 4]| -> Result<MemoryStore, sharing::StoreError> {
 ///     let machine = Machine { engine: "tract".into(), device: device.into(), ..Machine::default() };
 ///     let mut table = MemoryStore::new(TableKind::Live);
 ///     for (channels, ns) in [8, 16, 24, 32].into_iter().zip(ns) {
-///         let key = Key::new(&ConvSpec::new(64, channels, [14, 14], [3, 3]), &machine);
+///         let key = Key::new(&ConvSpec::new(64, channels, [14, 14], [3, 3]), &machine, CacheState::Network);
 ///         table.put(&key, &Entry::now(Measurement::exact(ns, Provenance::Measured), "doc"))?;
 ///     }
 ///     Ok(table)
@@ -123,28 +125,31 @@ pub struct JumpDiff {
 /// # Ok::<(), sharing::StoreError>(())
 /// ```
 pub fn diff(a: &dyn Store, b: &dyn Store, options: &DiffOptions) -> Result<Vec<LineDiff>, StoreError> {
-    let read = |store, machine: &Option<String>| {
-        Lines::read(store, |key| machine.as_ref().is_none_or(|part| key.machine.contains(part)))
+    let read = |store, cache, machine: &Option<String>| {
+        Lines::read(store, cache, |key| machine.as_ref().is_none_or(|part| key.machine.contains(part)))
     };
-    let (a, b) = (read(a, &options.machine_a)?, read(b, &options.machine_b)?);
     let mut found = Vec::new();
-    for line in a.iter() {
-        for (machine_a, stair_a) in a.stairs(line) {
-            let pairs = b.stairs(line).map(|(machine_b, stair_b)| {
-                let (points, ratio) = points(stair_a, stair_b)?;
-                Some(LineDiff {
-                    line: line.to_string(),
-                    axis: line.axis(),
-                    machine_a: machine_a.to_owned(),
-                    machine_b: machine_b.to_owned(),
-                    only_a: stair_a.len() - points.len(),
-                    only_b: stair_b.len() - points.len(),
-                    jumps: jumps(stair_a, stair_b, &points, options.jump),
-                    ratio,
-                    points,
-                })
-            });
-            found.extend(pairs.flatten());
+    for cache in [CacheState::Network, CacheState::Warm, CacheState::Cold] {
+        let (a, b) = (read(a, cache, &options.machine_a)?, read(b, cache, &options.machine_b)?);
+        for line in a.iter() {
+            for (machine_a, stair_a) in a.stairs(line) {
+                let pairs = b.stairs(line).map(|(machine_b, stair_b)| {
+                    let (points, ratio) = points(stair_a, stair_b)?;
+                    Some(LineDiff {
+                        line: line.to_string(),
+                        axis: line.axis(),
+                        cache,
+                        machine_a: machine_a.to_owned(),
+                        machine_b: machine_b.to_owned(),
+                        only_a: stair_a.len() - points.len(),
+                        only_b: stair_b.len() - points.len(),
+                        jumps: jumps(stair_a, stair_b, &points, options.jump),
+                        ratio,
+                        points,
+                    })
+                });
+                found.extend(pairs.flatten());
+            }
         }
     }
     Ok(found)
@@ -153,7 +158,7 @@ pub fn diff(a: &dyn Store, b: &dyn Store, options: &DiffOptions) -> Result<Vec<L
 /// Common widths from which on a line is compared.
 const FEWEST: usize = 3;
 
-/// The common widths and the median of their ratios; nothing if there are fewer than three.
+/// The common widths and the median of their ratios; `None` if there are fewer than three.
 fn points(a: &Stair, b: &Stair) -> Option<(Vec<PointDiff>, f64)> {
     let common = a.iter().filter_map(|(&channels, a)| {
         let (a_ns, b_ns) = (a.median_ns, b.get(&channels)?.median_ns);

@@ -16,10 +16,11 @@ use std::path::Path;
 /// - **Full disk**: `put` is an error, the table keeps what it had, and goes on when there is room again.
 /// - **Damage**: opening for writing checks every page against its checksum, reading checks every record against its
 ///   own, and both are errors that leave the file as it is. So is a format that is newer than this version.
-///   [`crate::set_aside`] moves such a file away when somebody asks for it.
+///   [`crate::set_aside`] moves such a file away on request.
+/// - **Older formats** are migrated on open, in one transaction.
 /// - **Processes**: any number may write; each `put` sees what others wrote. [`Store::put_all`] waits for the disk
-///   once instead of once per entry. Locks on network file systems are not to be trusted: there, use a portable file
-///   per machine ([`crate::FileStore`]), and [`crate::merge`].
+///   once instead of once per entry. Locks on network file systems are not reliable: there, use a file per process,
+///   and [`crate::merge`].
 ///
 /// Answers are remembered, so that a question that is asked again does not reach the disk. What is remembered was
 /// the right answer when it was asked for: entries are never replaced, and only an earlier entry that comes in by a
@@ -35,16 +36,17 @@ impl DiskStore {
     /// Opens a table for reading and writing; a missing or empty file becomes an empty table of this kind.
     ///
     /// # Errors
-    /// [`StoreError::Portable`] for a file of [`crate::FileStore`], [`StoreError::Damaged`], [`StoreError::Newer`],
-    /// [`StoreError::Kind`], [`StoreError::NotATable`]: all of them leave the file as it is.
+    /// [`StoreError::Portable`] for a file of JSON Lines, or a new one whose name ends in `.jsonl`;
+    /// [`StoreError::Damaged`], [`StoreError::Newer`], [`StoreError::Kind`], [`StoreError::NotATable`]. All of them
+    /// leave the file as it is.
     ///
     /// ```
-    /// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+    /// use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
     /// use sharing::{DiskStore, Entry, Key, Put, Store, TableKind};
     /// # let folder = std::env::temp_dir().join(format!("locp-doc-{}", std::process::id()));
     /// # std::fs::create_dir_all(&folder)?;
     /// # let path = folder.join("table.redb");
-    /// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default());
+    /// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default(), CacheState::Network);
     /// let entry = Entry::now(Measurement::exact(5.0, Provenance::Measured), "doc");
     /// assert_eq!(DiskStore::open(&path, TableKind::Live)?.put(&key, &entry)?, Put::Inserted);
     /// assert_eq!(DiskStore::open(&path, TableKind::Live)?.get(&key)?, Some(entry));
@@ -56,10 +58,13 @@ impl DiskStore {
         Ok(DiskStore { kind, database, answers: RefCell::default() })
     }
 
-    /// Opens a table for reading; it must exist, and says itself of what kind it is.
+    /// Opens an existing table for reading.
     ///
-    /// Whoever writes goes on writing, and its entries are seen. A file that its last writer left in a hurry needs one
-    /// who may write first, and is an error of kind [`StoreError::InUse`] until then.
+    /// Other processes may go on writing, and their entries are seen.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if a writer has to open the table first: its last writer was killed, or its format is an
+    /// older one. [`crate::open_read_only`] does that where it may.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<DiskStore, StoreError> {
         let (database, kind) = Database::open_read_only(path.as_ref())?;
         Ok(DiskStore { kind, database, answers: RefCell::default() })

@@ -1,10 +1,10 @@
 //! What a table maps to what.
 
-use netspec::{ConvSpec, Machine, Measurement, SpecError};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, SpecError};
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a latency is for: a convolution on a machine, by their canonical texts.
+/// Everything that a latency is true for: a convolution, a machine, and what the runs find in the caches.
 ///
 /// Plain data with an order and a hash, the same on every machine and in every version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,23 +13,25 @@ pub struct Key {
     pub spec: String,
     /// The machine's canonical text (its `Display`).
     pub machine: String,
+    /// What the runs find in the caches.
+    pub cache: CacheState,
 }
 
 impl Key {
-    /// The key of this convolution on this machine.
+    /// Returns the key of this convolution on this machine in this cache state.
     ///
     /// ```
-    /// use netspec::{ConvSpec, Machine};
+    /// use netspec::{CacheState, ConvSpec, Machine};
     /// let spec = ConvSpec::new(64, 128, [56, 56], [3, 3]);
-    /// let key = sharing::Key::new(&spec, &Machine::default());
+    /// let key = sharing::Key::new(&spec, &Machine::default(), CacheState::Network);
     /// assert_eq!(key.spec, "64>128 56x56 k3");
     /// assert_eq!(key.conv_spec(), Ok(spec));
     /// ```
-    pub fn new(spec: &ConvSpec, machine: &Machine) -> Key {
-        Key { spec: spec.to_string(), machine: machine.to_string() }
+    pub fn new(spec: &ConvSpec, machine: &Machine, cache: CacheState) -> Key {
+        Key { spec: spec.to_string(), machine: machine.to_string(), cache }
     }
 
-    /// The convolution, read back from its text.
+    /// Parses the convolution's text.
     pub fn conv_spec(&self) -> Result<ConvSpec, SpecError> {
         self.spec.parse()
     }
@@ -38,9 +40,9 @@ impl Key {
     /// separator.
     ///
     /// ```
-    /// use netspec::{ConvSpec, Machine};
+    /// use netspec::{CacheState, ConvSpec, Machine};
     /// let machine = Machine { engine: "tract".into(), device: "EPYC 9R14".into(), threads: 2, ..Machine::default() };
-    /// let key = sharing::Key::new(&ConvSpec::new(3, 8, [8, 8], [3, 3]), &machine);
+    /// let key = sharing::Key::new(&ConvSpec::new(3, 8, [8, 8], [3, 3]), &machine, CacheState::Network);
     /// assert_eq!(key.machine(), Some(machine));
     /// ```
     pub fn machine(&self) -> Option<Machine> {
@@ -52,8 +54,13 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` on {}", self.spec, self.machine)
+        write!(f, "`{}` with {} on {}", self.spec, caches(self.cache), self.machine)
     }
+}
+
+/// A cache state in words.
+pub(crate) fn caches(cache: CacheState) -> String {
+    format!("{cache:?} caches").to_lowercase()
 }
 
 /// One measurement, and when and by what it was made.
@@ -68,7 +75,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry of the present second.
+    /// Creates an entry with the current time.
     pub fn now(measurement: Measurement, tool: impl Into<String>) -> Entry {
         // A clock before 1970 makes its entries the first ones; nothing else depends on it.
         let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

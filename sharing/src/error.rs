@@ -1,10 +1,11 @@
 //! What can go wrong with a table.
 
 use crate::TableKind;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 const ANOTHER_PATH: &str = "choose another path";
-const IMPORT: &str = "import it into a store, or open it with `open_any`";
+const IMPORT: &str = "import it into a store, or choose another path";
 const OPEN_TO_WRITE: &str = "open it for writing to add to it";
 const SET_ASIDE: &str = "set it aside and start a new one";
 const UPDATE: &str = "update, or choose another path";
@@ -21,7 +22,7 @@ pub enum StoreError {
         /// What was tried.
         action: &'static str,
         /// The reason given.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is something else.
     #[error("{} is not a latency table; {ANOTHER_PATH}, it is left as it is", path.display())]
@@ -42,19 +43,6 @@ pub enum StoreError {
         /// The newest format that can be read.
         supported: u32,
     },
-    /// The table is damaged before its end.
-    #[error(
-        "the table {} is damaged at byte {offset} ({reason}); it is left as it is; {SET_ASIDE}",
-        path.display()
-    )]
-    Corrupted {
-        /// The table.
-        path: PathBuf,
-        /// Where the damaged record begins.
-        offset: u64,
-        /// What does not fit.
-        reason: String,
-    },
     /// The store is damaged: a page or a record does not fit its checksum.
     #[error(
         "the table {} is damaged ({reason}); it is left as it is; {SET_ASIDE}",
@@ -66,32 +54,50 @@ pub enum StoreError {
         /// What does not fit.
         reason: String,
     },
-    /// A portable file was opened as a store.
+    /// A portable table was to be written as a store.
     #[error(
-        "{} is a portable table, not a store; it is left as it is; {IMPORT}",
+        "{} is a portable table (JSON Lines), which is not written in place; it is left as it is; {IMPORT}",
         path.display()
     )]
     Portable {
         /// The file.
         path: PathBuf,
     },
-    /// The store cannot be shared with whoever has it open.
+    /// The store cannot be opened now.
     #[error("the table {} cannot be opened now: {reason}", path.display())]
     InUse {
         /// The table.
         path: PathBuf,
-        /// Who, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// A line of a text form does not say an entry.
-    #[error("{}, line {line}: {what}", path.display())]
+    /// A line of a portable table is not an entry.
+    #[error("{}, line {line}: {what}; repair or remove the line", path.display())]
     Text {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong, and what was expected.
+        /// What is wrong with it.
         what: String,
+    },
+    /// A portable table holds entries of another machine.
+    #[error("{} holds entries of {found}, not of {writing}; choose another file", path.display())]
+    OtherMachine {
+        /// The file.
+        path: PathBuf,
+        /// The machine of its entries.
+        found: String,
+        /// The machine whose entries were to be appended.
+        writing: String,
+    },
+    /// Not exactly one machine of a table fits.
+    #[error("{} holds {} machines that fit ({}); name one of them", path.display(), machines.len(), machines.join(", "))]
+    WhichMachine {
+        /// The table.
+        path: PathBuf,
+        /// Those that fit.
+        machines: Vec<String>,
     },
     /// The table holds another kind of numbers.
     #[error("the table {} holds {found} numbers, not {wanted} ones; {ANOTHER_PATH}", path.display())]
@@ -133,10 +139,15 @@ impl StoreError {
         match self {
             StoreError::NotATable { .. } | StoreError::Kind { .. } => Some(ANOTHER_PATH),
             StoreError::Newer { .. } => Some(UPDATE),
-            StoreError::Corrupted { .. } | StoreError::Damaged { .. } => Some(SET_ASIDE),
+            StoreError::Damaged { .. } => Some(SET_ASIDE),
             StoreError::Portable { .. } => Some(IMPORT),
             StoreError::ReadOnly { .. } => Some(OPEN_TO_WRITE),
             _ => None,
         }
     }
+}
+
+pub(crate) fn io_error(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path, action, source }
 }

@@ -16,10 +16,6 @@ impl Index {
         self.entries.get(key)?.first()
     }
 
-    pub(crate) fn contains(&self, key: &Key, entry: &Entry) -> bool {
-        self.entries.get(key).is_some_and(|entries| entries.contains(entry))
-    }
-
     pub(crate) fn insert(&mut self, key: Key, entry: Entry) -> Put {
         insert(self.entries.entry(key).or_default(), entry)
     }
@@ -61,12 +57,5 @@ pub(crate) fn rank(entry: &Entry) -> impl Ord + '_ {
     // Latencies are positive and finite: their bits are ordered as they are.
     let numbers = [m.median_ns, m.interval_ns[0], m.interval_ns[1]].map(f64::to_bits);
     let is_coarse = m.stop == StopReason::Decided;
-    (
-        (is_coarse, entry.unix_s),
-        numbers,
-        m.samples,
-        (m.provenance, m.cache, m.stop),
-        entry.tool.as_str(),
-        m.algorithm.as_deref(),
-    )
+    ((is_coarse, entry.unix_s), numbers, m.samples, (m.provenance, m.stop), entry.tool.as_str(), m.algorithm.as_deref())
 }

@@ -1,5 +1,6 @@
 //! What kind of numbers a table holds, and what may enter it.
 
+use crate::entry::caches;
 use crate::{Entry, Key, StoreError};
 use netspec::Provenance;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::fmt;
 pub enum TableKind {
     /// Timed on a device by this tool; the only kind that a plan for a device may rest on.
     Live,
-    /// Read from somebody else's recording.
+    /// Measured elsewhere and recorded.
     Recorded,
     /// Computed by an analytic model.
     Simulated,
@@ -45,14 +46,14 @@ impl TableKind {
         }
     }
 
-    /// Checks that an entry may enter: its provenance, its engine, and that its numbers are numbers.
+    /// Checks that an entry may enter: its provenance, its engine, its cache state, and that its numbers are latencies.
     ///
     /// Every store calls this before it keeps anything.
     ///
     /// ```
-    /// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+    /// use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
     /// use sharing::{Entry, Key, TableKind};
-    /// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default());
+    /// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default(), CacheState::Network);
     /// let computed = Entry::now(Measurement::exact(5.0, Provenance::Simulated), "doc");
     /// assert!(TableKind::Live.admit(&key, &computed).is_err());
     /// assert!(TableKind::Live.admit(&key, &Entry::now(Measurement::exact(5.0, Provenance::Measured), "doc")).is_ok());
@@ -65,6 +66,8 @@ impl TableKind {
             format!("its number is {:?}", measurement.provenance).to_lowercase()
         } else if TableKind::of_engine(&key.machine) != self {
             format!("its engine is {}", TableKind::of_engine(&key.machine))
+        } else if measurement.cache != key.cache {
+            format!("it was measured with {}", caches(measurement.cache))
         } else if !is_latency {
             format!("{} ns in [{low}, {high}] is not a latency", measurement.median_ns)
         } else {

@@ -11,9 +11,9 @@ use std::ops::ControlFlow;
 /// All layers must hold the same kind of numbers; a lower layer of another kind would smuggle them past the top's door.
 ///
 /// ```
-/// use netspec::{ConvSpec, Machine, Measurement, Provenance};
+/// use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 /// use sharing::{Entry, Key, Layered, MemoryStore, Store, TableKind};
-/// let key = |channels| Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default());
+/// let key = |channels| Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default(), CacheState::Network);
 /// let entry = |ns| Entry { measurement: Measurement::exact(ns, Provenance::Measured), unix_s: 7, tool: "doc".into() };
 ///
 /// let mut team = MemoryStore::new(TableKind::Live);

@@ -1,8 +1,8 @@
 //! The latency table: every measurement is made once and used wherever it is true.
 //!
-//! A table maps a [`Key`], the canonical texts of a conv spec and of a machine, to [`Entry`]s.
-//! [`Cached`] puts a table before any latency source and is a latency source again, so that nobody who asks for a
-//! latency knows of tables. Nothing here knows how a latency is obtained, and nothing computes one: what is not in
+//! A table maps a [`Key`], the canonical texts of a conv spec and of a machine and the cache state, to [`Entry`]s.
+//! [`Cached`] puts a table before any latency source and is a latency source again, so that callers need not know of
+//! tables. Nothing here knows how a latency is obtained, and nothing computes one: what is not in
 //! the table is asked of the source, and what the source cannot answer is an error.
 //! The price of keeping every measurement for ever is history: a later measurement of the same key is appended,
 //! and the first one goes on answering, so that two runs of one plan see the same numbers.
@@ -32,16 +32,15 @@
 //! # Where tables live
 //!
 //! [`DiskStore`] is the table that a device works with: an embedded database, written by several processes at once,
-//! safe against a kill and a full disk. [`FileStore`] is the table that travels: one append-only file of our own
-//! format, readable for ever. [`open_any`] tells them apart. Neither ever writes over a file that it cannot read:
-//! damage is an error, and [`set_aside`] moves it away when somebody asks. A store of one's own needs three functions
-//! ([`Store`]).
+//! safe against a kill and a full disk. The portable form is JSON Lines, for people, for other programs and for years:
+//! [`export`] writes it, [`Recorder`] appends to it, and [`open_read_only`] reads both forms. [`Recorded`] answers
+//! latencies from a table alone. Nothing writes over a file that it cannot read: damage is an error, and [`set_aside`]
+//! moves it away on request. A store of one's own needs three functions ([`Store`]).
 //!
 //! # Who shares what
 //!
 //! Equal keys share numbers: [`merge`] unites tables of devices of one kind, and [`Layered`] puts mine over my team's.
 //! Machines that differ share no number; [`diff`] compares the staircases of two devices.
-//! [`export`] writes a table for pandas and for people, and [`import`] reads that back.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -51,8 +50,6 @@ mod diff;
 mod disk;
 mod entry;
 mod error;
-mod export;
-mod file;
 mod index;
 mod kind;
 mod layered;
@@ -60,7 +57,10 @@ mod lines;
 mod memory;
 mod merge;
 mod open;
+mod recorded;
+mod recorder;
 mod store;
+mod text;
 mod wire;
 
 pub use cached::{Cached, CachedStats};
@@ -68,12 +68,16 @@ pub use diff::{DiffOptions, JumpDiff, LineDiff, PointDiff, Side, diff};
 pub use disk::DiskStore;
 pub use entry::{Entry, Key};
 pub use error::StoreError;
-pub use export::{TextForm, export, import};
-pub use file::{FileStore, Salvaged, salvage};
 pub use kind::TableKind;
 pub use layered::Layered;
 pub use lines::{Axis, Line, Lines, Stair};
 pub use memory::MemoryStore;
 pub use merge::{Merged, merge};
-pub use open::{Form, open_any, open_any_read_only, open_or_set_aside, set_aside};
+pub use open::{open_read_only, set_aside};
+pub use recorded::Recorded;
+pub use recorder::Recorder;
 pub use store::{Put, Store};
+pub use text::export;
+
+/// Name and version of this tool in new entries.
+const TOOL: &str = concat!("locp ", env!("CARGO_PKG_VERSION"));

@@ -2,7 +2,7 @@
 
 use crate::index::rank;
 use crate::{Entry, Key, Store, StoreError};
-use netspec::{ConvSpec, Measurement};
+use netspec::{CacheState, ConvSpec, Measurement};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -96,12 +96,16 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads the lines of what `wanted` lets through; entries whose spec cannot be read have no line.
-    pub fn read(store: &dyn Store, mut wanted: impl FnMut(&Key) -> bool) -> Result<Lines, StoreError> {
+    /// Reads the lines of one cache state of what `wanted` lets through; entries whose spec cannot be read have no line.
+    pub fn read(
+        store: &dyn Store,
+        cache: CacheState,
+        mut wanted: impl FnMut(&Key) -> bool,
+    ) -> Result<Lines, StoreError> {
         // A scan may come in any order; of each key the entry that answers counts.
         let mut first: HashMap<Key, Entry> = HashMap::new();
         store.scan(&mut |key, entry| {
-            if wanted(&key) {
+            if key.cache == cache && wanted(&key) {
                 match first.get_mut(&key) {
                     Some(known) if rank(&entry) < rank(known) => *known = entry,
                     Some(_) => {}

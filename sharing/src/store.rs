@@ -18,11 +18,11 @@ pub enum Put {
 /// A latency table.
 ///
 /// # Contract
-/// - `get` gives the first entry of a key: the one with the earliest time among those that were sampled to a precision,
-///   else among those that were read until a comparison was settled; or nothing. It never guesses.
+/// - `get` returns the first entry of a key, `None` if there is none. Entries that were sampled to a precision come
+///   before those that were sampled until a comparison was settled, and then the earliest comes first.
 /// - `put` keeps what [`crate::TableKind::admit`] lets in and never replaces anything.
 ///   Once it returned `Ok`, the entry outlives this process.
-/// - `scan` shows every entry, history included, until it is told to break.
+/// - `scan` passes every entry to the closure, history included, until the closure breaks.
 ///
 /// # A second, silly implementation
 /// ```
@@ -52,8 +52,8 @@ pub enum Put {
 ///     }
 /// }
 ///
-/// use netspec::{ConvSpec, Machine, Measurement, Provenance};
-/// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default());
+/// use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
+/// let key = Key::new(&ConvSpec::new(3, 8, [32, 32], [3, 3]), &Machine::default(), CacheState::Network);
 /// let mut store = Goldfish::default();
 /// store.put(&key, &Entry::now(Measurement::exact(5.0, Provenance::Measured), "doc"))?;
 /// assert_eq!(store.get(&key)?.unwrap().measurement.median_ns, 5.0);

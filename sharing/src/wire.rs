@@ -1,30 +1,25 @@
-//! The bytes of a table file. Nothing else in this crate knows bincode or the layout.
+//! The bytes of a record in the database. Nothing else in this crate knows bincode or the layout.
 //!
-//! A file is a header and records, all numbers little-endian:
-//!
-//! | part | bytes |
+//! | part | bytes, little-endian |
 //! |---|---|
-//! | header | magic `LOCPTBL\n` (8), format (u32), kind (u8), zero (3), CRC-32 of the 16 bytes before (u32) |
-//! | record | payload length (u32), CRC-32 of the payload (u32), CRC-32 of the 8 bytes before (u32), payload |
+//! | header | payload length (u32), CRC-32 of the payload (u32), CRC-32 of the 8 bytes before (u32) |
+//! | payload | [`EntryV1`] in bincode 2's standard configuration, then the algorithm's name if there is one |
 //!
-//! The payload of format 1 is [`EntryV1`] in bincode 2's standard configuration, that of format 2 the same with the
-//! algorithm's name behind it, where there is one. bincode does not describe itself: what comes behind the struct tells
-//! the two apart. Format 3 has one more reason to stop, `Decided`, and nothing else that is new.
-//! So every record of an older format is one of the newer formats too, and a file becomes newer by its header alone.
-//! `tests/golden` holds a file of each format.
-//! The length has a checksum of its own, so that a damaged length is not taken for a record cut short by a kill.
+//! The record is the same in all formats. Format 2 added the algorithm, format 3 the stop reason `Decided`, and format
+//! 4 changed the database around it: the key contains the cache state (`database/older.rs`).
+//! `tests/golden` holds a store of format 3.
 
 use crate::{Entry, Key, TableKind};
 use bincode::{Decode, Encode};
 use netspec::{CacheState, Measurement, Provenance, StopReason};
 
 /// The newest format, the one that is written.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 /// The oldest format that is read.
 pub(crate) const OLDEST: u32 = 1;
-pub(crate) const HEADER: usize = 20;
-pub(crate) const MAGIC: &[u8; 8] = b"LOCPTBL\n";
-const RECORD_HEADER: usize = 12;
+/// The last format whose keys did not contain the cache state.
+pub(crate) const WITHOUT_CACHE: u32 = 3;
+const HEADER: usize = 12;
 /// No payload is longer: keys and tool names of an entry are a few hundred bytes.
 const LIMIT: usize = 1 << 16;
 
@@ -57,32 +52,16 @@ struct EntryV1 {
     tool: String,
 }
 
-/// What the beginning of a file is.
-pub(crate) enum Header {
-    /// A table of this kind; its header may be of an older format.
-    Table { kind: TableKind, is_old: bool },
-    /// A header cut short: the file was made and nothing else.
-    Torn,
-    /// A table of this newer format.
-    Newer(u32),
-    /// Something else.
-    Foreign,
-}
-
-/// What comes next in a file.
-pub(crate) enum Record {
-    /// An entry, and how many bytes it took.
-    Entry { key: Key, entry: Entry, bytes: usize },
-    /// Nothing.
-    End,
-    /// A record cut short by the end of the file: its writer was killed before it acknowledged it.
-    Torn,
-    /// Damage; behind it, a record may begin after so many bytes.
-    Damaged { reason: &'static str, skip: Option<usize> },
-}
-
 pub(crate) fn kind_code(kind: TableKind) -> u8 {
     code_of(&KINDS, kind).unwrap_or(u8::MAX)
+}
+
+pub(crate) fn cache_code(cache: CacheState) -> u8 {
+    code_of(&CACHES, cache).unwrap_or(u8::MAX)
+}
+
+pub(crate) fn cache_of(code: u8) -> Option<CacheState> {
+    value_of(&CACHES, code)
 }
 
 pub(crate) fn kind_of(code: u8) -> Option<TableKind> {
@@ -101,35 +80,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-pub(crate) fn header(kind: TableKind) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend(FORMAT.to_le_bytes());
-    bytes.extend([kind_code(kind), 0, 0, 0]);
-    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes
-}
-
-pub(crate) fn read_header(bytes: &[u8]) -> Header {
-    let is_beginning = |bytes: &[u8]| KINDS.iter().any(|&(_, kind)| header(kind).starts_with(bytes));
-    let table = |kind, format| Header::Table { kind, is_old: format < FORMAT };
-    let (Some(format), Some(check)) = (u32_at(bytes, MAGIC.len()), u32_at(bytes, HEADER - 4)) else {
-        return if is_beginning(bytes) { Header::Torn } else { Header::Foreign };
-    };
-    if !bytes.starts_with(MAGIC) {
-        return Header::Foreign;
-    }
-    // The first 20 bytes are the same in all formats: a damaged format is not taken for a newer one.
-    if crc32fast::hash(&bytes[..HEADER - 4]) != check {
-        return Header::Foreign;
-    }
-    if format > FORMAT {
-        return Header::Newer(format);
-    }
-    let kind = bytes.get(12).and_then(|&code| kind_of(code)).filter(|_| format >= OLDEST);
-    kind.map_or(Header::Foreign, |kind| table(kind, format))
-}
-
-/// The bytes of a record, or nothing for an entry that the format has no room for.
+/// The bytes of a record; `None` if the format has no room for the entry.
 pub(crate) fn record(key: &Key, entry: &Entry) -> Option<Vec<u8>> {
     let m = &entry.measurement;
     let wire = EntryV1 {
@@ -157,30 +108,16 @@ pub(crate) fn record(key: &Key, entry: &Entry) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads the record at the beginning of `bytes`, which reach to the end of the file.
-pub(crate) fn read_record(bytes: &[u8]) -> Record {
-    if bytes.is_empty() {
-        return Record::End;
+/// Reads the record at the beginning of `bytes` and returns its length too; `None` if it is damaged.
+pub(crate) fn read_record(bytes: &[u8]) -> Option<(Key, Entry, usize)> {
+    let (length, payload_check, check) = (u32_at(bytes, 0)?, u32_at(bytes, 4)?, u32_at(bytes, 8)?);
+    let end = HEADER + length as usize;
+    let payload = bytes.get(HEADER..end)?;
+    if crc32fast::hash(&bytes[..8]) != check || crc32fast::hash(payload) != payload_check {
+        return None;
     }
-    let (Some(length), Some(payload_check), Some(check)) = (u32_at(bytes, 0), u32_at(bytes, 4), u32_at(bytes, 8))
-    else {
-        return Record::Torn;
-    };
-    if crc32fast::hash(&bytes[..8]) != check {
-        // A file system that lost power may have made the file longer before it wrote what belongs there.
-        let zeros = bytes.iter().all(|&byte| byte == 0);
-        return if zeros { Record::Torn } else { Record::Damaged { reason: "the record's header", skip: None } };
-    }
-    let end = RECORD_HEADER + length as usize;
-    let Some(payload) = bytes.get(RECORD_HEADER..end) else { return Record::Torn };
-    let damaged = |reason| Record::Damaged { reason, skip: Some(end) };
-    if crc32fast::hash(payload) != payload_check {
-        return damaged("the record's content");
-    }
-    match read_payload(payload) {
-        Some((key, entry)) => Record::Entry { key, entry, bytes: end },
-        None => damaged("a record of no known form"),
-    }
+    let (key, entry) = read_payload(payload)?;
+    Some((key, entry, end))
 }
 
 fn read_payload(payload: &[u8]) -> Option<(Key, Entry)> {
@@ -192,15 +129,16 @@ fn read_payload(payload: &[u8]) -> Option<(Key, Entry)> {
         algorithm = Some(name);
         read += more;
     }
+    let cache = value_of(&CACHES, wire.cache)?;
     let measurement = Measurement {
         median_ns: wire.median_ns,
         interval_ns: wire.interval_ns,
         samples: wire.samples,
         provenance: value_of(&PROVENANCES, wire.provenance)?,
-        cache: value_of(&CACHES, wire.cache)?,
+        cache,
         stop: value_of(&STOPS, wire.stop)?,
         algorithm,
     };
     let entry = Entry { measurement, unix_s: wire.unix_s, tool: wire.tool };
-    (read == payload.len()).then_some((Key { spec: wire.spec, machine: wire.machine }, entry))
+    (read == payload.len()).then_some((Key { spec: wire.spec, machine: wire.machine, cache }, entry))
 }

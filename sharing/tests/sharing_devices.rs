@@ -1,5 +1,5 @@
 //! Several devices in one table: machine texts, lines, differences, layers.
-use netspec::{ConvSpec, Machine, Measurement, Provenance};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 use proptest::prelude::*;
 use sharing::*;
 use std::ops::ControlFlow;
@@ -8,7 +8,9 @@ const MINE: &str = "tract|EPYC 9R14|avx512||tract 0.23.9||1|1";
 
 #[test]
 fn only_a_canonical_text_is_read_as_a_machine() {
-    let read = |text: &str| Key { spec: "3>8 8x8 k3".to_owned(), machine: text.to_owned() }.machine();
+    let read = |text: &str| {
+        Key { spec: "3>8 8x8 k3".to_owned(), machine: text.to_owned(), cache: CacheState::Network }.machine()
+    };
     assert_eq!(read(MINE), Some(machine("EPYC 9R14")));
     let engine = read("simulated:h100|H100|9.0||m||1|1").map(|machine| machine.engine);
     assert_eq!(engine.as_deref(), Some("simulated:h100"));
@@ -31,7 +33,7 @@ fn stairs(device: &str, spec: &str, axis: Axis, ns: &[(usize, f64)]) -> MemorySt
         let mut measurement = Measurement::exact(ns, Provenance::Measured);
         measurement.interval_ns = [ns * 0.99, ns * 1.01];
         let entry = Entry { measurement, unix_s: 7, tool: "test".to_owned() };
-        store.put(&Key::new(&line.at(channels), &machine(device)), &entry).expect("live");
+        store.put(&Key::new(&line.at(channels), &machine(device), CacheState::Network), &entry).expect("live");
     }
     store
 }
@@ -69,12 +71,12 @@ fn a_line_has_one_stair_for_each_machine() {
         let points = |stair: &Stair| stair.iter().map(|(&channels, m)| (channels, m.median_ns)).collect();
         lines.stairs(&line).map(|(machine, stair)| (machine.to_owned(), points(stair))).collect()
     };
-    let all = found(&Lines::read(&table, |_| true).expect("memory"));
+    let all = found(&Lines::read(&table, CacheState::Network, |_| true).expect("memory"));
     let mine = (MINE.to_owned(), vec![(8, 1.0), (16, 2.0)]);
     let other = (machine("other").to_string(), vec![(16, 20.0), (24, 30.0)]);
     assert_eq!(all, [mine.clone(), other], "an entry of another line does not belong here");
     // Only the selected keys are read.
-    assert_eq!(found(&Lines::read(&table, |key| key.machine == MINE).expect("memory")), [mine]);
+    assert_eq!(found(&Lines::read(&table, CacheState::Network, |key| key.machine == MINE).expect("memory")), [mine]);
 }
 
 #[test]
@@ -113,6 +115,25 @@ fn jumps_without_a_counterpart_are_listed() {
     assert_eq!(diff(&a, &b, &options).expect("memory").len(), 1, "a part of the text is enough");
     options.machine_b = Some("nobody".to_owned());
     assert_eq!(diff(&a, &b, &options).expect("memory"), []);
+}
+
+#[test]
+fn cache_states_are_compared_apart() {
+    let stair = [(8, 100.0), (16, 100.0), (24, 130.0)];
+    let mut tables = ["a", "b"].map(|device| stairs(device, "64>1 14x14 k3", Axis::COut, &stair));
+    // Warm caches: three times as fast on the one, and one width only on the other.
+    for (table, (device, widths)) in tables.iter_mut().zip([("a", 3), ("b", 1)]) {
+        for &(channels, ns) in &stair[..widths] {
+            let measurement =
+                Measurement { cache: CacheState::Warm, ..Measurement::exact(ns / 3.0, Provenance::Measured) };
+            let key = Key::new(&ConvSpec::new(64, channels, [14, 14], [3, 3]), &machine(device), CacheState::Warm);
+            table.put(&key, &Entry { measurement, unix_s: 1, tool: "test".to_owned() }).expect("live");
+        }
+    }
+    let found = diff(&tables[0], &tables[1], &DiffOptions::default()).expect("memory");
+    assert_eq!(found.iter().map(|line| (line.cache, line.ratio)).collect::<Vec<_>>(), [(CacheState::Network, 1.0)]);
+    let own = diff(&tables[0], &tables[0], &DiffOptions::default()).expect("memory");
+    assert_eq!(own.iter().map(|line| line.cache).collect::<Vec<_>>(), [CacheState::Network, CacheState::Warm]);
 }
 
 proptest! {
@@ -156,7 +177,8 @@ fn small(entries: &[(usize, u32, u64)]) -> Vec<(Key, Entry)> {
         unix_s,
         tool: "test".to_owned(),
     };
-    let key = |channels| Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default());
+    let key =
+        |channels| Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default(), CacheState::Network);
     entries.iter().map(|&(channels, ns, unix_s)| (key(channels), entry(ns, unix_s))).collect()
 }
 

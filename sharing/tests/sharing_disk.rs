@@ -1,7 +1,7 @@
 //! The working store: as good as memory, shared, and never wrong when its file is.
 #![expect(clippy::print_stdout, reason = "a child talks to its parent")]
 
-use netspec::{ConvSpec, Machine, Measurement, Provenance, StopReason};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance, StopReason};
 use proptest::prelude::*;
 use sharing::*;
 use std::ops::ControlFlow;
@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 fn key(channels: usize) -> Key {
-    Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine { engine: "tract".into(), ..Machine::default() })
+    let machine = Machine { engine: "tract".into(), ..Machine::default() };
+    Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &machine, CacheState::Network)
 }
 
 fn entry(ns: f64, unix_s: u64) -> Entry {
@@ -31,10 +32,11 @@ fn all(store: &dyn Store) -> Result<Vec<(Key, Entry)>, StoreError> {
 
 fn entries() -> impl Strategy<Value = (Key, Entry)> {
     let stop = prop::sample::select(vec![StopReason::Precise, StopReason::Decided]);
-    (1usize..4, 1u32..3, 0u64..3, stop).prop_map(|(channels, ns, unix_s, stop)| {
+    let cache = prop::sample::select(vec![CacheState::Warm, CacheState::Cold, CacheState::Network]);
+    (1usize..4, 1u32..3, 0u64..3, stop, cache).prop_map(|(channels, ns, unix_s, stop, cache)| {
         let mut entry = entry(ns.into(), unix_s);
-        entry.measurement.stop = stop;
-        (key(channels), entry)
+        (entry.measurement.stop, entry.measurement.cache) = (stop, cache);
+        (Key { cache, ..key(channels) }, entry)
     })
 }
 
@@ -98,7 +100,7 @@ fn bad_files_are_named_and_left_alone() {
         assert_eq!(std::fs::read(&path).expect("it exists"), content);
     };
     check(b"A picture of a cat", "is not a latency table; choose another path");
-    check(b"LOCPTBL\n and so on", "is a portable table, not a store; import it");
+    check(b"{\"spec\":", "is a portable table (JSON Lines), which is not written in place; import it");
     check(b"redb, but not so", "is not a latency table");
     check(b"redb\x1a\n\xa9\r\n and then something else", "is damaged");
 
@@ -110,6 +112,9 @@ fn bad_files_are_named_and_left_alone() {
     assert!(matches!(read_only, Err(StoreError::ReadOnly { .. })));
     let missing = DiskStore::open_read_only(folder.path().join("none")).err().map(|e| e.to_string());
     assert!(missing.is_some_and(|error| error.contains("cannot open the table") && error.contains("none")));
+    let portable = folder.path().join("new.jsonl");
+    let refused = DiskStore::open(&portable, TableKind::Live).map_err(|error| error.to_string());
+    assert!(refused.is_err_and(|error| error.contains("locp table import")) && !portable.exists());
     let no_folder = DiskStore::open(folder.path().join("no/table"), TableKind::Live);
     assert!(matches!(no_folder, Err(StoreError::Io { .. })), "{no_folder:?}");
     let refused = live(&path).put(&key(1), &entry(f64::NAN, 1));
@@ -153,10 +158,10 @@ fn newer_and_foreign_databases_are_named_and_left_alone() {
         }
     };
     let about = |format, kind| [("format", format), ("kind", kind), ("check", check_of(format, kind))];
-    check(&about(4, 0), "has format 4 and this version reads up to 3; update");
-    check(&about(3, 9), "is not a latency table");
+    check(&about(5, 0), "has format 5 and this version reads up to 4; update");
+    check(&about(4, 9), "is not a latency table");
     check(&about(0, 0), "is not a latency table");
-    check(&[("format", 4), ("kind", 0), ("check", check_of(3, 0))], "is damaged (its format or its kind)");
+    check(&[("format", 5), ("kind", 0), ("check", check_of(4, 0))], "is damaged (its format or its kind)");
     check(&[("kind", 0)], "is not a latency table");
 
     // An older one is read, and says from then on that newer records may follow.
@@ -223,36 +228,23 @@ fn a_file_cut_anywhere_is_noticed() {
 }
 
 #[test]
-fn a_damaged_table_is_set_aside_when_asked_for() {
+fn a_damaged_table_is_set_aside_on_request() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["table.redb", "table.locp"] {
-        let path = folder.path().join(name);
-        let mut store = open_any(&path, TableKind::Live).expect("a new table");
-        for channels in 1..50 {
-            store.put(&key(channels), &entry(1.0, 7)).expect("live");
-        }
-        drop(store);
-        let mut bytes = std::fs::read(&path).expect("it exists");
-        // Behind both formats' headers, every other page: something that counts is hit.
-        bytes.iter_mut().skip(600).step_by(64).for_each(|byte| *byte ^= 0x20);
-        std::fs::write(&path, &bytes).expect("a temporary file");
-
-        let refused = open_any(&path, TableKind::Live).map(|_| ());
-        assert!(matches!(refused, Err(StoreError::Damaged { .. } | StoreError::Corrupted { .. })), "{refused:?}");
-        let (store, aside) = open_or_set_aside(&path, TableKind::Live).expect("a new one in its place");
-        assert_eq!(all(&*store).expect("whole"), []);
-        let aside = aside.expect("it was damaged");
-        assert!(aside.to_string_lossy().contains(&format!("{name}.damaged-")), "{}", aside.display());
-        assert_eq!(std::fs::read(&aside).expect("it was moved"), bytes);
-        drop(store);
-        assert_eq!(open_or_set_aside(&path, TableKind::Live).expect("whole").1, None);
-        // What is whole is not damaged, whoever asks.
-        assert!(open_or_set_aside(&path, TableKind::Recorded).is_err());
-        // A second one does not replace the first.
-        let again = set_aside(&path).expect("it may be moved");
-        assert_ne!(again, aside);
-        assert!(aside.exists() && again.exists() && !path.exists());
-    }
+    let path = folder.path().join("table.redb");
+    let mut bytes = bytes_of(&path, 1..50);
+    // Behind the header, every other page: something that counts is hit.
+    bytes.iter_mut().skip(600).step_by(64).for_each(|byte| *byte ^= 0x20);
+    std::fs::write(&path, &bytes).expect("a temporary file");
+    let refused = [DiskStore::open(&path, TableKind::Live).map(|_| ()), open_read_only(&path).map(|_| ())];
+    assert!(refused.iter().all(|refused| matches!(refused, Err(StoreError::Damaged { .. }))), "{refused:?}");
+    let aside = set_aside(&path).expect("it may be moved");
+    assert!(aside.to_string_lossy().contains("table.redb.damaged-"), "{}", aside.display());
+    assert_eq!(std::fs::read(&aside).expect("it was moved"), bytes);
+    assert_eq!(all(&live(&path)).expect("a new one in its place"), []);
+    // A second one does not replace the first.
+    let again = set_aside(&path).expect("it may be moved");
+    assert_ne!(again, aside);
+    assert!(aside.exists() && again.exists() && !path.exists());
     assert!(matches!(set_aside(&folder.path().join("none")), Err(StoreError::Io { action: "set aside", .. })));
 }
 
@@ -261,7 +253,7 @@ fn a_damaged_table_is_set_aside_when_asked_for() {
 #[ignore = "started by another test"]
 fn child_filler() {
     let Ok(path) = std::env::var("SHARING_FULL") else { return };
-    let mut store = open_any(Path::new(&path), TableKind::Live).expect("a whole table");
+    let mut store = live(Path::new(&path));
     store.put(&key(1), &entry(1.0, 7)).expect("there is room for the first");
     for batch in 0.. {
         let entries: Vec<_> = (0..50).map(|i| (key(1000 + 50 * batch + i), entry(2.0, 8))).collect();
@@ -280,31 +272,25 @@ fn child_filler() {
 #[cfg(unix)]
 fn a_full_disk_leaves_the_table_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["table.redb", "table.locp"] {
-        let path = folder.path().join(name);
-        let mut store = open_any(&path, TableKind::Live).expect("a new table");
-        store.put(&key(1), &entry(1.0, 7)).expect("live");
-        drop(store);
-        // A file that may not become longer is what a process sees of a full disk; the signal is what shells add.
-        let blocks = std::fs::metadata(&path).expect("it exists").len().div_ceil(512) + 200;
-        let this = std::env::current_exe().expect("this test");
-        let line = format!(
-            "trap '' XFSZ; ulimit -f {blocks} && exec '{}' --exact child_filler --ignored --nocapture",
-            this.display()
-        );
-        let ran = Command::new("sh").args(["-c", &line]).env("SHARING_FULL", &path).output().expect("a shell");
-        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-        assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
-        let batches = said.lines().find_map(|line| line.strip_prefix("full after "));
-        let batches: usize = batches.and_then(|n| n.parse().ok()).expect("it says how far it came");
+    let path = folder.path().join("table.redb");
+    live(&path).put(&key(1), &entry(1.0, 7)).expect("live");
+    // A file that may not become longer is what a process sees of a full disk; the signal is what shells add.
+    let blocks = std::fs::metadata(&path).expect("it exists").len().div_ceil(512) + 200;
+    let this = std::env::current_exe().expect("this test");
+    let line = format!(
+        "trap '' XFSZ; ulimit -f {blocks} && exec '{}' --exact child_filler --ignored --nocapture",
+        this.display()
+    );
+    let ran = Command::new("sh").args(["-c", &line]).env("SHARING_FULL", &path).output().expect("a shell");
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    let batches = said.lines().find_map(|line| line.strip_prefix("full after "));
+    let batches: usize = batches.and_then(|n| n.parse().ok()).expect("it says how far it came");
 
-        let mut store = open_any(&path, TableKind::Live).expect("a full disk damages nothing");
-        let found = all(&*store).expect("whole").len();
-        // Where entries are written one by one, those of the last batch that had room are there too.
-        assert!((1 + 50 * batches..1 + 50 * (batches + 1)).contains(&found), "{found} after {batches} batches");
-        store.put(&key(2), &entry(3.0, 9)).expect("there is room again");
-        assert_eq!(store.get(&key(2)).expect("whole"), Some(entry(3.0, 9)));
-    }
+    let mut store = live(&path);
+    assert_eq!(all(&store).expect("a full disk damages nothing").len(), 1 + 50 * batches);
+    store.put(&key(2), &entry(3.0, 9)).expect("there is room again");
+    assert_eq!(store.get(&key(2)).expect("whole"), Some(entry(3.0, 9)));
 }
 
 /// Not a test: the process that ends without a word.
@@ -329,7 +315,7 @@ fn a_reader_tidies_up_behind_a_writer_that_was_killed() {
     assert!(!ran.status.success(), "it was to be killed");
     let refused = DiskStore::open_read_only(&path).map(|_| ());
     assert!(matches!(&refused, Err(StoreError::InUse { reason, .. }) if reason.contains("open it for writing once")));
-    let (store, kind) = open_any_read_only(&path).expect("it can be written, so it can be tidied");
+    let (store, kind) = open_read_only(&path).expect("it can be written, so it can be tidied");
     assert_eq!((store.get(&key(1)).expect("whole"), kind), (Some(entry(1.0, 7)), TableKind::Live));
     // Whoever writes meanwhile disturbs no reader, and is seen.
     live(&path).put(&key(2), &entry(2.0, 7)).expect("live");

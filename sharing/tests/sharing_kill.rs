@@ -4,7 +4,7 @@
 //! `LOCP_KILLS=200 cargo test --release -p sharing --test sharing_kill -- --nocapture`.
 #![expect(clippy::print_stdout, reason = "the figures are the proof, and children talk to their parent")]
 
-use netspec::{ConvSpec, Machine, Measurement, Provenance};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 use sharing::*;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ const PROCESSES: usize = 4;
 
 fn key(number: usize) -> Key {
     let machine = Machine { engine: "tract".into(), device: "a device".into(), ..Machine::default() };
-    Key::new(&ConvSpec::new(1 + number % 1000, 1 + number / 1000, [8, 8], [3, 3]), &machine)
+    Key::new(&ConvSpec::new(1 + number % 1000, 1 + number / 1000, [8, 8], [3, 3]), &machine, CacheState::Network)
 }
 
 fn entry(number: usize) -> Entry {
@@ -32,7 +32,7 @@ fn entry(number: usize) -> Entry {
 fn child_writer() {
     let (Ok(path), Ok(first)) = (std::env::var("SHARING_TABLE"), std::env::var("SHARING_FIRST")) else { return };
     let first: usize = first.parse().expect("a number");
-    let mut store = open_any(Path::new(&path), TableKind::Live).expect("nobody damages the table");
+    let mut store = DiskStore::open(&path, TableKind::Live).expect("nobody damages the table");
     let mut out = std::io::stdout().lock();
     let mut next = first;
     loop {
@@ -115,7 +115,7 @@ fn run(name: &str, kills: usize) {
     }
     let seconds = begin.elapsed().as_secs_f64();
 
-    let store = open_any(&path, TableKind::Live).expect("the table is whole");
+    let store = DiskStore::open(&path, TableKind::Live).expect("the table is whole");
     let numbers: Vec<usize> = acknowledged.iter().flat_map(|(&first, &count)| first..first + count).collect();
     let lost = numbers.iter().filter(|&&number| store.get(&key(number)).expect("whole") != Some(entry(number))).count();
     let (mut found, mut wrong) = (0, 0);
@@ -142,9 +142,4 @@ fn kills() -> usize {
 #[test]
 fn a_store_survives_kills() {
     run("table.redb", kills());
-}
-
-#[test]
-fn a_portable_table_survives_kills() {
-    run("table.locp", kills());
 }

@@ -1,33 +1,34 @@
-//! Laws of tables: merging is a union of sets, a file is as good as memory, and no damage is read as numbers.
+//! Laws of tables: merging is a union of sets, and equal specs are asked once.
 use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance, StopReason};
 use proptest::prelude::*;
 use sharing::*;
 use std::ops::ControlFlow;
-use std::path::Path;
 use timing::{LatencySource, Sampling, TimingError, from_fn};
 
 fn entries() -> impl Strategy<Value = (Key, Entry)> {
     let key = (1usize..3, 0usize..2).prop_map(|(channels, threads)| {
         let machine = Machine { engine: "tract".into(), threads, ..Machine::default() };
-        Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &machine)
+        (ConvSpec::new(channels, 8, [8, 8], [3, 3]), machine)
     });
     let stop = prop::sample::select(vec![StopReason::Precise, StopReason::SampleLimit, StopReason::Decided]);
     let cache = prop::sample::select(vec![CacheState::Warm, CacheState::Cold, CacheState::Network]);
     // Few different values, so that entries often differ in one field only.
     let numbers = (prop::sample::select(vec![1.5, 1e9]), prop::sample::select(vec![0.0, 0.5]), 0u32..3);
     let said = (0u64..2, "[ab]?", prop::option::of("eng[12]"));
-    (key, numbers, stop, cache, said).prop_map(|(key, (ns, wide, samples), stop, cache, (unix_s, tool, algorithm))| {
-        let measurement = Measurement {
-            median_ns: ns,
-            interval_ns: [ns / (1.0 + wide), ns * (1.0 + wide)],
-            samples,
-            provenance: Provenance::Measured,
-            cache,
-            stop,
-            algorithm,
-        };
-        (key, Entry { measurement, unix_s, tool })
-    })
+    (key, numbers, stop, cache, said).prop_map(
+        |((spec, machine), (ns, wide, samples), stop, cache, (unix_s, tool, algorithm))| {
+            let measurement = Measurement {
+                median_ns: ns,
+                interval_ns: [ns / (1.0 + wide), ns * (1.0 + wide)],
+                samples,
+                provenance: Provenance::Measured,
+                cache,
+                stop,
+                algorithm,
+            };
+            (Key::new(&spec, &machine, cache), Entry { measurement, unix_s, tool })
+        },
+    )
 }
 
 fn table(entries: &[(Key, Entry)]) -> MemoryStore {
@@ -53,17 +54,6 @@ fn all(store: &dyn Store) -> Vec<(Key, Entry)> {
         })
         .expect("it was opened");
     all
-}
-
-fn file_of(path: &Path, entries: &[(Key, Entry)]) -> Vec<u64> {
-    let mut store = FileStore::open(path, TableKind::Live).expect("a new file");
-    let length = || std::fs::metadata(path).expect("it exists").len();
-    let mut ends = vec![length()];
-    for (key, entry) in entries {
-        store.put(key, entry).expect("a live entry");
-        ends.push(length());
-    }
-    ends
 }
 
 fn tables() -> impl Strategy<Value = Vec<(Key, Entry)>> {
@@ -132,106 +122,5 @@ proptest! {
         asked.sort_unstable();
         asked.dedup();
         prop_assert_eq!(repeats, asked.len(), "an equal spec was measured twice");
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn a_file_holds_what_memory_holds(parts in prop::collection::vec(tables(), 1..4)) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("table");
-        let mut model = MemoryStore::new(TableKind::Live);
-        for part in &parts {
-            // Reopened each time; a second process looks on.
-            let mut store = FileStore::open(&path, TableKind::Live).expect("whole");
-            let reader = FileStore::open_read_only(&path).expect("whole");
-            for (key, entry) in part {
-                let answers = (store.put(key, entry).expect("live"), model.put(key, entry).expect("live"));
-                prop_assert_eq!(answers.0, answers.1);
-                prop_assert_eq!(store.get(key).expect("whole"), model.get(key).expect("memory"));
-            }
-            prop_assert_eq!(all(&reader), all(&model));
-            prop_assert_eq!(all(&store), all(&model));
-        }
-    }
-
-}
-
-proptest! {
-    // Each case tries every byte of a file, and waits for the disk each time.
-    #![proptest_config(ProptestConfig::with_cases(3))]
-
-    #[test]
-    fn a_file_cut_anywhere_keeps_every_record_before_the_cut(records in prop::collection::vec(entries(), 1..4), last in entries()) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("table");
-        let ends = file_of(&path, &records);
-        let bytes = std::fs::read(&path).expect("it exists");
-        for cut in 0..=bytes.len() {
-            std::fs::write(&path, &bytes[..cut]).expect("a temporary file");
-            let whole = ends.iter().skip(1).filter(|&&end| end <= cut as u64).count();
-            let mut store = FileStore::open(&path, TableKind::Live).expect("cut short, not damaged");
-            let mut expected = table(&records[..whole]);
-            prop_assert_eq!(all(&store), all(&expected), "cut at {}", cut);
-            // And it goes on from there.
-            store.put(&last.0, &last.1).expect("live");
-            expected.put(&last.0, &last.1).expect("live");
-            drop(store);
-            prop_assert_eq!(all(&FileStore::open_read_only(&path).expect("whole")), all(&expected));
-        }
-    }
-
-    #[test]
-    fn no_changed_byte_is_read_as_numbers(records in prop::collection::vec(entries(), 1..4), mask in 1u8..=255) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("table");
-        file_of(&path, &records);
-        let bytes = std::fs::read(&path).expect("it exists");
-        for place in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[place] ^= mask;
-            std::fs::write(&path, &changed).expect("a temporary file");
-            for error in [FileStore::open(&path, TableKind::Live).err(), FileStore::open_read_only(&path).err()] {
-                let error = error.map(|error| error.to_string()).unwrap_or_default();
-                prop_assert!(error.contains("it is left as it is") && error.contains("table"), "byte {}: `{}`", place, error);
-            }
-            prop_assert_eq!(&std::fs::read(&path).expect("it exists"), &changed, "it was written over");
-            let mut salvaged = MemoryStore::new(TableKind::Live);
-            if place >= 20 {
-                salvage(&path, &mut salvaged).expect("the header is whole");
-                let original = table(&records);
-                prop_assert!(all(&salvaged).iter().all(|found| all(&original).contains(found)), "garbage was salvaged");
-                let mut united = salvaged.clone();
-                merge(&mut united, &original).expect("live");
-                prop_assert_eq!(united, original);
-            }
-        }
-    }
-
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
-
-    #[test]
-    fn any_bytes_are_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200), with_header: bool) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("table");
-        if with_header {
-            file_of(&path, &[]);
-        }
-        let mut content = std::fs::read(&path).unwrap_or_default();
-        content.extend(&bytes);
-        std::fs::write(&path, &content).expect("a temporary file");
-        let opened = FileStore::open(&path, TableKind::Live);
-        // Random bytes are no record; fewer than a record's header may be one cut short.
-        if bytes.len() >= 20 {
-            prop_assert!(opened.is_err());
-        }
-        if opened.is_err() {
-            prop_assert_eq!(std::fs::read(&path).expect("it exists"), content);
-        }
     }
 }

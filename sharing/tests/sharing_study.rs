@@ -3,15 +3,15 @@
 //! `cargo test --release -p sharing --test sharing_study -- --ignored --nocapture`
 #![expect(clippy::print_stdout, reason = "a study prints its figures")]
 
-use netspec::{ConvSpec, Machine, Measurement, Provenance};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use sharing::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const ENTRIES: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("entries");
+const ENTRIES: TableDefinition<(&str, &str, u8), &[u8]> = TableDefinition::new("measurements");
 
-type Content = BTreeMap<(String, String), Vec<u8>>;
+type Content = BTreeMap<(String, String, u8), Vec<u8>>;
 
 fn content(path: &Path, is_checked: bool) -> Result<Content, redb::Error> {
     let mut builder = Database::builder();
@@ -21,8 +21,8 @@ fn content(path: &Path, is_checked: bool) -> Result<Content, redb::Error> {
     let mut content = Content::new();
     for item in table.iter()? {
         let (key, value) = item?;
-        let (spec, machine) = key.value();
-        content.insert((spec.to_owned(), machine.to_owned()), value.value().to_vec());
+        let (spec, machine, cache) = key.value();
+        content.insert((spec.to_owned(), machine.to_owned(), cache), value.value().to_vec());
     }
     Ok(content)
 }
@@ -34,7 +34,7 @@ fn what_the_database_alone_would_believe() {
     let path = folder.path().join("table");
     let entries: Vec<_> = (1..=200)
         .map(|channels| {
-            let key = Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default());
+            let key = Key::new(&ConvSpec::new(channels, 8, [8, 8], [3, 3]), &Machine::default(), CacheState::Network);
             let measurement = Measurement::exact(channels as f64, Provenance::Measured);
             (key, Entry { measurement, unix_s: 7, tool: "study".to_owned() })
         })

@@ -7,12 +7,12 @@ locp=$1 model=$2 folder=$3
 shift 3
 mkdir -p "$folder"
 for i in 1 2; do
-    "$locp" measure "$model" --shard "$i/2" --table "$folder/part-$i.locp" --progress never "$@" &
+    "$locp" measure "$model" --shard "$i/2" --table "$folder/part-$i.redb" --progress never "$@" &
     parts[i]=$!
 done
 for part in "${parts[@]}"; do
     wait "$part"
 done
-"$locp" table merge "$folder/all.locp" "$folder/part-1.locp" "$folder/part-2.locp"
+"$locp" table merge "$folder/all.redb" "$folder/part-1.redb" "$folder/part-2.redb"
 # Everything is there: nothing is measured any more.
-"$locp" measure "$model" --table "$folder/all.locp" --progress never "$@"
+"$locp" measure "$model" --table "$folder/all.redb" --progress never "$@"

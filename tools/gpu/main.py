@@ -85,7 +85,7 @@ def prune(args, dense, batch, more):
         pruned, plan = args.out / f"{stem}.onnx", args.out / f"{stem}.plan.json"
         command = ["prune", dense, "--engine", args.engine, "--planner", args.planner]
         command += ["--dtype", "f16", "--batch", batch, "--latency", f"{budget}x"]
-        command += ["-o", pruned, "--plan-out", plan, "--table", args.out / "table.locp", *more]
+        command += ["-o", pruned, "--plan-out", plan, "--table", args.out / "table.redb", *more]
         code, answer = locp(args, *command)
         (args.out / f"{stem}.json").write_text(json.dumps(answer, indent=1) + "\n")
         attempts.append({"batch": batch, "budget": f"{budget}x", "more": more, "exit": code, "answer": answer})

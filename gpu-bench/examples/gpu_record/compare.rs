@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::Result;
 use crate::folder::TABLE;
 use netspec::ConvSpec;
-use replay::Recorded;
+use sharing::Recorded;
 
 /// Shorter runs may differ by [`SHORT`], longer ones by [`LONG`].
 const BORDER_NS: f64 = 20_000.0;
@@ -15,7 +15,8 @@ const LONG: f64 = 0.01;
 
 /// Compares what both folders hold.
 pub(crate) fn compare([a, b]: &[impl AsRef<Path>; 2]) -> Result<String> {
-    let (first, second) = (Recorded::open(&a.as_ref().join(TABLE))?, Recorded::open(&b.as_ref().join(TABLE))?);
+    let (first, second) =
+        (Recorded::open(a.as_ref().join(TABLE), None)?, Recorded::open(b.as_ref().join(TABLE), None)?);
     if first.origin() != second.origin() {
         return Err(format!("not the same machine: {} and {}", first.origin(), second.origin()).into());
     }

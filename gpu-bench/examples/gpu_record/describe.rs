@@ -5,10 +5,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::environment::{read, replace};
-use crate::folder::{TABLE, failures};
+use crate::folder::{TABLE, failures, table};
 use crate::{Result, network, parts, truth};
 use netspec::{ConvSpec, Epilogue, Measurement, StopReason};
-use replay::Recorded;
 use serde_json::Value;
 
 /// Writes both files again.
@@ -99,12 +98,11 @@ fn summary(folder: &Path, environment: &Value) -> Result<String> {
     if part == "truth" {
         return truth::summary(folder);
     }
-    let table = Recorded::open(&folder.join(TABLE))?;
-    let known: BTreeSet<ConvSpec> = table.entries().map(|(spec, _)| spec.clone()).collect();
+    let table = table(folder)?;
     let stages = parts::stages(part)?;
     let all: BTreeSet<&ConvSpec> = stages.iter().flatten().collect();
-    let mut out = format!("{} of {} convolutions are recorded.\n", known.len(), all.len());
-    let entries: Vec<(&ConvSpec, &Measurement)> = table.entries().collect();
+    let mut out = format!("{} of {} convolutions are recorded.\n", table.len(), all.len());
+    let entries: Vec<(&ConvSpec, &Measurement)> = table.iter().collect();
     let share = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
     let settled = entries.iter().filter(|(_, m)| m.stop == StopReason::NoiseSettled).count();
     let precise = entries.iter().filter(|(_, m)| m.stop == StopReason::Precise).count();

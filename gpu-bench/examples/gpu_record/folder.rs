@@ -1,14 +1,15 @@
 //! The folder of a part: what is written as it comes, and what is in it already.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
 use netspec::{ConvSpec, Machine, Measurement};
-use replay::{Recorded, Recorder};
 use serde_json::{Value, json};
+use sharing::Recorder;
 use timing::{Samples, TimingError};
 
 pub(crate) const TABLE: &str = "table.jsonl";
@@ -37,8 +38,7 @@ impl Folder {
 
     /// What needs no further try (measured, or not supported), and what failed before.
     pub(crate) fn known(&self) -> Result<[BTreeSet<ConvSpec>; 2]> {
-        let table = Recorded::open(&self.path.join(TABLE))?;
-        let mut known: BTreeSet<ConvSpec> = table.entries().map(|(spec, _)| spec.clone()).collect();
+        let mut known: BTreeSet<ConvSpec> = table(&self.path)?.into_keys().collect();
         let mut failed = BTreeSet::new();
         for row in rows(&self.path.join(FAILED))? {
             let Some(spec) = row["spec"].as_str().and_then(|text| text.parse::<ConvSpec>().ok()) else { continue };
@@ -85,6 +85,19 @@ fn rounded(measurement: &Measurement) -> Measurement {
         interval_ns: measurement.interval_ns.map(tenth),
         ..measurement.clone()
     }
+}
+
+/// What the table of a folder holds.
+pub(crate) fn table(folder: &Path) -> Result<BTreeMap<ConvSpec, Measurement>> {
+    let mut entries = BTreeMap::new();
+    let (table, _) = sharing::open_read_only(folder.join(TABLE))?;
+    table.scan(&mut |key, entry| {
+        if let Ok(spec) = key.conv_spec() {
+            entries.entry(spec).or_insert(entry.measurement);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(entries)
 }
 
 /// The rows of a file of JSON lines; none where there is no file, and a torn last one is left out.

@@ -1,5 +1,6 @@
 //! Whole chains of convolutions next to the sum of their parts.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,11 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::args::Options;
 use crate::engine::Engine;
-use crate::folder::{TABLE, lines, rows, write};
+use crate::folder::{lines, rows, table, write};
 use crate::{Result, progress, record};
 use gpu_bench::layers;
 use netspec::{ConvSpec, DType, Layout, Measurement};
-use replay::Recorded;
 use serde_json::{Value, json};
 use timing::{measure, stop};
 
@@ -19,7 +19,7 @@ const FILE: &str = "chains.jsonl";
 
 /// Times each network's convolutions in a chain, where all of its parts are recorded; how many are left to do.
 pub(crate) fn chains(options: &Options, engine: &Engine, alarm: &Arc<AtomicBool>) -> Result<usize> {
-    let table = Recorded::open(&options.out.join(TABLE))?;
+    let table = table(&options.out)?;
     let path = options.out.join(FILE);
     let known = rows(&path)?;
     let mut file = lines(&path)?;
@@ -65,8 +65,8 @@ fn chain(options: &Options, engine: &Engine, alarm: &Arc<AtomicBool>, specs: &[C
 }
 
 /// The sum of the parts, and one that is not known.
-fn sum_ns<'a>(table: &Recorded, specs: &'a [ConvSpec]) -> (f64, Option<&'a ConvSpec>) {
-    let of = |spec: &ConvSpec| table.entries().find(|(known, _)| *known == spec).map(|(_, m)| m.median_ns);
+fn sum_ns<'a>(table: &BTreeMap<ConvSpec, Measurement>, specs: &'a [ConvSpec]) -> (f64, Option<&'a ConvSpec>) {
+    let of = |spec: &ConvSpec| table.get(spec).map(|m| m.median_ns);
     let missing = specs.iter().find(|spec| of(spec).is_none());
     (specs.iter().filter_map(of).sum(), missing)
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 const ROWS: usize = 20;
 
 pub(crate) fn table_info(report: &TableReport) -> String {
-    let mut out = format!("{}: {}, {} entries, {}\n", report.path, report.form, report.entries, report.kind);
+    let mut out = format!("{}: {} entries, {}\n", report.path, report.entries, report.kind);
     for machine in &report.machines {
         let _ = writeln!(out, "{:8} convolutions, {:8} entries  {}", machine.specs, machine.entries, machine.machine);
     }
@@ -46,11 +46,15 @@ pub(crate) fn table_diff(report: &DiffReport) -> String {
             .iter()
             .map(|r| format!("{}|{} {:+.0} % and {:+.0} %", r.from, r.to, 100.0 * r.first, 100.0 * r.second))
             .collect();
+        let line = match format!("{:?}", row.cache).to_lowercase() {
+            cache if cache != "network" => format!("{} ({cache})", row.line),
+            _ => row.line.clone(),
+        };
         let furthest = format!("{:.1} % at {}", 100.0 * row.worst, row.worst_width);
         let _ = writeln!(
             out,
             "{:44} {:6}  {:6.3}x  {:>16}  {}",
-            row.line,
+            line,
             row.widths,
             row.ratio,
             furthest,

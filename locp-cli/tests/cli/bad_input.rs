@@ -95,24 +95,23 @@ fn outputs_that_cannot_be() {
 
 #[test]
 fn tables_that_are_broken_or_newer() {
-    let steps = format!("steps {TINY} --table table.locp");
-    let foreign = |place: &Place| std::fs::write(place.path("table.locp"), b"these are not the numbers").unwrap();
-    check_after(foreign, &steps, 2, &["table.locp"]);
-    // A table that was made by the program itself, with a byte of a record changed, and with a higher version.
+    let steps = format!("steps {TINY} --table table.redb");
+    let foreign = |place: &Place| std::fs::write(place.path("table.redb"), b"these are not the numbers").unwrap();
+    check_after(foreign, &steps, 2, &["table.redb"]);
+    // A store that was made by the program itself, with pages changed; and a portable table with a wrong line.
     let place = Place::new();
     let ran = place.locp(&format!("{steps} --search grid"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let good = std::fs::read(place.path("table.locp")).unwrap();
-    let mut flipped = good.clone();
-    flipped[good.len() / 2] ^= 0x10;
-    check_after(|place| std::fs::write(place.path("table.locp"), &flipped).unwrap(), &steps, 2, &["table.locp"]);
-    let mut newer = good.clone();
-    newer[8] = newer[8].wrapping_add(100);
-    check_after(|place| std::fs::write(place.path("table.locp"), &newer).unwrap(), &steps, 2, &["table.locp"]);
+    let mut damaged = std::fs::read(place.path("table.redb")).unwrap();
+    damaged.iter_mut().skip(600).step_by(64).for_each(|byte| *byte ^= 0x20);
+    let damage = |place: &Place| std::fs::write(place.path("table.redb"), &damaged).unwrap();
+    check_after(damage, &steps, 2, &["table.redb", "locp table set-aside"]);
+    let wrong = |place: &Place| std::fs::write(place.path("table.jsonl"), "{\"spec\":5}\n").unwrap();
+    check_after(wrong, "table info --table table.jsonl", 2, &["table.jsonl, line 1", "repair or remove"]);
     let broken = Place::new();
-    std::fs::write(broken.path("table.locp"), &flipped).unwrap();
+    damage(&broken);
     broken.locp(&steps);
-    assert_eq!(std::fs::read(broken.path("table.locp")).unwrap(), flipped, "a broken table was overwritten");
+    assert_eq!(std::fs::read(broken.path("table.redb")).unwrap(), damaged, "a broken table was overwritten");
 }
 
 #[test]
@@ -218,11 +217,11 @@ fn a_wrong_flag_is_bad_usage() {
 
 #[test]
 fn outputs_that_would_replace_each_other_or_the_table() {
-    let line = format!("{TINY} --engine simulated:t4 --batch 64 --latency 0.9x --table table.locp");
+    let line = format!("{TINY} --engine simulated:t4 --batch 64 --latency 0.9x --table table.redb");
     check(&format!("prune {line} -o same.onnx --plan-out same.onnx"), 2, &["same.onnx", "another output"]);
     check(&format!("prune {line} -o same.onnx --plan-out ./same.onnx"), 2, &["same.onnx", "another output"]);
-    let table = |place: &Place| std::fs::write(place.path("table.locp"), b"kept").unwrap();
-    check_after(table, &format!("plan {line} -o table.locp"), 2, &["table.locp", "already an input"]);
+    let table = |place: &Place| std::fs::write(place.path("table.redb"), b"kept").unwrap();
+    check_after(table, &format!("plan {line} -o table.redb"), 2, &["table.redb", "already an input"]);
     check(&format!("plan {line} -o ."), 2, &["not a regular file"]);
     check(&format!("prune {line} -o /dev/null"), 2, &["/dev/null", "not a regular file"]);
 }

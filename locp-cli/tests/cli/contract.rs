@@ -92,7 +92,7 @@ fn verify_says_no_with_exit_1() {
 #[test]
 fn nothing_is_measured_twice() {
     let place = Place::new();
-    let line = "measure @onnx-surgery/tests/models/chain_ts.onnx --table table.locp";
+    let line = "measure @onnx-surgery/tests/models/chain_ts.onnx --table table.redb";
     let first = json(&place, line);
     let second = json(&place, line);
     assert!(first["measured"].as_u64().unwrap() > 0, "{first:#}");
@@ -104,7 +104,7 @@ fn nothing_is_measured_twice() {
 #[test]
 fn simulated_figures_never_enter_the_table() {
     let place = Place::new();
-    json(&place, &format!("steps {MODEL} --engine simulated:h100 --table table.locp"));
+    json(&place, &format!("steps {MODEL} --engine simulated:h100 --table table.redb"));
     assert!(place.files().is_empty(), "a simulated run made a table: {:?}", place.files());
 }
 
@@ -200,7 +200,7 @@ fn ctrl_c_keeps_what_was_measured() {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
     let place = Place::new();
-    let table = place.path("table.locp");
+    let table = place.path("table.redb");
     let model = crate::place::repository().join("onnx-surgery/tests/models/vgg_ts.onnx");
     let child = Command::new(env!("CARGO_BIN_EXE_locp"))
         .args(["measure", "--progress", "never", "-q", "--table"])
@@ -211,7 +211,8 @@ fn ctrl_c_keeps_what_was_measured() {
         .unwrap();
     // Something is in the table, and not yet everything.
     let start = Instant::now();
-    while std::fs::metadata(&table).map_or(0, |m| m.len()) < 2000 {
+    let is_written = || table.exists() && json(&place, "table info --table table.redb")["entries"] != 0;
+    while !is_written() {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing was written in a minute");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -220,7 +221,7 @@ fn ctrl_c_keeps_what_was_measured() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("interrupted") && said.contains("run again"), "{said}");
-    let rest = json(&place, "measure @onnx-surgery/tests/models/vgg_ts.onnx --table table.locp");
+    let rest = json(&place, "measure @onnx-surgery/tests/models/vgg_ts.onnx --table table.redb");
     assert!(rest["shared"].as_u64().unwrap() >= 8, "{rest:#}");
     assert!(rest["measured"].as_u64().unwrap() > 0, "the first run had finished before it was stopped");
 }

@@ -61,21 +61,21 @@ fn lint_needs_no_device_and_strict_is_an_answer() {
 fn lint_by_a_table_says_what_it_does_not_hold() {
     let place = Place::new();
     let model = "@onnx-surgery/tests/models/chain_ts.onnx";
-    json(&place, &format!("measure {model} --table table.locp"), 0);
-    let before = std::fs::read(place.path("table.locp")).unwrap();
-    let own = json(&place, &format!("lint {model} --for table.locp"), 0);
+    json(&place, &format!("measure {model} --table table.redb"), 0);
+    let before = std::fs::read(place.path("table.redb")).unwrap();
+    let own = json(&place, &format!("lint {model} --for table.redb"), 0);
     assert_eq!((&own["recorded"], &own["unknown"]), (&true.into(), &0.into()), "{own:#}");
-    let other = json(&place, &format!("lint {FASHION} --for table.locp --strict"), 0);
+    let other = json(&place, &format!("lint {FASHION} --for table.redb --strict"), 0);
     assert_eq!(other["unknown"], other["groups"], "another model's layers are not in it");
-    assert_eq!(std::fs::read(place.path("table.locp")).unwrap(), before, "the table was only read");
+    assert_eq!(std::fs::read(place.path("table.redb")).unwrap(), before, "the table was only read");
 
     let check = |line: &str, parts: &[&str]| {
         let ran = place.locp(line);
         assert_eq!(ran.code, 2, "{line}: {}", ran.stdout);
         parts.iter().for_each(|part| assert!(ran.stderr.contains(part), "{line} said `{}`", ran.stderr));
     };
-    check(&format!("lint {model} --for none.locp"), &["none.locp", "simulated:h100"]);
-    check(&format!("lint {model} --for table.locp --machine cuda"), &["0 machines", "(`--machine`)"]);
+    check(&format!("lint {model} --for none.redb"), &["none.redb", "simulated:h100"]);
+    check(&format!("lint {model} --for table.redb --machine cuda"), &["0 machines", "(`--machine`)"]);
     check(&format!("lint {model} --for tract"), &["no table tract"]);
     check(&format!("explain {model} --engine simulated:t4 --layer nope"), &["nope", "`inspect` lists"]);
 }
@@ -84,11 +84,11 @@ fn lint_by_a_table_says_what_it_does_not_hold() {
 fn tables_that_come_along_know_the_shipped_network() {
     let place = Place::new();
     for (table, engine) in [("tract-epyc", "tract"), ("onnxruntime-epyc", "onnxruntime")] {
-        let report = json(&place, &format!("lint {FASHION} --for @data/tables/{table}.locp"), 0);
+        let report = json(&place, &format!("lint {FASHION} --for @data/tables/{table}.jsonl"), 0);
         assert_eq!((&report["recorded"], &report["unknown"], &report["groups"]), (&true.into(), &0.into(), &15.into()));
         assert!(report["machine"]["library"].as_str().unwrap().starts_with(engine), "{report:#}");
         // Another batch size was never measured there.
-        let other = json(&place, &format!("lint {FASHION} --batch 8 --for @data/tables/{table}.locp"), 0);
+        let other = json(&place, &format!("lint {FASHION} --batch 8 --for @data/tables/{table}.jsonl"), 0);
         assert!(other["unknown"].as_u64().unwrap() > 0, "{other:#}");
     }
 }

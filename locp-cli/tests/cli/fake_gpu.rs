@@ -40,7 +40,7 @@ fn doctor_finds_it_and_says_where() {
 #[test]
 fn prune_goes_all_the_way_and_verify_confirms_it() {
     let place = Place::new();
-    let flags = "--engine cuda --dtype f16 --batch 64 --table table.locp --format json -q";
+    let flags = "--engine cuda --dtype f16 --batch 64 --table table.redb --format json -q";
     let Some(pruned) = locp(&place, &format!("prune {MODEL} --latency 0.6x -o out.onnx {flags}"), &[]) else { return };
     assert_eq!(pruned.code, 0, "{}", pruned.stderr);
     let report = pruned.json();
@@ -69,7 +69,7 @@ fn prune_goes_all_the_way_and_verify_confirms_it() {
 fn figures_of_two_policies_are_kept_apart() {
     let place = Place::new();
     let line =
-        |engine: &str| format!("measure {MODEL} --engine {engine} --dtype f16 --table table.locp --format json -q");
+        |engine: &str| format!("measure {MODEL} --engine {engine} --dtype f16 --table table.redb --format json -q");
     let Some(first) = locp(&place, &line("cuda"), &[]) else { return };
     let measured = first.json()["measured"].as_u64().unwrap();
     assert!(measured > 100, "{measured}");

@@ -46,11 +46,11 @@ fn convolutions_that_all_fail_are_an_error() {
 #[test]
 fn what_is_not_recorded_is_said() {
     let place = Place::new();
-    let lines = [
-        r#"{"schema":"locp.recorded/1","machine":{"engine":"cuda","device":"A GPU","compute":"sm_90","driver":"1","library":"cuDNN 9","policy":"heuristic","threads":1,"method":1}}"#,
-        r#"{"spec":"n8 64>128 28x28 k3 p1 f16 nhwc bias relu","measurement":{"median_ns":1000.0,"interval_ns":[990.0,1010.0],"samples":20,"provenance":"measured","cache":"network","stop":"precise"}}"#,
-    ];
-    std::fs::write(place.path("table.jsonl"), lines.join("\n") + "\n").unwrap();
+    let machine = r#"{"engine":"cuda","device":"A GPU","compute":"sm_90","driver":"1","library":"cuDNN 9","policy":"heuristic","threads":1,"method":1}"#;
+    let line = format!(
+        r#"{{"spec":"{SPEC}","cache":"network","machine":{machine},"median_ns":1000.0,"interval_ns":[990.0,1010.0],"samples":20,"provenance":"measured","stop":"precise"}}"#
+    );
+    std::fs::write(place.path("table.jsonl"), line + "\n").unwrap();
     let ran = bench(&place, "recorded:table.jsonl", &[SPEC, "n8 64>120 28x28 k3 p1 f16 nhwc bias relu"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert_eq!(bench(&place, "recorded:table.jsonl", &[SPEC]).code, 0);
@@ -151,11 +151,10 @@ fn a_time_of_convolutions_is_never_called_end_to_end() {
 fn a_recorded_table_keeps_its_cache_state_and_its_label() {
     let place = Place::new();
     let machine = r#"{"engine":"simulated:h100","device":"H100 (simulated)","compute":"sm_90","driver":"","library":"replay","policy":"","threads":1,"method":1}"#;
-    let header = format!(r#"{{"schema":"locp.recorded/1","machine":{machine}}}"#);
     let line = format!(
-        r#"{{"spec":"{SPEC}","measurement":{{"median_ns":1000.0,"interval_ns":[1000.0,1000.0],"samples":1,"provenance":"simulated","cache":"network","stop":"not-sampled"}}}}"#
+        r#"{{"spec":"{SPEC}","cache":"network","machine":{machine},"median_ns":1000.0,"samples":1,"provenance":"simulated"}}"#
     );
-    std::fs::write(place.path("table.jsonl"), format!("{header}\n{line}\n")).unwrap();
+    std::fs::write(place.path("table.jsonl"), line + "\n").unwrap();
     let report = bench(&place, "recorded:table.jsonl", &[SPEC]).json();
     assert_eq!((&report["recorded"], &report["simulated"]), (&Value::from(true), &Value::from(true)));
     let cold = place.run(&["-q", "bench", "--engine", "recorded:table.jsonl", "--cache", "cold", SPEC]);

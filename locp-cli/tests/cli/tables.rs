@@ -8,102 +8,116 @@ const MODEL: &str = "@onnx-surgery/tests/models/chain_ts.onnx";
 fn shards_measured_apart_are_one_table_and_nothing_is_left_to_measure() {
     let place = Place::new();
     for i in 1..=2 {
-        let part = json(&place, &format!("measure {MODEL} --shard {i}/2 --table part-{i}.locp"));
+        let part = json(&place, &format!("measure {MODEL} --shard {i}/2 --table part-{i}.redb"));
         assert!(part["measured"].as_u64().unwrap() > 0, "{part:#}");
     }
-    let merged = json(&place, "table merge all.locp part-1.locp part-2.locp");
+    let merged = json(&place, "table merge all.redb part-1.redb part-2.redb");
     assert_eq!((&merged["schema"], &merged["action"]), (&"locp.table-transfer/1".into(), &"merged".into()));
-    assert_eq!(json(&place, &format!("measure {MODEL} --table all.locp"))["measured"], 0);
+    assert_eq!(json(&place, &format!("measure {MODEL} --table all.redb"))["measured"], 0);
     // Once more, in the other order: nothing new.
-    assert_eq!(json(&place, "table merge all.locp part-2.locp part-1.locp")["inserted"], 0);
-    let info = json(&place, "table info --table all.locp");
-    assert_eq!((&info["schema"], &info["kind"]), (&"locp.table/1".into(), &"live".into()));
+    assert_eq!(json(&place, "table merge all.redb part-2.redb part-1.redb")["inserted"], 0);
+    let info = json(&place, "table info --table all.redb");
+    assert_eq!((&info["schema"], &info["kind"]), (&"locp.table/2".into(), &"live".into()));
     assert_eq!(info["machines"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn a_table_goes_out_and_comes_back() {
     let place = Place::new();
-    json(&place, &format!("steps {MODEL} --table here.locp"));
-    let out = json(&place, "table export out.jsonl --table here.locp");
+    json(&place, &format!("steps {MODEL} --table here.redb"));
+    let out = json(&place, "table export out.jsonl --table here.redb");
     assert!(out["entries"].as_u64().unwrap() > 10, "{out:#}");
-    json(&place, "table export out.csv --table here.locp");
-    json(&place, "table export copy.locp --table here.locp");
-    let back = json(&place, "table import out.jsonl --table there.locp");
-    assert_eq!(back["entries"], out["entries"]);
-    assert_eq!(json(&place, "table import copy.locp --table there.locp")["known"], out["entries"]);
-    let csv = std::fs::read_to_string(place.path("out.csv")).unwrap();
-    assert_eq!(csv.lines().count() as u64, 1 + out["entries"].as_u64().unwrap());
-    let diff = json(&place, "table diff here.locp there.locp");
-    assert_eq!(diff["schema"], "locp.table-diff/1");
-    let rows = diff["rows"].as_array().unwrap();
-    assert!(!rows.is_empty() && rows.iter().all(|row| row["ratio"] == 1.0 && row["worst"] == 0.0), "{diff:#}");
-    let human = place.locp("table diff here.locp there.locp --machine onnxruntime");
+    let text = std::fs::read_to_string(place.path("out.jsonl")).unwrap();
+    assert_eq!(text.lines().count() as u64, out["entries"].as_u64().unwrap());
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["machine"]["engine"], &line["cache"]), (&"tract".into(), &"network".into()));
+    // Brought back, it is the same set: to the last digit, and with nothing left to measure.
+    assert_eq!(json(&place, "table import out.jsonl --table there.redb")["entries"], out["entries"]);
+    assert_eq!(json(&place, "table import here.redb --table there.redb")["known"], out["entries"]);
+    json(&place, "table export again.jsonl --table there.redb");
+    assert_eq!(std::fs::read_to_string(place.path("again.jsonl")).unwrap(), text);
+    assert_eq!(json(&place, &format!("steps {MODEL} --table there.redb"))["measured"], 0);
+    let human = place.locp("table diff here.redb there.redb --machine onnxruntime");
     assert!(human.stdout.contains("no line has three widths in both"), "{}", human.stdout);
 }
 
 #[test]
-fn what_is_no_table_is_named_and_nothing_is_written() {
+fn both_forms_are_read_wherever_a_table_is_read() {
     let place = Place::new();
-    std::fs::write(place.path("cat.jsonl"), "a picture of a cat\n").unwrap();
-    std::fs::write(place.path("cat.locp"), "a picture of a cat").unwrap();
-    std::fs::write(place.path("some.csv"), "a,b\n1,2\n").unwrap();
+    json(&place, &format!("measure {MODEL} --table here.redb"));
+    // The content tells the form, not the name.
+    json(&place, "table export out --table here.redb");
+    let [store, text] = ["here.redb", "out"].map(|name| json(&place, &format!("table info --table {name}")));
+    assert_eq!(
+        (&store["kind"], &store["entries"], &store["machines"]),
+        (&"live".into(), &text["entries"], &text["machines"])
+    );
+    let diff = json(&place, "table diff here.redb out");
+    assert_eq!(diff["schema"], "locp.table-diff/1");
+    let rows = diff["rows"].as_array().unwrap();
+    let is_equal = |row: &serde_json::Value| row["ratio"] == 1.0 && row["worst"] == 0.0 && row["cache"] == "network";
+    assert!(!rows.is_empty() && rows.iter().all(is_equal), "{diff:#}");
+    assert_eq!(json(&place, "table merge all.redb out here.redb")["known"], store["entries"]);
+    let [store, text] = ["here.redb", "out"].map(|name| json(&place, &format!("lint {MODEL} --for {name}")));
+    assert_eq!((&store["groups"], &store["unknown"]), (&text["groups"], &0.into()));
+    assert_eq!((&text["recorded"], &text["unknown"]), (&true.into(), &0.into()));
+    for name in ["here.redb", "out"] {
+        let steps = json(&place, &format!("steps {MODEL} --engine recorded:{name}"));
+        assert_eq!((&steps["recorded"], &steps["measured"]), (&true.into(), &0.into()), "{steps:#}");
+    }
+    // Except to be written.
+    let before = std::fs::read(place.path("out")).unwrap();
+    for name in ["out", "new.jsonl"] {
+        let ran = place.locp(&format!("measure {MODEL} --table {name} -q"));
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        assert!(ran.stderr.contains(name) && ran.stderr.contains("locp table import"), "{}", ran.stderr);
+    }
+    assert_eq!(std::fs::read(place.path("out")).unwrap(), before);
+    assert!(!place.path("new.jsonl").exists());
+}
+
+#[test]
+fn what_is_not_a_table_is_named_and_nothing_is_written() {
+    let place = Place::new();
+    std::fs::write(place.path("cat.redb"), "a picture of a cat").unwrap();
+    std::fs::write(place.path("some.jsonl"), "{\"a\":1}\n").unwrap();
     let check = |line: &str, parts: &[&str]| {
         let ran = place.locp(line);
         assert_eq!(ran.code, 2, "{line}: {}", ran.stdout);
         parts.iter().for_each(|part| assert!(ran.stderr.contains(part), "{line} said `{}`", ran.stderr));
     };
-    check("table info --table none.locp", &["none.locp"]);
-    check("table info --table cat.locp", &["cat.locp", "is not a latency table"]);
-    check("table import cat.jsonl --table new.locp", &["cat.jsonl, line 1", "`{` was expected"]);
-    check("table import some.csv --table new2.locp", &["some.csv, line 2", "`spec` is missing"]);
-    check("table merge new3.locp cat.locp", &["cat.locp"]);
+    check("table info --table none.redb", &["none.redb"]);
+    check("table info --table cat.redb", &["cat.redb", "is not a latency table"]);
+    check("table import cat.redb --table new.redb", &["cat.redb", "is not a latency table"]);
+    check(
+        "table import some.jsonl --table new.redb",
+        &["some.jsonl, line 1", "missing field `spec`", "repair or remove"],
+    );
+    check("table merge new.redb cat.redb", &["cat.redb"]);
     check(&format!("measure {MODEL} --shard 3/2"), &["3/2", "1 <= i <= n"]);
     check(&format!("measure {MODEL} --shard two"), &["two", "2/4"]);
-    for name in ["new.locp", "new2.locp", "new3.locp"] {
-        assert!(!place.path(name).exists(), "{name} was made");
-    }
-}
-
-#[test]
-fn a_new_table_is_a_store_and_every_form_of_it_comes_back() {
-    let place = Place::new();
-    json(&place, &format!("measure {MODEL} --table here.redb"));
-    let info = json(&place, "table info --table here.redb");
-    assert_eq!((&info["form"], &info["kind"]), (&"store".into(), &"live".into()));
-    assert_eq!(json(&place, &format!("measure {MODEL} --table here.redb"))["measured"], 0);
-    for (to, form) in [("out.csv", ""), ("out.jsonl", ""), ("out.locp", ""), ("out", "--as json-lines")] {
-        let out = json(&place, &format!("table export {to} {form} --table here.redb"));
-        assert_eq!(out["entries"], info["entries"], "{to}");
-    }
-    assert_eq!(std::fs::read(place.path("out")).unwrap(), std::fs::read(place.path("out.jsonl")).unwrap());
-    // The first one brings all, the others nothing that is not there: they hold the same set.
-    for (i, from) in ["out.csv", "out.jsonl", "out.locp", "here.redb"].into_iter().enumerate() {
-        let back = json(&place, &format!("table import {from} --table there.redb"));
-        let known = if i == 0 { 0.into() } else { info["entries"].clone() };
-        assert_eq!((&back["entries"], &back["known"]), (&info["entries"], &known), "{from}");
-    }
-    assert_eq!(json(&place, &format!("measure {MODEL} --table there.redb"))["measured"], 0);
-    let diff = json(&place, "table diff here.redb there.redb");
-    assert!(diff["rows"].as_array().unwrap().iter().all(|row| row["moved"] == serde_json::json!([])), "{diff:#}");
+    assert!(!place.path("new.redb").exists(), "new.redb was made");
 }
 
 #[test]
 fn tables_below_ones_own_are_read_and_not_written() {
     let place = Place::new();
-    json(&place, &format!("measure {MODEL} --table team.locp"));
-    let team = std::fs::read(place.path("team.locp")).unwrap();
+    json(&place, &format!("measure {MODEL} --table team.redb"));
+    json(&place, "table export team.jsonl --table team.redb");
+    let team = std::fs::read(place.path("team.redb")).unwrap();
     let below = |name: &str| {
         let line = format!("measure {MODEL} --table mine.redb --format json -q");
         place.run_with(&line.split(' ').collect::<Vec<_>>(), &[("LOCP_TABLES", &place.path(name))])
     };
-    let ran = below("team.locp");
-    assert_eq!(ran.json()["measured"], 0, "{}", ran.stderr);
-    assert_eq!(json(&place, "table info --table mine.redb")["entries"], 0);
-    assert_eq!(std::fs::read(place.path("team.locp")).unwrap(), team);
-    let missing = below("nowhere.locp");
+    for name in ["team.redb", "team.jsonl"] {
+        let ran = below(name);
+        assert_eq!(ran.json()["measured"], 0, "{}", ran.stderr);
+        assert_eq!(json(&place, "table info --table mine.redb")["entries"], 0);
+    }
+    assert_eq!(std::fs::read(place.path("team.redb")).unwrap(), team);
+    let missing = below("nowhere.redb");
     assert_eq!(missing.code, 2);
-    assert!(missing.stdout.contains("nowhere.locp"), "{}", missing.stdout);
+    assert!(missing.stdout.contains("nowhere.redb"), "{}", missing.stdout);
 }
 
 #[test]

@@ -66,12 +66,10 @@ impl Error {
             | Error::Untimed { .. }
             | Error::Unavailable(_)
             | Error::Timing(_) => ErrorKind::Engine,
-            Error::Table(StoreError::Damaged { .. } | StoreError::Corrupted { .. }) => ErrorKind::DamagedTable,
-            Error::NoTable { .. }
-            | Error::WhichMachine { .. }
-            | Error::Whole { .. }
-            | Error::Table(_)
-            | Error::Record(_) => ErrorKind::Table,
+            Error::Table(StoreError::Damaged { .. }) => ErrorKind::DamagedTable,
+            Error::NoTable { .. } | Error::WhichMachine { .. } | Error::Whole { .. } | Error::Table(_) => {
+                ErrorKind::Table
+            }
             Error::Budget(_) => ErrorKind::Budget,
             Error::Plan { .. } | Error::Problem(_) | Error::Calibrate(_) => ErrorKind::Plan,
             Error::Infeasible(_)
@@ -122,7 +120,6 @@ impl Error {
             Error::Model(_) => "model",
             Error::Surgery(_) => "surgery",
             Error::Table(_) => "table",
-            Error::Record(_) => "record",
             Error::Problem(_) => "problem",
             Error::Calibrate(_) => "calibrate",
             Error::Budget(_) => "budget",

@@ -234,9 +234,6 @@ pub enum Error {
     /// The latency table cannot be used.
     #[error(transparent)]
     Table(#[from] sharing::StoreError),
-    /// A recorded table cannot be used.
-    #[error(transparent)]
-    Record(#[from] replay::RecordError),
     /// The planning problem is not valid.
     #[error(transparent)]
     Problem(#[from] benefit::ProblemError),

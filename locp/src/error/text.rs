@@ -14,7 +14,6 @@ impl Error {
             Error::Model(error) => error.remedy().map(str::to_owned),
             Error::Surgery(error) => error.remedy().map(str::to_owned),
             Error::Table(error) => error.remedy().map(str::to_owned),
-            Error::Record(error) => error.remedy().map(str::to_owned),
             Error::Budget(error) => Some(error.remedy().to_owned()),
             Error::Infeasible(error) => Some(error.remedy().to_owned()),
             Error::Scores { source, .. }
@@ -193,7 +192,6 @@ impl Error {
             Error::Model(error) => error.to_string(),
             Error::Surgery(error) => error.to_string(),
             Error::Table(error) => error.to_string(),
-            Error::Record(error) => error.to_string(),
             Error::Problem(error) => error.to_string(),
             Error::Calibrate(error) => error.to_string(),
             Error::Budget(error) => error.to_string(),

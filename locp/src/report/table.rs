@@ -1,5 +1,6 @@
 //! What `table` reports.
 
+use netspec::CacheState;
 use serde::Serialize;
 use sharing::Merged;
 use std::path::Path;
@@ -11,8 +12,6 @@ pub struct TableReport {
     pub schema: &'static str,
     /// The table.
     pub path: String,
-    /// `store` or `portable`.
-    pub form: &'static str,
     /// `live`, `recorded` or `simulated`.
     pub kind: String,
     /// Measurements, history included.
@@ -77,7 +76,7 @@ pub struct DiffReport {
     pub schema: &'static str,
     /// The two tables.
     pub tables: [String; 2],
-    /// Lines in each: convolutions with one axis left open.
+    /// Lines in each: convolutions in one cache state with one axis left open.
     pub lines: [usize; 2],
     /// Lines of which both have three widths or more, those that differ most first.
     pub rows: Vec<DiffRow>,
@@ -88,6 +87,8 @@ pub struct DiffReport {
 pub struct DiffRow {
     /// The convolution, `*` standing for the width.
     pub line: String,
+    /// The cache state of both.
+    pub cache: CacheState,
     /// The machine of each table, as its canonical text.
     pub machines: [String; 2],
     /// Widths that both have.

@@ -36,7 +36,7 @@ pub(super) fn failed(path: &Path, action: &'static str, error: impl Into<redb::E
             in_use("its last writer was killed, and only a writer can tidy up; open it for writing once")
         }
         redb::Error::Unsupported => {
-            in_use("this file system has no locks on parts of a file; use a portable table (a path that ends in .locp)")
+            in_use("this file system has no locks on parts of a file; choose a path on a local disk")
         }
         other => StoreError::Damaged { path, reason: other.to_string() },
     }

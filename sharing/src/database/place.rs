@@ -2,7 +2,7 @@
 
 use super::failure::{failed, guarded};
 use super::{ABOUT, ENTRIES, MAGIC, builder, check_of};
-use crate::file::io_error;
+use crate::error::io_error;
 use crate::{StoreError, TableKind, wire};
 use redb::WriteTransaction;
 use std::fs::File;
@@ -66,13 +66,17 @@ pub(crate) fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a file is empty; an error if it is something else than a database.
+/// Returns whether a file is empty or missing; an error if it is something else than a database, or shall be.
 pub(super) fn refuse_others(path: &Path, beginning: &[u8]) -> Result<bool, StoreError> {
+    let is_portable = match beginning.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => path.extension().is_some_and(|extension| extension == "jsonl"),
+        Some(&first) => first == b'{',
+    };
     let path = path.to_owned();
     match beginning {
+        _ if is_portable => Err(StoreError::Portable { path }),
         [] => Ok(true),
         bytes if bytes.starts_with(MAGIC) => Ok(false),
-        bytes if bytes.starts_with(wire::MAGIC) => Err(StoreError::Portable { path }),
         _ => Err(StoreError::NotATable { path }),
     }
 }
