@@ -1,9 +1,7 @@
 //! A CUDA kernel of one's own: checked against a convolution in double precision, then timed next to cuDNN's.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
-use gpu_bench::{Arg, Cuda, Kernel, KernelArg, Operand, Shape, reference};
-use netspec::ConvSpec;
-use timing::{Backend, Policy, compare, stop};
+use gpu_bench::{Arg, Backend, ConvSpec, Cuda, Kernel, KernelArg, Operand, Policy, Shape, compare, reference, stop};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gpu = match Cuda::device(0) {

@@ -73,8 +73,7 @@ struct Shared {
 /// One GPU, ready to time convolutions by cuDNN; clones are the same GPU.
 ///
 /// ```no_run
-/// use gpu_bench::{Cuda, Selection};
-/// use timing::{Backend, Policy, measure, stop};
+/// use gpu_bench::{Backend, Cuda, Policy, Selection, measure, stop};
 ///
 /// let gpu = Cuda::device(0)?.selection(Selection::Autotune);
 /// let mut conv = gpu.prepare(&"n1 64>64 56x56 k3 p1 f16 nhwc".parse()?)?;

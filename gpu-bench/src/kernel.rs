@@ -40,11 +40,10 @@ pub enum KernelArg {
 /// CUDA source, compiled and loaded.
 ///
 /// ```no_run
-/// use gpu_bench::{Arg, Cuda, Kernel, KernelArg, Operand, Shape};
-/// use timing::{Policy, measure, stop};
+/// use gpu_bench::{Arg, ConvSpec, Cuda, Kernel, KernelArg, Operand, Policy, Shape, measure, stop};
 ///
 /// let gpu = Cuda::device(0)?;
-/// let spec: netspec::ConvSpec = "n1 64>64 56x56 k1 f16 nhwc".parse()?;
+/// let spec: ConvSpec = "n1 64>64 56x56 k1 f16 nhwc".parse()?;
 /// let source = "extern \"C\" __global__ void mine(const unsigned short* x, unsigned short* y, int n) { /* ... */ }";
 /// let kernel = Kernel::compile(&gpu, source, "mine")?;
 /// let shape = Shape { grid: [49, 1, 1], block: [256, 1, 1], shared_bytes: 0 };

@@ -4,6 +4,20 @@
 //! machines without CUDA and says what it missed; the price is that every symbol has to be looked up before it is
 //! called, because the bindings panic on one that is absent.
 //!
+//! ```no_run
+//! use gpu_bench::{Backend, ConvSpec, Cuda, Policy, measure, stop};
+//!
+//! let gpu = Cuda::device(0)?;
+//! let spec: ConvSpec = "n1 64>64 56x56 k3 p1 f16 nhwc bias relu".parse()?;
+//! let mut conv = gpu.prepare(&spec)?;
+//! // Runs it, with the caches as inside a network, until the 95 % interval of the median is within 0.5 %.
+//! let latency = measure(&mut conv, &mut stop::Relative::new(0.005), &Policy::network())?;
+//! println!("{spec}: {:.2} us", latency.median_ns / 1e3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`check`] says whether that is possible here:
+//!
 //! ```
 //! match gpu_bench::check() {
 //!     Ok(machine) => println!("{} ({}), {}", machine.device, machine.compute, machine.library),
@@ -12,24 +26,11 @@
 //! }
 //! ```
 //!
-//! [`Cuda`] is an engine for the `timing` crate: it prepares convolutions, whole chains of them, and says which of
-//! cuDNN's algorithms ran. [`Kernel`] times CUDA source of one's own in the same way and checks it against a
+//! [`Cuda`] is an engine for the `timing` crate, whose types are re-exported here: it prepares convolutions, whole chains
+//! of them, and says which of cuDNN's algorithms ran. [`Kernel`] times CUDA source of one's own in the same way and checks it against a
 //! convolution in double precision ([`mod@reference`]). How a reading is taken, in short: nothing is timed by the host.
 //! A spinning kernel holds the stream until everything is queued, runs below 400 us are timed by the slope between two
 //! CUDA graphs of different length, a bracketing kernel notes the clock, and a reading at a throttled clock says so.
-//!
-//! ```no_run
-//! use gpu_bench::Cuda;
-//! use timing::{Backend, Policy, measure, stop};
-//!
-//! let gpu = Cuda::device(0)?;
-//! for (name, spec) in gpu_bench::layers::bench() {
-//!     let mut conv = gpu.prepare(&spec)?;
-//!     let latency = measure(&mut conv, &mut stop::Relative::new(0.005), &Policy::network())?;
-//!     println!("{name}: {:.2} us", latency.median_ns / 1e3);
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 //!
 //! With the feature `criterion`, the module of that name measures benchmarks on the same clock.
 #![deny(missing_debug_implementations, missing_docs)]
@@ -61,4 +62,8 @@ pub use driver::{Arg, Shape};
 pub use error::GpuError;
 pub use kernel::{Bound, Kernel, KernelArg, Operand};
 pub use libraries::{FoundLibrary, Library, check, libraries};
+pub use netspec::{Activation, CacheState, ConvSpec, DType, Epilogue, Layout, Machine, Measurement, SpecError};
 pub use nvml::DeviceState;
+pub use timing::{
+    Backend, Comparison, Policy, Prepared, Reading, StopRule, TimingError, Unavailable, compare, measure, stop,
+};
