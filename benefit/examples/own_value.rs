@@ -4,7 +4,7 @@
 use benefit::{
     Budget, Knot, LevelRule, Limits, Planner, ProblemBuilder, TwoStage, Value, ValueCurve, ValueError, ValueKind,
 };
-use netspec::{Axis, ChannelGroup, ConvSpec, GroupId, IndexMap, Layer, Member, Network, Part, Provenance, Role, Width};
+use netspec::{Axis, ChannelGroup, ConvSpec, GroupId, IndexMap, Layer, Member, Network, Provenance, Role, Width};
 
 /// One score per channel and group, say from a Taylor expansion of the loss.
 struct Scores(Vec<Vec<f64>>);
@@ -27,20 +27,17 @@ fn network() -> Network {
         role,
         map: IndexMap::Affine { offset: 0, repeat: 1 },
     };
-    let hidden = Width { fixed: 0, parts: vec![Part { group: GroupId(0), repeat: 1 }] };
-    let fixed = |fixed| Width { fixed, parts: Vec::new() };
+    let hidden = Width::from(GroupId(0));
     let layer = |name: &str, c_in, c_out, inputs, outputs| {
         let spec = ConvSpec::new(c_in, c_out, [32, 32], [3, 3]);
-        Layer { name: name.to_owned(), weight: format!("{name}.weight"), spec, inputs, outputs, gone_with: vec![] }
+        Layer::new(name, &format!("{name}.weight"), spec, inputs, outputs)
     };
-    Network {
-        layers: vec![layer("conv1", 3, 64, fixed(3), hidden.clone()), layer("conv2", 64, 10, hidden, fixed(10))],
-        groups: vec![ChannelGroup {
-            members: vec![member("conv1.weight", 0, Role::Producer), member("conv2.weight", 1, Role::Consumer)],
-            ..ChannelGroup::new(GroupId(0), "conv1", 64)
-        }],
-        ..Network::default()
-    }
+    let mut group = ChannelGroup::new(GroupId(0), "conv1", 64);
+    group.members = vec![member("conv1.weight", 0, Role::Producer), member("conv2.weight", 1, Role::Consumer)];
+    let mut network = Network::default();
+    network.layers = vec![layer("conv1", 3, 64, 3.into(), hidden.clone()), layer("conv2", 64, 10, hidden, 10.into())];
+    network.groups.push(group);
+    network
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -26,7 +26,8 @@ use std::fmt;
 /// # let mut group = ChannelGroup::new(GroupId(0), "conv1", 3);
 /// # let (tensor, map) = ("conv1.weight".to_owned(), IndexMap::Affine { offset: 0, repeat: 1 });
 /// # group.members.push(Member { tensor, axis: 0, role: Role::Producer, map });
-/// # let network = Network { groups: vec![group], ..Network::default() };
+/// # let mut network = Network::default();
+/// # network.groups.push(group);
 /// # let weights = Zeros;
 /// // `conv1.weight` has the shape [3, 2, 1, 1].
 /// let mut scores = Scores::new(&network, &weights, Scope::Raw);

@@ -25,7 +25,9 @@ fn member(tensor: &str, axis: usize, role: Role, offset: usize) -> Member {
 }
 
 fn group(id: usize, name: &str, channels: usize, members: Vec<Member>) -> ChannelGroup {
-    ChannelGroup { members, ..ChannelGroup::new(GroupId(id), name, channels) }
+    let mut group = ChannelGroup::new(GroupId(id), name, channels);
+    group.members = members;
+    group
 }
 
 fn width(fixed: usize, groups: &[usize]) -> Width {
@@ -33,8 +35,7 @@ fn width(fixed: usize, groups: &[usize]) -> Width {
 }
 
 fn layer(name: &str, spec: &str, inputs: Width, outputs: Width) -> Layer {
-    let (weight, spec) = (format!("{name}.w"), spec.parse().unwrap());
-    Layer { name: name.to_owned(), weight, spec, inputs, outputs, gone_with: vec![] }
+    Layer::new(name, &format!("{name}.w"), spec.parse().unwrap(), inputs, outputs)
 }
 
 /// 3 > a (64), depthwise on a, a > b (32), concat(a, b) > c (64, residual), c > 10.
@@ -51,25 +52,22 @@ fn network() -> Network {
     let c = vec![member("conv_c.w", 0, Producer, 0), member("fc.w", 1, Consumer, 0)];
     let mut groups = vec![group(0, "conv_a", 64, a), group(1, "conv_b", 32, b), group(2, "conv_c", 64, c)];
     groups[2].residual = true;
-    Network {
-        layers: vec![
-            layer("conv_a", "3>64 28x28 k3 p1", width(3, &[]), width(0, &[0])),
-            layer("depthwise", "64>64 28x28 k3 p1 g64", width(0, &[0]), width(0, &[0])),
-            layer("conv_b", "64>32 28x28 k3 p1", width(0, &[0]), width(0, &[1])),
-            layer("conv_c", "96>64 28x28 k1", width(0, &[0, 1]), width(0, &[2])),
-            layer("fc", "64>10 1x1 k1", width(0, &[2]), width(10, &[])),
-        ],
-        groups,
-        operators: vec![Operator {
-            name: "concat".into(),
-            op: "Concat".into(),
-            width: width(0, &[0, 1]),
-            elements_per_channel: 2 * 784,
-        }],
-        frozen: Vec::new(),
-        untimed: Vec::new(),
-        parameters: 0,
-    }
+    let mut network = Network::default();
+    network.layers = vec![
+        layer("conv_a", "3>64 28x28 k3 p1", width(3, &[]), width(0, &[0])),
+        layer("depthwise", "64>64 28x28 k3 p1 g64", width(0, &[0]), width(0, &[0])),
+        layer("conv_b", "64>32 28x28 k3 p1", width(0, &[0]), width(0, &[1])),
+        layer("conv_c", "96>64 28x28 k1", width(0, &[0, 1]), width(0, &[2])),
+        layer("fc", "64>10 1x1 k1", width(0, &[2]), width(10, &[])),
+    ];
+    network.groups = groups;
+    network.operators = vec![Operator {
+        name: "concat".into(),
+        op: "Concat".into(),
+        width: width(0, &[0, 1]),
+        elements_per_channel: 2 * 784,
+    }];
+    network
 }
 
 /// In conv_a.w channel c has weights of size c, so that the first channels matter least.

@@ -31,7 +31,9 @@ fn network() -> Network {
     let mut b = ChannelGroup::new(B, "fc_b", 4);
     b.members =
         vec![member("b.weight", 0, Role::Producer, affine(1)), member("c.weight", 1, Role::Consumer, affine(1))];
-    Network { groups: vec![a, b], ..Network::default() }
+    let mut network = Network::default();
+    network.groups = vec![a, b];
+    network
 }
 
 /// Numbers without a pattern.

@@ -84,6 +84,7 @@ pub struct Member {
 /// All tensor axes that must lose the same channels together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ChannelGroup {
     /// Its index in [`Network::groups`].
     pub id: GroupId,
@@ -191,6 +192,7 @@ impl Width {
 /// A convolution, or a fully connected layer as a 1x1 convolution on a 1x1 image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Layer {
     /// The node's name, or its first output's where it has none.
     pub name: String,
@@ -209,6 +211,12 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// A layer that runs whatever groups lose.
+    pub fn new(name: &str, weight: &str, spec: ConvSpec, inputs: Width, outputs: Width) -> Layer {
+        let (name, weight) = (name.to_owned(), weight.to_owned());
+        Layer { name, weight, spec, inputs, outputs, gone_with: vec![] }
+    }
+
     /// The layer's conv spec when group g has `channels(g)` channels.
     pub fn spec_at(&self, mut channels: impl FnMut(GroupId) -> usize) -> ConvSpec {
         let c_in = self.inputs.at(&mut channels);
@@ -242,9 +250,10 @@ pub struct Frozen {
     pub reason: String,
 }
 
-/// A network as pruning sees it.
+/// A network as pruning sees it; `default()` is an empty one, to be filled field by field.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Network {
     /// Convolutions and fully connected layers, in topological order.
     pub layers: Vec<Layer>,

@@ -6,6 +6,7 @@ use std::fmt;
 /// What one group keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct GroupPlan {
     /// The group.
     pub id: GroupId,

@@ -83,8 +83,10 @@ fn grouped_convolutions_lose_whole_groups() {
 fn network() -> Network {
     let member =
         Member { tensor: "w".into(), axis: 0, role: Role::Producer, map: IndexMap::Affine { offset: 0, repeat: 1 } };
-    let group = ChannelGroup { members: vec![member], ..ChannelGroup::new(GroupId(0), "w", 4) };
-    Network { groups: vec![group], ..Network::default() }
+    let mut network = Network::default();
+    network.groups.push(ChannelGroup::new(GroupId(0), "w", 4));
+    network.groups[0].members.push(member);
+    network
 }
 
 #[test]
@@ -174,7 +176,8 @@ proptest! {
         removable in any::<bool>(),
     ) {
         let width = width.min(channels);
-        let mut group = ChannelGroup { constraints, removable, ..ChannelGroup::new(GroupId(0), "w", channels) };
+        let mut group = ChannelGroup::new(GroupId(0), "w", channels);
+        (group.constraints, group.removable) = (constraints, removable);
         group.frozen = frozen.then(|| "it says so".to_owned());
         let is_allowed = |width: usize| width == channels || !frozen && group.constraints.iter().all(|c| match c {
             Constraint::AtLeast(least) => width >= *least,
@@ -185,7 +188,8 @@ proptest! {
         prop_assert_eq!(group.widths().collect::<Vec<_>>(), (0..=channels).filter(|&w| is_allowed(w)).collect::<Vec<_>>());
         prop_assert!(group.allows(channels + 1).is_err());
         let plan = PrunePlan { groups: vec![GroupPlan::new(&group, (0..width).collect())] };
-        let network = Network { groups: vec![group.clone()], ..Network::default() };
+        let mut network = Network::default();
+        network.groups.push(group.clone());
         match plan.validate(&network) {
             Ok(()) => prop_assert!(is_allowed(width)),
             Err(PlanError::Keep { .. }) => prop_assert!(width == 0 && !removable),
@@ -199,7 +203,8 @@ proptest! {
 
     #[test]
     fn groups_round_trip_with_their_constraints(constraints in constraints()) {
-        let group = ChannelGroup { constraints, ..ChannelGroup::new(GroupId(0), "w", 9) };
+        let mut group = ChannelGroup::new(GroupId(0), "w", 9);
+        group.constraints = constraints;
         let json = serde_json::to_string(&group).unwrap();
         prop_assert_eq!(serde_json::from_str::<ChannelGroup>(&json).unwrap(), group);
     }
@@ -243,9 +248,13 @@ fn modules_keep_what_their_output_axis_keeps() {
     ];
     let second = vec![member("stem.weight", 0, Producer, 3, 1), member("onnx::Conv_7", 0, Producer, 0, 1)];
     let third = vec![member("head.weight", 0, Producer, 0, 1)];
-    let group = |id, channels, members| ChannelGroup { members, ..ChannelGroup::new(GroupId(id), "g", channels) };
-    let groups = vec![group(0, 3, first), group(1, 2, second), group(2, 5, third)];
-    let network = Network { groups, ..Network::default() };
+    let group = |id, channels, members| {
+        let mut group = ChannelGroup::new(GroupId(id), "g", channels);
+        group.members = members;
+        group
+    };
+    let mut network = Network::default();
+    network.groups = vec![group(0, 3, first), group(1, 2, second), group(2, 5, third)];
     let plan = |keep: [&[usize]; 2]| PrunePlan {
         groups: network.groups.iter().zip(keep).map(|(group, keep)| GroupPlan::new(group, keep.to_vec())).collect(),
     };

@@ -18,16 +18,10 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
         let mut spec = draft.spec.clone();
         fusion.fuse(draft.node, &mut spec.epilogue);
         let width = |labels: &Option<_>, channels| {
-            labels.as_ref().map_or(Width { fixed: channels, parts: vec![] }, |l| inference.grouping.width(l))
+            labels.as_ref().map_or(Width::from(channels), |l| inference.grouping.width(l))
         };
-        layers.push(Layer {
-            name: graph.nodes[draft.node].name.clone(),
-            weight: graph.name(draft.weight).to_owned(),
-            inputs: width(&draft.inputs, spec.c_in),
-            outputs: width(&draft.outputs, spec.c_out),
-            gone_with: vec![],
-            spec,
-        });
+        let (inputs, outputs) = (width(&draft.inputs, spec.c_in), width(&draft.outputs, spec.c_out));
+        layers.push(Layer::new(&graph.nodes[draft.node].name, graph.name(draft.weight), spec, inputs, outputs));
     }
     layers.reverse();
     let mut groups = inference.grouping.groups.clone();
@@ -42,14 +36,13 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
             }
         }
     }
-    Network {
-        layers,
-        groups,
-        operators: operators::operators(graph, inference, &fusion),
-        frozen: inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect(),
-        untimed: inference.unmeasurable.clone(),
-        parameters: parameters(graph),
-    }
+    let mut network = Network::default();
+    (network.layers, network.groups) = (layers, groups);
+    network.operators = operators::operators(graph, inference, &fusion);
+    network.frozen = inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect();
+    network.untimed = inference.unmeasurable.clone();
+    network.parameters = parameters(graph);
+    network
 }
 
 /// Elements of all floating-point constants that are no mere numbers.

@@ -73,16 +73,10 @@ impl Grouping {
                 Some((like, group)) if like == signature => group,
                 _ => *by_signature.entry(signature).or_insert_with(|| {
                     let reason = signature.frozen.checked_sub(1).map(|i| &deps.reasons[i as usize]);
-                    groups.push(ChannelGroup {
-                        id: GroupId(groups.len()),
-                        name: name_of(deps, root),
-                        channels: 0,
-                        members: vec![],
-                        residual: signature.residual && producers > 1,
-                        removable: false,
-                        frozen: reason.map(|f| format!("`{}` ({}) {}", f.node, f.op, f.reason)),
-                        constraints: vec![],
-                    });
+                    let mut group = ChannelGroup::new(GroupId(groups.len()), &name_of(deps, root), 0);
+                    group.residual = signature.residual && producers > 1;
+                    group.frozen = reason.map(|f| format!("`{}` ({}) {}", f.node, f.op, f.reason));
+                    groups.push(group);
                     groups.len() as u32 - 1
                 }),
             };
