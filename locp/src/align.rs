@@ -7,7 +7,7 @@ use crate::members::{STEPS, latency_ns, members};
 use crate::model::Model;
 use crate::report::{AlignReport, AlignedWidth};
 use crate::whole::{self, Pair, in_ms};
-use crate::{Error, Watch, engine};
+use crate::{Error, Watch, engine, modules};
 use benefit::Value;
 use netspec::{ChannelGroup, GroupId, GroupPlan, Network, PrunePlan};
 use std::collections::BTreeSet;
@@ -71,7 +71,7 @@ pub(crate) fn align(
             aligned_ms: at(&widths)?.map(|ns| ns / 1e6),
         });
     }
-    let modules = plan.modules(network);
+    let modules = modules::modules(&plan, network);
     Ok(AlignReport {
         header: measurer.header("locp.align/1"),
         model: model.report(),

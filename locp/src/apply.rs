@@ -3,7 +3,7 @@
 use crate::calib::{Calib, repair};
 use crate::model::Model;
 use crate::report::{ApplyReport, ChangeReport, PlanFile};
-use crate::{Error, Fault, Watch, files};
+use crate::{Error, Fault, Watch, files, modules};
 use netspec::PrunePlan;
 use onnx_surgery::Patch;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub fn apply(model: &Model, plan: &PrunePlan, output: Option<&Path>) -> Result<A
     if let Some(output) = output {
         patch.write(output)?;
     }
-    let modules = plan.modules(model.network());
+    let modules = modules::modules(plan, model.network());
     Ok(ApplyReport {
         schema: "locp.apply/1",
         model: model.report(),

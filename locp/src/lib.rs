@@ -41,6 +41,7 @@ mod line;
 mod measure;
 mod members;
 mod model;
+mod modules;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod pipeline;

@@ -1,9 +1,9 @@
 //! A plan with its prediction, and its report.
 
-use crate::Error;
 use crate::model::Model;
 use crate::planning::Planning;
 use crate::report::{BudgetReport, ConstraintsReport, Covers, Header, PlanReport};
+use crate::{Error, modules};
 use benefit::{Budget, Limits, Problem, Solution, Value};
 use netspec::{GroupPlan, PrunePlan};
 
@@ -68,7 +68,7 @@ fn report(planning: &Planning<'_>, solution: &Solution, plan: &PrunePlan, of: Ci
         })
         .collect();
     let groups = PrunePlan { groups };
-    let modules = groups.modules(model.network());
+    let modules = modules::modules(&groups, model.network());
     PlanReport {
         header,
         model: model.report(),

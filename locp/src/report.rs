@@ -4,6 +4,7 @@
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
 use crate::Repair;
+pub use crate::modules::ModuleKeep;
 use benefit::Calibration;
 use netspec::{Axis, ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};

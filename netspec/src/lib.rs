@@ -20,7 +20,6 @@
 mod constraint;
 mod machine;
 mod measurement;
-mod modules;
 mod network;
 mod plan;
 mod spec;
@@ -31,7 +30,6 @@ mod words;
 pub use constraint::{Constraint, WidthError};
 pub use machine::Machine;
 pub use measurement::{CacheState, Measurement, Provenance, StopReason};
-pub use modules::{ModuleKeep, Modules};
 pub use network::{ChannelGroup, Frozen, GroupId, IndexMap, Layer, Member, Network, Operator, Part, Role, Width};
 pub use plan::{GroupPlan, PlanError, PrunePlan};
 pub use spec::{Activation, Axis, ConvSpec, DType, Epilogue, Layout, SpecError};

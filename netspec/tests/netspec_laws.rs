@@ -230,47 +230,6 @@ fn groups_written_before_there_were_constraints_are_read() {
     assert_eq!(serde_json::from_str::<ChannelGroup>(json).unwrap(), ChannelGroup::new(GroupId(0), "w", 4));
 }
 
-#[test]
-fn modules_keep_what_their_output_axis_keeps() {
-    let member = |tensor: &str, axis, role, offset, repeat| Member {
-        tensor: tensor.to_owned(),
-        axis,
-        role,
-        map: IndexMap::Affine { offset, repeat },
-    };
-    use Role::*;
-    // One convolution's output is split over two groups; a transposed one has its output on axis 1.
-    let first = vec![
-        member("stem.weight", 0, Producer, 0, 1),
-        member("stem.bias", 0, Parameter, 0, 1),
-        member("up.weight", 1, Producer, 0, 2),
-        member("tail.weight", 1, Consumer, 0, 1),
-    ];
-    let second = vec![member("stem.weight", 0, Producer, 3, 1), member("onnx::Conv_7", 0, Producer, 0, 1)];
-    let third = vec![member("head.weight", 0, Producer, 0, 1)];
-    let group = |id, channels, members| {
-        let mut group = ChannelGroup::new(GroupId(id), "g", channels);
-        group.members = members;
-        group
-    };
-    let mut network = Network::default();
-    network.groups = vec![group(0, 3, first), group(1, 2, second), group(2, 5, third)];
-    let plan = |keep: [&[usize]; 2]| PrunePlan {
-        groups: network.groups.iter().zip(keep).map(|(group, keep)| GroupPlan::new(group, keep.to_vec())).collect(),
-    };
-
-    let modules = plan([&[0, 2], &[1]]).modules(&network);
-    assert_eq!(modules.named.keys().collect::<Vec<_>>(), ["stem", "up"], "groups that are not in the plan are silent");
-    let (stem, up) = (&modules.named["stem"], &modules.named["up"]);
-    assert_eq!((stem.channels, stem.keep, &*stem.indices, stem.ratio), (5, 3, &[0, 2, 4][..], 0.4));
-    assert_eq!((up.channels, up.keep, &*up.indices), (6, 4, &[0, 1, 4, 5][..]));
-    assert_eq!(modules.unnamed, ["onnx::Conv_7"]);
-
-    // A group that is not in the plan keeps all its channels.
-    let only_first = PrunePlan { groups: plan([&[1], &[0]]).groups[..1].to_vec() };
-    assert_eq!(only_first.modules(&network).named["stem"].indices, [1, 3, 4]);
-}
-
 /// The words of an enum: printed, read back, and the same in JSON.
 fn check_words<T>(all: &[T], expected: &str)
 where

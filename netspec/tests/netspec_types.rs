@@ -15,8 +15,6 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<Measurement>();
     is_send_and_debug::<Provenance>();
     is_send_and_debug::<StopReason>();
-    is_send_and_debug::<ModuleKeep>();
-    is_send_and_debug::<Modules>();
     is_send_and_debug::<ChannelGroup>();
     is_send_and_debug::<Frozen>();
     is_send_and_debug::<GroupId>();

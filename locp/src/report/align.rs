@@ -1,7 +1,8 @@
 //! What `align` reports.
 
 use super::{Covers, Header, Interval, ModelReport};
-use netspec::{DType, GroupId, GroupPlan, ModuleKeep};
+use crate::modules::ModuleKeep;
+use netspec::{DType, GroupId, GroupPlan};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::{ModelReport, Schema};
 use crate::Repair;
-use netspec::ModuleKeep;
+use crate::modules::ModuleKeep;
 use onnx_surgery::Change;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -2,8 +2,9 @@
 
 use super::{Covers, Header, ModelReport};
 use crate::Constraints;
+use crate::modules::ModuleKeep;
 use benefit::Limits;
-use netspec::{DType, GroupPlan, ModuleKeep};
+use netspec::{DType, GroupPlan};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
