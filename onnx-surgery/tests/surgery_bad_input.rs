@@ -10,7 +10,7 @@ use support::{Attr, Message, Onnx, integers, stated, weights};
 /// Opening fails with one line that contains these words.
 #[track_caller]
 fn check(bytes: Vec<u8>, words: &[&str]) {
-    let error = Model::from_bytes(bytes).err().expect("this must not open").to_string();
+    let error = Model::from_bytes(bytes).expect_err("this must not open").to_string();
     for word in words {
         assert!(error.contains(word), "`{error}` does not contain `{word}`");
     }
@@ -29,7 +29,7 @@ fn what_is_not_onnx_is_called_so() {
     check(vec![0; 4096], &["not an ONNX model"]);
     check(Message::default().int(1, 8).0, &["no graph"]);
     check(Message::default().int(1, 8).inner(7, Message::default()).inner(8, Message::default()).0, &["no nodes"]);
-    let error = Model::open("no/such/file.onnx").err().expect("there is none");
+    let error = Model::open("no/such/file.onnx").expect_err("there is none");
     assert!(matches!(error, ModelError::Read { .. }) && error.to_string().contains("no/such/file.onnx"));
     assert!(matches!(Model::open(env!("CARGO_MANIFEST_DIR")), Err(ModelError::Read { .. })));
 }

@@ -146,7 +146,7 @@ fn with_entries(folder: &Path, entries: &[(&str, &str)]) -> Result<Model, ModelE
 }
 
 fn problem(result: Result<Model, ModelError>) -> ExternalProblem {
-    let error = result.err().expect("this must not open");
+    let error = result.expect_err("this must not open");
     let text = error.to_string();
     assert!(text.contains("`a.weight`") && text.contains("; ") && !text.contains('\n'), "{text}");
     match error {
@@ -258,7 +258,7 @@ fn tensors_share_all_of_their_bytes_or_none() {
     let length = std::fs::metadata(folder.path().join("o.onnx.data")).expect("there").len();
     assert_eq!(length, 64 + 32, "they share their bytes in the result, too");
     for bad in [["0", "32", "31"], ["4", "100", "0"], ["0", "1", "0"]] {
-        let error = open(bad).err().expect("partial overlap");
+        let error = open(bad).expect_err("partial overlap");
         assert!(
             matches!(&error, ModelError::ExternalData { problem: ExternalProblem::Overlap { .. }, .. }),
             "{bad:?}: {error}"

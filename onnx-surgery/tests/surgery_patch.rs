@@ -105,7 +105,7 @@ fn plans_for_other_models_are_refused() {
     let model = Model::from_bytes(bytes).expect("fine");
     let logits = model.network().groups.last().expect("a group");
     let frozen = PrunePlan { groups: vec![GroupPlan::new(logits, vec![0])] };
-    let error = Patch::build(&model, &frozen).err().expect("the logits are frozen");
+    let error = Patch::build(&model, &frozen).expect_err("the logits are frozen");
     assert!(matches!(&error, SurgeryError::Plan { source: PlanError::Frozen { .. } }));
     assert!(error.to_string().contains("logits"), "{error}");
     let mut other = GroupPlan::new(&model.network().groups[0], vec![0]);
