@@ -239,19 +239,17 @@ fn literals(source: &str) -> Vec<&str> {
             let length = text.find(&end).unwrap_or(text.len());
             found.push(&text[..length]);
             (2 + hashes + length + end.len()).min(rest.len())
-        } else if rest.starts_with('"') {
+        } else if let Some(text) = rest.strip_prefix('"') {
             let mut is_escaped = false;
-            let end = rest[1..].find(|c| {
+            let end = text.find(|c| {
                 let is_end = c == '"' && !is_escaped;
                 is_escaped = c == '\\' && !is_escaped;
                 is_end
             });
-            let length = end.unwrap_or(rest.len() - 1);
-            found.push(&rest[1..1 + length]);
+            let length = end.unwrap_or(text.len());
+            found.push(&text[..length]);
             (2 + length).min(rest.len())
-        } else if rest.starts_with("'\"'") || rest.starts_with("'/'") {
-            3
-        } else if rest.starts_with("'\\") {
+        } else if ["'\"'", "'/'", "'\\"].iter().any(|character| rest.starts_with(character)) {
             3
         } else {
             1
