@@ -9,7 +9,7 @@ use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
 use locp::netspec::{CacheState, ConvSpec, DType};
-use locp::report::LintReport;
+use locp::report::{AccuracyReport, LintReport};
 use locp::{
     Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Model, Options,
     Pipeline, Preprocess, SearchKind, Shard, SweepOptions, Value, Watch,
@@ -358,8 +358,7 @@ impl Run<'_> {
             }
             None => (held_out.accuracy(&*engine, path, model.batch(), &watch)?, None),
         };
-        let header = locp::header(&*engine, "locp.accuracy/1");
-        let report = locp::report::AccuracyReport { header, model: model.report(), accuracy, agreement };
+        let report = AccuracyReport::new(&*engine, &model, accuracy, agreement);
         self.show(&report, human::accuracy)
     }
 

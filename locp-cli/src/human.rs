@@ -305,7 +305,7 @@ pub(crate) fn bench(report: &BenchReport) -> String {
     }
     let drift = match report.drift {
         Drift { unsettled: 0, repeated: 0, .. } => String::new(),
-        Drift { unsettled, repeated, worst_move } => format!(
+        Drift { unsettled, repeated, worst_move, .. } => format!(
             "\nthe device changed speed by up to {:.1} %: {repeated} times measured again, {unsettled} times in vain\n",
             100.0 * worst_move
         ),
@@ -322,25 +322,16 @@ pub(crate) fn bench(report: &BenchReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{InspectReport, ModelReport, inspect};
+    use super::inspect;
     use locp::netspec::{ChannelGroup, Constraint, GroupId};
 
     #[test]
     fn inspect_tells_constraints_that_are_not_the_default() {
         let mut group = ChannelGroup::new(GroupId(0), "conv1", 64);
         group.constraints = vec![Constraint::MultipleOf(8), Constraint::AtLeast(16)];
-        let report = InspectReport {
-            schema: "locp.inspect/1",
-            model: ModelReport { path: "m.onnx".to_owned(), sha256: String::new() },
-            parameters: 0,
-            macs: 0,
-            batch: 1,
-            layers: Vec::new(),
-            distinct_specs: 0,
-            groups: vec![group, ChannelGroup::new(GroupId(1), "conv2", 8)],
-            frozen: Vec::new(),
-            untimed: 0,
-        };
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fashion.onnx");
+        let mut report = locp::inspect(&locp::Model::open(shipped.as_ref(), None).expect("the shipped model"));
+        report.groups = vec![group, ChannelGroup::new(GroupId(1), "conv2", 8)];
         let said = inspect(&report);
         assert!(said.contains("inner, keeps a multiple of 8, keeps at least 16  conv1"), "{said}");
         assert!(said.contains("8     0  inner  "), "{said}");

@@ -14,6 +14,7 @@ use anyhow::Context;
 use args::{Cli, Format, Global};
 use clap::Parser;
 use locp::Cancel;
+use locp::report::ErrorReport;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -44,14 +45,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if is_json && error.use_stderr() {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let report = locp::report::ErrorReport {
-            schema: "locp.error/1",
-            kind: "usage".to_owned(),
-            message,
-            remedy: "see `locp --help`".to_owned(),
-            simulated: false,
-            recorded: false,
-        };
+        let report = ErrorReport::new("usage", message, "see `locp --help`");
         // Where even this cannot be written, the exit code still tells.
         let _ = output::json(&report);
         return ExitCode::from(2);
@@ -73,14 +67,7 @@ fn failure(error: &anyhow::Error, global: &Global) -> ExitCode {
     if global.format == Format::Json {
         let mut report = match known {
             Some(error) => error.report(),
-            None => locp::report::ErrorReport {
-                schema: "locp.error/1",
-                kind: "internal".to_owned(),
-                message: format!("{error:#}"),
-                remedy: String::new(),
-                simulated: false,
-                recorded: false,
-            },
+            None => ErrorReport::new("internal", format!("{error:#}"), ""),
         };
         (report.simulated, report.recorded) = (is_simulated, is_recorded);
         // Where even this cannot be written, the exit code still tells.

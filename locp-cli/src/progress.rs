@@ -1,11 +1,12 @@
 //! Progress on stderr: a bar with the time left where a person looks, nothing elsewhere.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bars on stderr, one stage at a time; each leaves a line behind when it ends.
+#[derive(Debug)]
 pub(crate) struct Bars {
-    bar: RefCell<Option<ProgressBar>>,
+    bar: Mutex<Option<ProgressBar>>,
     is_drawn: bool,
     is_told: bool,
 }
@@ -13,7 +14,11 @@ pub(crate) struct Bars {
 impl Bars {
     /// `is_drawn`: whether to draw bars; `is_told`: whether each finished stage leaves a line.
     pub(crate) fn new(is_drawn: bool, is_told: bool) -> Bars {
-        Bars { bar: RefCell::new(None), is_drawn, is_told }
+        Bars { bar: Mutex::new(None), is_drawn, is_told }
+    }
+
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -36,17 +41,17 @@ impl locp::Progress for Bars {
         }
         bar.set_prefix(stage.to_owned());
         bar.tick();
-        *self.bar.borrow_mut() = Some(bar);
+        *self.bar() = Some(bar);
     }
 
     fn advance(&self, by: u64) {
-        if let Some(bar) = &*self.bar.borrow() {
+        if let Some(bar) = &*self.bar() {
             bar.inc(by);
         }
     }
 
     fn end(&self, summary: &str) {
-        let Some(bar) = self.bar.borrow_mut().take() else { return };
+        let Some(bar) = self.bar().take() else { return };
         let stage = bar.prefix();
         bar.finish_and_clear();
         if self.is_told && !summary.is_empty() {

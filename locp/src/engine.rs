@@ -85,7 +85,7 @@ pub(crate) fn covers(source: &dyn LatencySource) -> Covers {
 }
 
 /// Returns the start of every report.
-pub fn header(source: &dyn LatencySource, schema: Schema) -> Header {
+pub(crate) fn header(source: &dyn LatencySource, schema: Schema) -> Header {
     let machine = source.machine();
     let kind = TableKind::of_engine(&machine.engine);
     Header {

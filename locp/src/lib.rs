@@ -75,7 +75,7 @@ pub use calib::{Calib, Damage, LayerRepair, Repair, Skipped, check_apart, repair
 pub use constraints::{Constraints, Least};
 pub use counts::Counts;
 pub use doctor::doctor;
-pub use engine::{Engine, engine, engine_without_device, header, runner};
+pub use engine::{Engine, engine, engine_without_device, runner};
 pub use error::{Error, ErrorKind, Fault, Parameter};
 pub use files::{check_outputs, write_aligned, write_bytes, write_plan, write_problem};
 pub use held_out::{Comparison, HeldOut};

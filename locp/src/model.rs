@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// An ONNX file that was read and understood.
+#[derive(Debug)]
 pub struct Model {
     path: PathBuf,
     sha256: String,

@@ -1,5 +1,6 @@
 //! How long work tells where it is, without printing.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,16 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// # A second, silly implementation
 /// ```
-/// use std::cell::Cell;
-/// struct Counter(Cell<u64>);
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// #[derive(Debug)]
+/// struct Counter(AtomicU64);
 /// impl locp::Progress for Counter {
-///     fn advance(&self, by: u64) { self.0.set(self.0.get() + by) }
+///     fn advance(&self, by: u64) { self.0.fetch_add(by, Relaxed); }
 /// }
-/// let counter = Counter(Cell::new(0));
+/// let counter = Counter(AtomicU64::new(0));
 /// locp::Progress::advance(&counter, 3);
-/// assert_eq!(counter.0.get(), 3);
+/// assert_eq!(counter.0.load(Relaxed), 3);
 /// ```
-pub trait Progress {
+pub trait Progress: fmt::Debug + Sync {
     /// A stage begins; `total` units are expected, if that can be known.
     fn begin(&self, stage: &str, total: Option<u64>) {
         let _ = (stage, total);
@@ -31,23 +33,23 @@ pub trait Progress {
     }
 }
 
-/// Tells nobody.
+/// Reports nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
 impl Progress for Silent {}
 
 /// What long work reports to, and what can stop it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Watch<'a> {
-    /// Who listens.
+    /// Listens.
     pub progress: &'a dyn Progress,
-    /// Who may ask to stop.
+    /// Stops it.
     pub cancel: Cancel,
 }
 
 impl Default for Watch<'_> {
-    /// Nobody listens and nobody stops it.
+    /// Reports nothing, and cannot be stopped.
     fn default() -> Self {
         Watch { progress: &Silent, cancel: Cancel::new() }
     }
@@ -58,7 +60,7 @@ impl Default for Watch<'_> {
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A flag that nobody has raised.
+    /// Returns a flag that is not raised.
     pub fn new() -> Cancel {
         Cancel::default()
     }
@@ -68,7 +70,7 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked to stop.
+    /// Returns whether the work was asked to stop.
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

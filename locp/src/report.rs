@@ -3,11 +3,12 @@
 //! New fields may appear; removing or changing one raises the number in its `schema`.
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
-use crate::Repair;
 pub use crate::modules::ModuleKeep;
+use crate::{Model, Repair};
 use benefit::Calibration;
 use netspec::{Axis, ChannelGroup, DType, Frozen, GroupId, GroupPlan, Machine, Measurement, Provenance};
 use serde::{Deserialize, Serialize};
+use timing::LatencySource;
 
 mod align;
 mod apply;
@@ -37,6 +38,7 @@ pub type Interval = [f64; 2];
 
 /// What a figure is true for: the start of every result.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Header {
     /// The schema's name and version.
     pub schema: Schema,
@@ -54,6 +56,7 @@ pub struct Header {
 
 /// A machine and its id.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct MachineReport {
     /// A short name: engine and hash of all fields.
     pub id: String,
@@ -80,6 +83,7 @@ pub enum Covers {
 
 /// A latency with its interval.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Latency {
     /// Median in milliseconds.
     pub ms: f64,
@@ -95,6 +99,7 @@ impl From<&Measurement> for Latency {
 
 /// The model that a result is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ModelReport {
     /// The path as it was given.
     pub path: String,
@@ -104,6 +109,7 @@ pub struct ModelReport {
 
 /// Result of `inspect`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct InspectReport {
     /// The schema's name and version.
     pub schema: Schema,
@@ -129,6 +135,7 @@ pub struct InspectReport {
 
 /// A layer.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct LayerReport {
     /// The node's name.
     pub name: String,
@@ -144,6 +151,7 @@ pub struct LayerReport {
 
 /// Result of `steps`, and of `measure`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct StepsReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -162,6 +170,7 @@ pub struct StepsReport {
 
 /// One staircase.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct StairReport {
     /// The layer's name.
     pub name: String,
@@ -189,6 +198,7 @@ pub struct StairReport {
 
 /// Random checks of widths that a search did not look at, and what they leave possible.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AuditReport {
     /// Widths that were not looked at.
     pub unseen: usize,
@@ -202,6 +212,7 @@ pub struct AuditReport {
 
 /// An edge.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct EdgeReport {
     /// Channels.
     pub channels: usize,
@@ -222,6 +233,7 @@ pub struct EdgeReport {
 
 /// Widths from `from` to `to`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RangeReport {
     /// The smallest.
     pub from: usize,
@@ -233,6 +245,7 @@ pub struct RangeReport {
 
 /// A measured width.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PointReport {
     /// Channels.
     pub channels: usize,
@@ -249,6 +262,7 @@ pub struct PointReport {
 
 /// Result of `prune`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PruneReport {
     /// All of the plan.
     #[serde(flatten)]
@@ -301,6 +315,7 @@ pub struct PruneReport {
 
 /// Result of `verify`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -335,6 +350,7 @@ pub struct VerifyReport {
 
 /// Share of right answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Accuracy {
     /// Images.
     pub n: usize,
@@ -348,6 +364,7 @@ pub struct Accuracy {
 
 /// How far a model does what the dense one does on the same images, without labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Agreement {
     /// Images.
     pub n: usize,
@@ -361,6 +378,7 @@ pub struct Agreement {
 
 /// One output's distance from the dense model's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct OutputError {
     /// The output.
     pub name: String,
@@ -374,6 +392,7 @@ pub struct OutputError {
 
 /// Result of `accuracy`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AccuracyReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -388,8 +407,22 @@ pub struct AccuracyReport {
     pub agreement: Option<Agreement>,
 }
 
+impl AccuracyReport {
+    /// The accuracy of a model, and how far it does what another one does, on an engine.
+    pub fn new(
+        source: &dyn LatencySource,
+        model: &Model,
+        accuracy: Option<Accuracy>,
+        agreement: Option<Agreement>,
+    ) -> AccuracyReport {
+        let header = crate::engine::header(source, "locp.accuracy/1");
+        AccuracyReport { header, model: model.report(), accuracy, agreement }
+    }
+}
+
 /// A failure.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ErrorReport {
     /// The schema's name and version.
     pub schema: Schema,
@@ -405,6 +438,14 @@ pub struct ErrorReport {
     /// Present and true where they come from a recorded table.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recorded: bool,
+}
+
+impl ErrorReport {
+    /// A failure by its word for programs, what happened, and what to do about it.
+    pub fn new(kind: &str, message: String, remedy: &str) -> ErrorReport {
+        let (kind, remedy) = (kind.to_owned(), remedy.to_owned());
+        ErrorReport { schema: "locp.error/1", kind, message, remedy, simulated: false, recorded: false }
+    }
 }
 
 /// The parts of a plan file that `apply` reads.

@@ -146,7 +146,7 @@ pub(crate) fn with_parts(source: &mut dyn LatencySource, model: &Model, watch: &
         }
         if let Some(whole) = whole.as_mut().filter(|_| !of_whole.is_done()) {
             // After the first round a run only brings the caches back.
-            let policy = if round == 0 { policy.clone() } else { policy.clone().warm_up(policy.rewarm) };
+            let policy = if round == 0 { policy.clone() } else { policy.clone().warmed_up() };
             let samples = timing::sample(whole, &mut stop::Count::new(BURST), &policy)?;
             of_whole.add(&Ok(Answer::Readings(samples)));
         }

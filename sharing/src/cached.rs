@@ -71,7 +71,7 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
     /// # Errors
     /// What the store answers, as [`TimingError::Table`].
     pub fn known(&self, spec: &ConvSpec, how: &Sampling) -> Result<Option<Measurement>, TimingError> {
-        self.look_up(&self.key(spec, how.policy.cache))
+        self.look_up(&self.key(spec, how.policy.cache()))
     }
 
     /// Keeps measurements that were made outside of [`LatencySource::read`], as history where the key is known already,
@@ -173,7 +173,7 @@ impl<S: LatencySource, T: Store> LatencySource for Cached<S, T> {
             if answers.contains_key(request) {
                 continue;
             }
-            let answer = match self.look_up(&self.key(&request.spec, how.policy.cache)) {
+            let answer = match self.look_up(&self.key(&request.spec, how.policy.cache())) {
                 Ok(Some(m)) if request.further.is_some() || m.stop != StopReason::Decided => Ok(Answer::Settled(m)),
                 Ok(_) => {
                     unknown.push(request.clone());
@@ -188,7 +188,7 @@ impl<S: LatencySource, T: Store> LatencySource for Cached<S, T> {
         let mut new = 0;
         let mut ended = None;
         for chunk in unknown.chunks(self.chunk) {
-            let keys: Vec<Key> = chunk.iter().map(|request| self.key(&request.spec, how.policy.cache)).collect();
+            let keys: Vec<Key> = chunk.iter().map(|request| self.key(&request.spec, how.policy.cache())).collect();
             if how.policy.is_cancelled() {
                 ended.get_or_insert(TimingError::Interrupted);
             }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Everything that a latency is true for: a convolution, a machine, and what the runs find in the caches.
 ///
 /// Plain data with an order and a hash, the same on every machine and in every version.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Key {
     /// The conv spec's canonical text (its `Display`).
     pub spec: String,
@@ -64,7 +64,7 @@ pub(crate) fn caches(cache: CacheState) -> String {
 }
 
 /// One measurement, and when and by what it was made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// The latency.
     pub measurement: Measurement,

@@ -85,7 +85,7 @@ impl LatencySource for Recorded {
     }
 
     fn read(&mut self, requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
-        let cache = how.policy.cache;
+        let cache = how.policy.cache();
         let answer = |Request { spec, .. }: &Request| match self.entries.get(&(spec.clone(), cache)) {
             Some(known) => Ok(Answer::Settled(known.clone())),
             None => {

@@ -132,7 +132,7 @@ fn optional_fields_default() {
     let spec: ConvSpec = "64>128 56x56 k3 p1".parse().expect("a spec");
     let entry = Entry { measurement: Measurement::exact(0.1 + 0.2, Provenance::Measured), unix_s: 0, tool: "".into() };
     let expected = (Key::new(&spec, &machine, CacheState::Network), entry);
-    assert_eq!(read(LINE).expect("an entry"), [expected.clone()]);
+    assert_eq!(read(LINE).expect("an entry"), std::slice::from_ref(&expected));
     let other_form = LINE.replace("64>128 56x56 k3 p1", "64>128 56x56 p1 k3");
     assert_eq!(read(other_form).expect("a spec that is not canonical"), [expected]);
 }

@@ -4,6 +4,10 @@ use netspec::ConvSpec;
 use std::fmt;
 use std::path::PathBuf;
 
+const RECORD: &str = "record it there, or choose an engine that measures";
+const COOL: &str = "let it cool, lock its clocks, or raise the limit of discarded readings";
+const RUN_AGAIN: &str = "what was measured is kept, run again to go on";
+
 /// Why an engine cannot run here, found out before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
@@ -110,6 +114,17 @@ impl TimingError {
         TimingError::run(format_args!("`{spec}`"), "the source gave no answer")
     }
 
+    /// What to do, in the words of the error's text; `None` if no step is known, or if the reason of the error states it.
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            TimingError::Unavailable(unavailable) => Some(&unavailable.remedy),
+            TimingError::Missing { .. } => Some(RECORD),
+            TimingError::Throttled { .. } => Some(COOL),
+            TimingError::OutOfTime { .. } | TimingError::Interrupted => Some(RUN_AGAIN),
+            _ => None,
+        }
+    }
+
     /// Names the convolution in an error of a run that did not know it.
     pub(crate) fn of_spec(self, spec: &ConvSpec) -> TimingError {
         match self {
@@ -136,23 +151,21 @@ impl fmt::Display for TimingError {
             TimingError::Unavailable(unavailable) => unavailable.fmt(f),
             TimingError::Unsupported { spec, reason } => write!(f, "the engine cannot run `{spec}`: {reason}"),
             TimingError::Missing { spec, place } => {
-                write!(f, "`{spec}` is not recorded in {place}; record it there, or choose an engine that measures")
+                write!(f, "`{spec}` is not recorded in {place}; {RECORD}")
             }
             TimingError::Model { path, reason } => {
                 write!(f, "{}: the engine cannot load the model: {reason}", path.display())
             }
             TimingError::Input { index, reason } => write!(f, "input {index} does not fit the model: {reason}"),
             TimingError::Run { what, reason } => write!(f, "running {what} failed: {reason}"),
-            TimingError::Throttled { discarded } => write!(
-                f,
-                "the device was throttled in {discarded} readings; let it cool, lock its clocks, or raise the limit of discarded readings"
-            ),
+            TimingError::Throttled { discarded } => {
+                write!(f, "the device was throttled in {discarded} readings; {COOL}")
+            }
             TimingError::Table { reason } => f.write_str(reason),
-            TimingError::OutOfTime { budget_s } => write!(
-                f,
-                "the time budget of {budget_s:.0} s for measuring is spent; what was measured is kept, run again to go on"
-            ),
-            TimingError::Interrupted => f.write_str("interrupted; what was measured is kept, run again to go on"),
+            TimingError::OutOfTime { budget_s } => {
+                write!(f, "the time budget of {budget_s:.0} s for measuring is spent; {RUN_AGAIN}")
+            }
+            TimingError::Interrupted => write!(f, "interrupted; {RUN_AGAIN}"),
         }
     }
 }

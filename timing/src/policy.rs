@@ -9,29 +9,18 @@ use std::time::Duration;
 ///
 /// ```
 /// let policy = timing::Policy::cold().warm_up(1).seed(7);
-/// assert_eq!((policy.cache, policy.warm_up, policy.seed), (netspec::CacheState::Cold, 1, 7));
+/// assert_eq!(policy.cache(), netspec::CacheState::Cold);
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Policy {
-    /// Runs before the first sample; their times are thrown away.
-    pub warm_up: u32,
-    /// What each run finds in the caches.
-    pub cache: CacheState,
-    /// Where several things take turns: runs that are thrown away after each change.
-    ///
-    /// The others have used the caches meanwhile, so a warm reading needs one.
-    pub rewarm: u32,
-    /// Where several things take turns: samples before the next one's turn.
-    pub burst: u32,
-    /// Throttled readings that are discarded before giving up.
-    pub max_discarded: u32,
-    /// Wait after the first throttled reading; doubled after each further one in a row, up to 100 ms.
-    pub throttle_wait: Duration,
-    /// Seed of the random order in which several things take turns.
-    pub seed: u64,
-    /// Set by somebody else to stop before the next run.
-    pub cancel: Option<Arc<AtomicBool>>,
+    pub(crate) warm_up: u32,
+    pub(crate) cache: CacheState,
+    pub(crate) rewarm: u32,
+    pub(crate) burst: u32,
+    pub(crate) max_discarded: u32,
+    pub(crate) throttle_wait: Duration,
+    pub(crate) seed: u64,
+    cancel: Option<Arc<AtomicBool>>,
 }
 
 impl Policy {
@@ -67,42 +56,54 @@ impl Policy {
         Policy::new(CacheState::Network, 1)
     }
 
-    /// Sets [`Policy::warm_up`].
+    /// Sets the number of runs before the first sample, whose times are thrown away; 3 by default.
     pub fn warm_up(self, runs: u32) -> Policy {
         Policy { warm_up: runs, ..self }
     }
 
-    /// Sets [`Policy::rewarm`].
+    /// Sets, where several things take turns, the number of runs that are thrown away after each change: the others have
+    /// used the caches meanwhile, so a warm reading needs one.
     pub fn rewarm(self, runs: u32) -> Policy {
         Policy { rewarm: runs, ..self }
     }
 
-    /// Sets [`Policy::burst`], at least 1.
+    /// Sets, where several things take turns, the number of samples before the next one's turn, at least 1; 4 by default.
     pub fn burst(self, samples: u32) -> Policy {
         Policy { burst: samples.max(1), ..self }
     }
 
-    /// Sets [`Policy::max_discarded`].
+    /// Sets the number of throttled readings that are discarded before giving up; 200 by default.
     pub fn max_discarded(self, readings: u32) -> Policy {
         Policy { max_discarded: readings, ..self }
     }
 
-    /// Sets [`Policy::throttle_wait`].
+    /// Sets the wait after the first throttled reading, 10 ms by default; it doubles after each further one in a row, up
+    /// to 100 ms.
     pub fn throttle_wait(self, wait: Duration) -> Policy {
         Policy { throttle_wait: wait, ..self }
     }
 
-    /// Sets [`Policy::seed`].
+    /// Sets the seed of the random order in which several things take turns; 0 by default.
     pub fn seed(self, seed: u64) -> Policy {
         Policy { seed, ..self }
     }
 
-    /// Sets [`Policy::cancel`].
+    /// Sets a flag that stops everything before the next run once it is raised.
     pub fn cancel(self, flag: Arc<AtomicBool>) -> Policy {
         Policy { cancel: Some(flag), ..self }
     }
 
-    /// Whether somebody asked to stop.
+    /// Returns what each run finds in the caches.
+    pub fn cache(&self) -> CacheState {
+        self.cache
+    }
+
+    /// The same for things that were warmed up when they were prepared: a run only brings the caches back.
+    pub fn warmed_up(self) -> Policy {
+        Policy { warm_up: self.rewarm, ..self }
+    }
+
+    /// Returns whether the flag is raised.
     pub fn is_cancelled(&self) -> bool {
         self.cancel.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }

@@ -13,6 +13,7 @@ const MAX_THROTTLE_WAIT: Duration = Duration::from_millis(100);
 
 /// Raw samples, and all that is needed to sum them up again in another way.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Samples {
     /// Nanoseconds of each accepted run, in the order they ran; never empty.

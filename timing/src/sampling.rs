@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// ```
 /// use timing::{Policy, Sampling, stop};
 /// let how = Sampling::new(Policy::network().seed(7), stop::Relative::new(0.005).max_samples(100));
-/// assert_eq!(how.policy.cache, netspec::CacheState::Network);
+/// assert_eq!(how.policy.cache(), netspec::CacheState::Network);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -184,8 +184,7 @@ impl<B: Backend> BackendSource<B> {
 
     /// Takes further readings of each convolution, all in turns as far as memory allows, and keeps them ready.
     fn further(&mut self, wanted: &[(&ConvSpec, u32)], how: &Sampling) -> Vec<Result<Samples, TimingError>> {
-        // What is kept was warmed up when it was prepared.
-        let warmed = how.policy.clone().warm_up(how.policy.rewarm);
+        let warmed = how.policy.clone().warmed_up();
         let mut answers = Vec::with_capacity(wanted.len());
         let mut rest = wanted;
         loop {

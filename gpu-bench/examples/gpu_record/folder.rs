@@ -29,7 +29,7 @@ impl Folder {
     pub(crate) fn open(path: &Path, machine: &Machine) -> Result<Folder> {
         std::fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Folder {
-            table: Recorder::append(&path.join(TABLE), machine)?,
+            table: Recorder::append(path.join(TABLE), machine)?,
             samples: lines(&path.join(SAMPLES))?,
             failed: lines(&path.join(FAILED))?,
             path: path.to_owned(),

@@ -305,14 +305,7 @@ pub enum Error {
 impl Error {
     /// The error as programs read it.
     pub fn report(&self) -> ErrorReport {
-        ErrorReport {
-            schema: "locp.error/1",
-            kind: self.code().to_owned(),
-            message: self.to_string(),
-            remedy: self.remedy().unwrap_or_default(),
-            simulated: false,
-            recorded: false,
-        }
+        ErrorReport::new(self.code(), self.to_string(), &self.remedy().unwrap_or_default())
     }
 
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Error {

@@ -11,6 +11,7 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Error::Unavailable(error) => Some(error.remedy.clone()),
+            Error::Timing(error) => error.remedy().map(str::to_owned),
             Error::Model(error) => error.remedy().map(str::to_owned),
             Error::Surgery(error) => error.remedy().map(str::to_owned),
             Error::Table(error) => error.remedy().map(str::to_owned),

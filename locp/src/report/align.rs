@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// Result of `align`: another pruner's widths and those next to them that pay, as a plan.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AlignReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -62,6 +63,7 @@ pub struct AlignReport {
 
 /// One group's width before and after.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AlignedWidth {
     /// The group.
     pub id: GroupId,

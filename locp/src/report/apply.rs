@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// Result of `apply`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ApplyReport {
     /// The schema's name and version.
     pub schema: Schema,

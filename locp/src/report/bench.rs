@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// Result of `bench`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct BenchReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -20,6 +21,7 @@ pub struct BenchReport {
 
 /// One convolution, timed or not.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct BenchRow {
     /// The convolution, in canonical text.
     pub spec: String,
@@ -51,6 +53,7 @@ pub struct BenchRow {
 
 /// Whether the device changed speed while others were timed.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Drift {
     /// Times that convolutions were measured again because an anchor had moved.
     pub repeated: u32,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Result of `damage`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DamageReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -23,6 +24,7 @@ pub struct DamageReport {
 
 /// One group's damage: relative squared error of the network's outputs, as predicted, with what remains fitted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DamageGroup {
     /// The group.
     pub name: String,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Result of `doctor`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DoctorReport {
     /// The schema's name and version.
     pub schema: Schema,
@@ -18,6 +19,7 @@ pub struct DoctorReport {
 
 /// A library that is looked for at run time.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct LibraryReport {
     /// Its name.
     pub library: String,
@@ -47,6 +49,7 @@ impl From<gpu_bench::Library> for LibraryReport {
 
 /// An engine here, or why not.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct EngineReport {
     /// The engine as `--engine` takes it.
     pub engine: String,

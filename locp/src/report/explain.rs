@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// Result of `explain`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ExplainReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -24,6 +25,7 @@ pub struct ExplainReport {
 
 /// Where a group's width stands.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct GroupExplained {
     /// The group.
     pub id: GroupId,
@@ -49,6 +51,7 @@ pub struct GroupExplained {
 
 /// A layer that reads or writes a group.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct MemberReport {
     /// Its name.
     pub layer: String,
@@ -58,6 +61,7 @@ pub struct MemberReport {
 
 /// A width and what going there saves.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct StepTo {
     /// The width.
     pub channels: usize,
@@ -69,6 +73,7 @@ pub struct StepTo {
 
 /// Result of `lint`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct LintReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -85,6 +90,7 @@ pub struct LintReport {
 
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// `dominated-width`: a wider group costs no more. `unknown`: not in the table.
     pub kind: &'static str,

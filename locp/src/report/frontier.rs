@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// Result of `frontier`: a plan for each of several budgets, with what is proven of it.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct FrontierReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -42,6 +43,7 @@ pub struct FrontierReport {
 
 /// One plan of a frontier.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct FrontierPlan {
     /// The latency that was asked for, as a share of the dense model's.
     pub asked: f64,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// A budget as it was asked for and what it comes to.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
 pub struct BudgetReport {
     /// The ratio, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,6 +21,7 @@ pub struct BudgetReport {
 
 /// Result of `plan`: what `plan.json` holds.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PlanReport {
     /// Schema, engine, machine.
     #[serde(flatten)]
@@ -77,6 +79,7 @@ pub struct PlanReport {
 
 /// The constraints that a plan was made under.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ConstraintsReport {
     /// Least share of its channels that a group keeps.
     pub min_share: f64,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 /// Result of `table info`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct TableReport {
     /// Name and version of this form.
     pub schema: &'static str,
@@ -22,6 +23,7 @@ pub struct TableReport {
 
 /// What a table holds of a machine.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct MachineCount {
     /// The machine's canonical text.
     pub machine: String,
@@ -33,6 +35,7 @@ pub struct MachineCount {
 
 /// Result of `table export`, `import` and `merge`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct TransferReport {
     /// Name and version of this form.
     pub schema: &'static str,
@@ -60,6 +63,7 @@ impl TransferReport {
 
 /// Result of `table set-aside`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct SetAsideReport {
     /// Name and version of this form.
     pub schema: &'static str,
@@ -71,6 +75,7 @@ pub struct SetAsideReport {
 
 /// Result of `table diff`.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DiffReport {
     /// Name and version of this form.
     pub schema: &'static str,
@@ -84,6 +89,7 @@ pub struct DiffReport {
 
 /// How one line differs.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DiffRow {
     /// The convolution, `*` standing for the width.
     pub line: String,
@@ -105,6 +111,7 @@ pub struct DiffRow {
 
 /// A rise between neighboring widths of both tables.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct RiserReport {
     /// The width below it.
     pub from: usize,
