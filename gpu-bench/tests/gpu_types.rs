@@ -23,10 +23,6 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<Shape>();
     is_send_and_debug::<kernels::Launch>();
     is_send_and_debug::<kernels::implicit_gemm::Tiles>();
-    is_send_and_debug::<kernels::staircase::Cause>();
-    is_send_and_debug::<kernels::staircase::Edge>();
-    is_send_and_debug::<kernels::staircase::Occupancy>();
-    is_send_and_debug::<kernels::staircase::Work>();
     is_send_and_debug::<nvrtc::Cubin>();
     is_send_and_debug::<nvrtc::Nvrtc>();
     is_send_and_debug::<nvrtc::Resources>();

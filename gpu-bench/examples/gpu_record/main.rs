@@ -9,6 +9,7 @@ mod describe;
 mod engine;
 mod environment;
 mod folder;
+mod formula;
 mod network;
 mod parts;
 mod planted;

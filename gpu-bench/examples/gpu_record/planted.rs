@@ -1,7 +1,7 @@
 //! A staircase without a device: the formula itself as readings, to try everything around it.
 
+use crate::formula::{Occupancy, Work};
 use gpu_bench::kernels::implicit_gemm::Tiles;
-use gpu_bench::kernels::staircase::{Occupancy, Work};
 use netspec::{CacheState, ConvSpec, Provenance};
 use timing::{Prepared, Reading, Rng, TimingError};
 

@@ -17,7 +17,6 @@
 pub mod depthwise;
 pub mod epilogue;
 pub mod implicit_gemm;
-pub mod staircase;
 
 use crate::{Arg, GpuError, KernelArg, Operand, Shape};
 use netspec::{Activation, ConvSpec, DType, Layout};

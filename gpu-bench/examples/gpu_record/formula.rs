@@ -28,36 +28,35 @@
 //!   end at the same time.
 //! - Where memory is the limit (1x1 kernels with few channels), latency follows the bytes, not the blocks.
 
-use super::implicit_gemm::{ALIGNMENT, TILE_K, Tiles};
+use gpu_bench::kernels::implicit_gemm::{ALIGNMENT, TILE_K, Tiles};
 use netspec::{Axis, ConvSpec};
 use std::ops::RangeInclusive;
 
 /// How many blocks a device holds at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Occupancy {
+pub(crate) struct Occupancy {
     /// Multiprocessors of the device.
-    pub multiprocessors: u32,
-    /// Blocks that one of them holds, as [`Kernel::blocks_per_multiprocessor`](crate::Kernel) tells.
-    pub blocks_per_multiprocessor: u32,
+    pub(crate) multiprocessors: u32,
+    /// Blocks that one of them holds, as `gpu_bench::Kernel::blocks_per_multiprocessor` tells.
+    pub(crate) blocks_per_multiprocessor: u32,
 }
 
 /// What a convolution is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Work {
+pub(crate) struct Work {
     /// Blocks of threads.
-    pub blocks: u64,
+    pub(crate) blocks: u64,
     /// Rounds in which the device runs them.
-    pub waves: u64,
+    pub(crate) waves: u64,
     /// Steps of 32 input channels at one kernel position, that each block runs.
-    pub k_steps: u64,
+    pub(crate) k_steps: u64,
     /// Whether rows are copied 16 bytes at a time.
-    pub is_aligned: bool,
+    pub(crate) is_aligned: bool,
 }
 
 impl Work {
     /// By the formula above.
-    pub fn of(spec: &ConvSpec, tiles: Tiles, occupancy: Occupancy) -> Work {
+    pub(crate) fn of(spec: &ConvSpec, tiles: Tiles, occupancy: Occupancy) -> Work {
         let [out_h, out_w] = spec.out_hw();
         let tiles_m = (spec.batch * out_h * out_w).div_ceil(tiles.tile_m as usize);
         let blocks = (tiles_m * spec.c_out.div_ceil(tiles.tile_n as usize)) as u64;
@@ -71,15 +70,14 @@ impl Work {
     }
 
     /// Steps that the device runs one after the other.
-    pub fn cost(&self) -> u64 {
+    pub(crate) fn cost(&self) -> u64 {
         self.waves * self.k_steps
     }
 }
 
 /// Why the next width costs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
+pub(crate) enum Cause {
     /// It takes more waves or steps of the sum.
     Steps,
     /// It takes as many, but its rows can no longer be copied 16 bytes at a time.
@@ -88,18 +86,17 @@ pub enum Cause {
 
 /// The right end of a tread: the widest layer of its cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Edge {
+pub(crate) struct Edge {
     /// Channels.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Why one channel more costs more.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
 }
 
 /// The widths in the range, but for its last, of which the next one costs more; the spec's other axis stays.
 ///
 /// Who tries multiples of eight only finds those whose cause is [`Cause::Steps`].
-pub fn edges(
+pub(crate) fn edges(
     spec: &ConvSpec,
     tiles: Tiles,
     occupancy: Occupancy,
@@ -130,7 +127,7 @@ pub fn edges(
 #[cfg(test)]
 mod tests {
     use super::{Axis, Cause, Edge, Occupancy, Work, edges};
-    use crate::kernels::implicit_gemm::Tiles;
+    use gpu_bench::kernels::implicit_gemm::Tiles;
     use netspec::ConvSpec;
 
     fn room(multiprocessors: u32, blocks_per_multiprocessor: u32) -> Occupancy {
