@@ -1,7 +1,7 @@
 //! Where two devices' stairs differ.
 
-use crate::{Axis, Lines, Stair, Store, StoreError};
-use netspec::{CacheState, Measurement};
+use crate::{Lines, Stair, Store, StoreError};
+use netspec::{Axis, CacheState, Measurement};
 use std::collections::BTreeSet;
 
 /// What is compared, and from where on a rise is a jump.

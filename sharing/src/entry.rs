@@ -60,7 +60,7 @@ impl fmt::Display for Key {
 
 /// A cache state in words.
 pub(crate) fn caches(cache: CacheState) -> String {
-    format!("{cache:?} caches").to_lowercase()
+    format!("{cache} caches")
 }
 
 /// One measurement, and when and by what it was made.

@@ -63,7 +63,7 @@ impl TableKind {
         let [low, high] = measurement.interval_ns;
         let is_latency = low > 0.0 && high.is_finite() && (low..=high).contains(&measurement.median_ns);
         let reason = if measurement.provenance != self.provenance() {
-            format!("its number is {:?}", measurement.provenance).to_lowercase()
+            format!("its number is {}", measurement.provenance)
         } else if TableKind::of_engine(&key.machine) != self {
             format!("its engine is {}", TableKind::of_engine(&key.machine))
         } else if measurement.cache != key.cache {

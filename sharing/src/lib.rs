@@ -70,7 +70,7 @@ pub use entry::{Entry, Key};
 pub use error::StoreError;
 pub use kind::TableKind;
 pub use layered::Layered;
-pub use lines::{Axis, Line, Lines, Stair};
+pub use lines::{Line, Lines, Stair};
 pub use memory::MemoryStore;
 pub use merge::{Merged, merge};
 pub use open::{open_read_only, set_aside};

@@ -2,28 +2,10 @@
 
 use crate::index::rank;
 use crate::{Entry, Key, Store, StoreError};
-use netspec::{CacheState, ConvSpec, Measurement};
+use netspec::{Axis, CacheState, ConvSpec, Measurement};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::ControlFlow;
-
-/// The axis that a line runs along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Axis {
-    /// Input channels.
-    CIn,
-    /// Output channels; for a depthwise convolution both move together.
-    COut,
-}
-
-impl fmt::Display for Axis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Axis::CIn => "c_in",
-            Axis::COut => "c_out",
-        })
-    }
-}
 
 /// A line: a convolution whose width on one axis is left open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,5 +1,5 @@
 //! Several devices in one table: machine texts, lines, differences, layers.
-use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
+use netspec::{Axis, CacheState, ConvSpec, Machine, Measurement, Provenance};
 use proptest::prelude::*;
 use sharing::*;
 use std::ops::ControlFlow;

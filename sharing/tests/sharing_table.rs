@@ -145,7 +145,7 @@ fn what_is_not_live_is_refused() {
     check(TableKind::Live, Provenance::Measured, "tract", 5.0, "");
     check(TableKind::Live, Provenance::Simulated, "tract", 5.0, "its number is simulated");
     check(TableKind::Live, Provenance::Recorded, "tract", 5.0, "its number is recorded");
-    check(TableKind::Live, Provenance::SameTread, "tract", 5.0, "its number is sametread");
+    check(TableKind::Live, Provenance::SameTread, "tract", 5.0, "its number is same-tread");
     check(TableKind::Live, Provenance::Interpolated, "tract", 5.0, "its number is interpolated");
     check(TableKind::Live, Provenance::Measured, "simulated:h100", 5.0, "its engine is simulated");
     check(TableKind::Live, Provenance::Measured, "recorded:a.json", 5.0, "its engine is recorded");
