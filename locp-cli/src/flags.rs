@@ -18,7 +18,11 @@ fn flag(parameter: Parameter) -> String {
 
 /// The command for what the library calls by a function that is named otherwise.
 fn command(error: &Error) -> Option<&'static str> {
-    (error.kind() == ErrorKind::DamagedTable).then_some("table set-aside")
+    match error.kind() {
+        ErrorKind::DamagedTable => Some("table set-aside"),
+        ErrorKind::PortableTable => Some("table import"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

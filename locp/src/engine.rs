@@ -93,7 +93,7 @@ pub(crate) fn header(source: &dyn LatencySource, schema: Schema) -> Header {
         engine: machine.engine.clone(),
         machine: MachineReport::from(&machine),
         simulated: kind == TableKind::Simulated,
-        recorded: kind == TableKind::Recorded,
+        recorded: kind == TableKind::Recorded || machine.engine.starts_with("simulated:recorded:"),
     }
 }
 

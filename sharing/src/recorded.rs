@@ -42,7 +42,8 @@ impl Recorded {
         let which = || StoreError::WhichMachine { path: path.to_owned(), machines: known.clone() };
         let (Some((text, entries)), 1) = (machines.pop_first(), known.len()) else { return Err(which()) };
         let origin: Machine = text.parse().map_err(|_| which())?;
-        let machine = Machine { engine: format!("recorded:{}", path.display()), ..origin.clone() };
+        let label = if kind == TableKind::Simulated { "simulated:recorded" } else { "recorded" };
+        let machine = Machine { engine: format!("{label}:{}", path.display()), ..origin.clone() };
         Ok(Recorded { path: path.to_owned(), kind, machine, origin, entries })
     }
 
@@ -51,7 +52,8 @@ impl Recorded {
         self.kind
     }
 
-    /// Returns the machine under the name of this engine, `recorded:<file>`.
+    /// Returns the machine under the name of this engine, `recorded:<file>`, or `simulated:recorded:<file>` if its numbers
+    /// are simulated, so that they never pass for measured ones.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }

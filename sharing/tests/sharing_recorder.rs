@@ -223,6 +223,8 @@ fn simulated_stays_simulated_and_several_machines_need_a_choice() {
     let mut table = Recorded::open(&path, None).expect("one machine");
     assert_eq!((table.latency(&spec(8)), table.kind()), (Ok(simulated.clone()), TableKind::Simulated));
 
+    let engine = &Recorded::open(&path, None).expect("one machine").machine().engine.clone();
+    assert_eq!(TableKind::of_engine(engine), TableKind::Simulated, "{engine}");
     let text = std::fs::read_to_string(&path).expect("it exists");
     std::fs::write(&path, format!("{text}{}", text.replace("simulated:t4", "simulated:h100"))).expect("a file");
     for (part, fits) in [(None, 2), (Some("orin"), 0), (Some("simulated"), 2)] {

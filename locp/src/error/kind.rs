@@ -21,6 +21,9 @@ pub enum ErrorKind {
     Table,
     /// A latency table is damaged; [`table_set_aside`](crate::table_set_aside) makes room for a new one.
     DamagedTable,
+    /// A latency table is to be written, and has the form that is only read; [`table_import`](crate::table_import) reads
+    /// it into a store.
+    PortableTable,
     /// The latency budget makes no sense.
     Budget,
     /// A plan file, or the problem that a plan is made from.
@@ -67,6 +70,7 @@ impl Error {
             | Error::Unavailable(_)
             | Error::Timing(_) => ErrorKind::Engine,
             Error::Table(StoreError::Damaged { .. }) => ErrorKind::DamagedTable,
+            Error::Table(StoreError::Portable { .. }) => ErrorKind::PortableTable,
             Error::NoTable { .. } | Error::WhichMachine { .. } | Error::Whole { .. } | Error::Table(_) => {
                 ErrorKind::Table
             }
