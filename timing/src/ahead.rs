@@ -13,12 +13,17 @@ const THREADS: usize = 4;
 /// What was prepared, or why not, in the order of the convolutions.
 pub(crate) type Ready = Vec<Result<Box<dyn Prepared + Send>, TimingError>>;
 
-fn one(
+/// Prepares `spec`. One that makes no sense never reaches the engine, which may then compute with it freely.
+pub(crate) fn one(
     backend: &(impl Backend + ?Sized),
     spec: &ConvSpec,
     policy: &Policy,
 ) -> Result<Box<dyn Prepared + Send>, TimingError> {
-    if policy.is_cancelled() { Err(TimingError::Interrupted) } else { backend.prepare(spec) }
+    if policy.is_cancelled() {
+        return Err(TimingError::Interrupted);
+    }
+    spec.validate().map_err(|error| TimingError::unsupported(spec, error.to_string()))?;
+    backend.prepare(spec)
 }
 
 /// Prepares `specs` one after the other.

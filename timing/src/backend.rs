@@ -12,6 +12,10 @@ use netspec::{CacheState, ConvSpec, Machine, Provenance};
 /// - `prepare` does everything that a deployed network does once (choosing algorithms, packing weights), so that
 ///   [`Prepared::run`] holds only what happens on every run.
 /// - What the engine cannot run is [`TimingError::Unsupported`], never a panic and never a time of something else.
+///   [`BackendSource`](crate::BackendSource) refuses specs that [`ConvSpec::validate`] rejects itself.
+///
+/// `timing::conformance::check(&mut BackendSource::new(engine)?).assert()` in a test checks an engine, its whole models
+/// included (feature `conformance`).
 ///
 /// # A second, silly implementation
 /// ```

@@ -2,14 +2,19 @@
 
 use netspec::ConvSpec;
 
+/// The bytes of weights and activations of a convolution; 0 if it makes no sense, because then it is not prepared.
+pub(crate) fn bytes(spec: &ConvSpec) -> usize {
+    if spec.validate().is_ok() { spec.bytes() } else { 0 }
+}
+
 /// The length of the next chunk of `specs`: as many as `most` and `most_bytes` of weights and activations allow, and at
 /// least one, however large it is; 0 if there are none.
 pub(crate) fn chunk_len<'s>(specs: impl Iterator<Item = &'s ConvSpec>, most: usize, most_bytes: usize) -> usize {
-    let mut bytes = 0_usize;
+    let mut sum = 0_usize;
     let mut len = 0;
     for spec in specs.take(most.max(1)) {
-        bytes = bytes.saturating_add(spec.bytes());
-        if len > 0 && bytes > most_bytes {
+        sum = sum.saturating_add(bytes(spec));
+        if len > 0 && sum > most_bytes {
             break;
         }
         len += 1;

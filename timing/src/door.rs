@@ -74,6 +74,8 @@ impl Answer {
 /// - Sources that could give different numbers have different [`machine`](Self::machine)s: a table keeps them apart
 ///   by it.
 ///
+/// `timing::conformance::check(&mut source).assert()` in a test checks all of it (feature `conformance`).
+///
 /// # A second, silly implementation
 /// ```
 /// use netspec::{ConvSpec, Machine, Measurement, Provenance};

@@ -16,6 +16,7 @@ pub struct FromFn<F> {
 /// Makes a latency source of a closure: a predictor, a table of one's own, a remote service.
 ///
 /// The closure returns settled latencies; their [`netspec::Provenance`] says whether they were measured.
+/// It is called with valid specs only; an invalid one is [`TimingError::Unsupported`].
 /// The source has a machine of its own, equal to no other, so that a table never mixes its latencies with others;
 /// [`FromFn::on`] names the machine.
 ///
@@ -53,9 +54,12 @@ where
     }
 
     fn read(&mut self, requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
-        let answer = |request: &Request| match how.policy.is_cancelled() {
-            true => Err(TimingError::Interrupted),
-            false => (self.latency)(&request.spec).map(Answer::Settled),
+        let answer = |Request { spec, .. }: &Request| {
+            if how.policy.is_cancelled() {
+                return Err(TimingError::Interrupted);
+            }
+            spec.validate().map_err(|error| TimingError::unsupported(spec, error.to_string()))?;
+            (self.latency)(spec).map(Answer::Settled)
         };
         requests.iter().map(answer).collect()
     }

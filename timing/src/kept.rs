@@ -1,7 +1,8 @@
 //! Convolutions that stay ready for further readings.
 
-use crate::ahead::Ready;
+use crate::ahead::{self, Ready};
 use crate::backend::{Backend, Prepared};
+use crate::chunks::bytes;
 use crate::error::TimingError;
 use crate::policy::Policy;
 use crate::sample::Sampler;
@@ -24,9 +25,9 @@ impl Kept {
     ///
     /// Everything kept is released first if the memory does not suffice for what is new.
     pub(crate) fn take(&mut self, backend: &impl Backend, specs: &[&ConvSpec], policy: &Policy) -> Ready {
-        let kept: usize = self.prepared.keys().map(ConvSpec::bytes).sum();
+        let kept: usize = self.prepared.keys().map(bytes).sum();
         let is_new = |spec: &&&ConvSpec| !self.prepared.contains_key(**spec);
-        let new: usize = specs.iter().filter(is_new).map(|spec| spec.bytes()).sum();
+        let new: usize = specs.iter().filter(is_new).map(|spec| bytes(spec)).sum();
         if kept + new > self.most_bytes {
             self.clear();
         }
@@ -45,7 +46,7 @@ impl Kept {
         if let Some(kept) = self.prepared.remove(spec) {
             return Ok(kept);
         }
-        let mut prepared = backend.prepare(spec)?;
+        let mut prepared = ahead::one(backend, spec, policy)?;
         Sampler::new(policy).discard(&mut *prepared, policy.warm_up)?;
         Ok(prepared)
     }

@@ -6,6 +6,7 @@
 //! and anchors that tell when it did not ([`BackendSource`]).
 //! The price of that split is one dynamic call per run, nanoseconds against the microseconds that are timed.
 //! No logic reads a clock: time limits sum the readings, so every rule is tested on scripted samples.
+//! The feature `conformance` adds a kit that tests any source or engine (`timing::conformance`).
 //!
 //! ```
 //! use netspec::CacheState;
@@ -40,6 +41,8 @@ mod backend;
 mod chain;
 mod chunks;
 mod compare;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod door;
 mod error;
 mod from_fn;
