@@ -13,7 +13,7 @@ const THREADS: usize = 4;
 /// What was prepared, or why not, in the order of the convolutions.
 pub(crate) type Ready = Vec<Result<Box<dyn Prepared + Send>, TimingError>>;
 
-/// Prepares `spec`. One that makes no sense never reaches the engine, which may then compute with it freely.
+/// Prepares `spec`. An invalid one never reaches the engine, so that no engine divides by a stride of 0.
 pub(crate) fn one(
     backend: &(impl Backend + ?Sized),
     spec: &ConvSpec,

@@ -2,7 +2,7 @@
 
 use netspec::ConvSpec;
 
-/// The bytes of weights and activations of a convolution; 0 if it makes no sense, because then it is not prepared.
+/// The bytes of weights and activations of a convolution; 0 for an invalid one, which is not prepared.
 pub(crate) fn bytes(spec: &ConvSpec) -> usize {
     if spec.validate().is_ok() { spec.bytes() } else { 0 }
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail by panicking, and a skipped one says so")]
 
 mod choice;
+mod conformance;
 mod device;
 mod failures;
 mod hung;

@@ -66,12 +66,12 @@ fn known(answer: Result<Answer, TimingError>) -> Found<Answer> {
     })
 }
 
-/// Puts specs that make no sense between two that do.
+/// Puts invalid specs between two valid ones.
 pub(super) fn unsupported(source: &mut dyn LatencySource, specs: &Specs) -> Found {
     let valid = Request::settled(specs.first.clone());
     answers(source, std::slice::from_ref(&valid), &sampling(1))?;
     let mut requests = vec![valid.clone()];
-    requests.extend(senseless(&specs.first).map(Request::settled));
+    requests.extend(invalid(&specs.first).map(Request::settled));
     requests.push(valid);
     let answers = read(source, &requests, &sampling(1))?;
     for (request, answer) in requests.iter().zip(answers) {
@@ -92,7 +92,7 @@ pub(super) fn unsupported(source: &mut dyn LatencySource, specs: &Specs) -> Foun
 }
 
 /// Specs that [`ConvSpec::validate`] rejects, each for a reason of its own.
-fn senseless(spec: &ConvSpec) -> [ConvSpec; 5] {
+fn invalid(spec: &ConvSpec) -> [ConvSpec; 5] {
     let changes: [fn(&mut ConvSpec); 5] = [
         |spec| spec.c_out = 0,
         |spec| spec.stride = [0, 1],

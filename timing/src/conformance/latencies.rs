@@ -53,7 +53,7 @@ pub(super) fn settled(source: &mut dyn LatencySource, specs: &Specs) -> Found {
     let requests = [Request::settled(specs.first.clone())];
     let mut is_known = false;
     for policy in [Policy::network(), Policy::warm(), Policy::cold()] {
-        let cache = policy.cache;
+        let cache = policy.cache();
         for answer in read(source, &requests, &sampling(5).policy(policy))? {
             match answer {
                 Ok(answer) => {

@@ -15,6 +15,7 @@ pub enum Outcome {
 
 /// One check and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Check {
     /// What is checked.
     pub name: &'static str,

@@ -3,7 +3,7 @@
 use netspec::{CacheState, ConvSpec, ElementType, Machine, Measurement, Provenance, StopReason, Tensor, TensorView};
 use std::path::Path;
 use timing::{
-    Answer, LatencySource, ModelBackend, ModelRun, Prepared, Reading, Request, Samples, Sampling, TimingError, sample,
+    Answer, LatencySource, ModelBackend, ModelRun, Policy, Prepared, Reading, Request, Samples, Sampling, TimingError, sample,
     stop,
 };
 
@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     WrongError,
     /// The flag is not looked at.
     IgnoresCancel,
-    /// Once interrupted, it stays so.
+    /// The call after an interrupted one is interrupted, too.
     StaysInterrupted,
     /// A latency of zero.
     Zero,
@@ -89,9 +89,8 @@ impl Source {
         self.fault == fault
     }
 
-    fn answer(&mut self, request: &Request, how: &Sampling, place: usize) -> Result<Answer, TimingError> {
+    fn answer(&self, request: &Request, how: &Sampling, place: usize) -> Result<Answer, TimingError> {
         let (spec, is_cancelled) = (&request.spec, how.policy.is_cancelled());
-        self.was_interrupted |= is_cancelled;
         if is_cancelled && !self.is(Fault::IgnoresCancel) || self.was_interrupted && self.is(Fault::StaysInterrupted) {
             return Err(TimingError::Interrupted);
         }
@@ -107,12 +106,14 @@ impl Source {
         }
         let mut ns = self.ns(spec);
         ns *= if self.is(Fault::Unsteady) && place % 2 == 1 { 1.5 } else { 1.0 };
-        let mut samples = sample(&mut Run(ns), &mut how.rule.fresh(), &how.policy)?;
-        if let Some(wanted) = request.further {
-            samples = sample(&mut Run(ns), &mut stop::Count::new(wanted), &how.policy)?;
-            self.spoil_further(&mut samples);
-        } else {
-            self.spoil_settled(&mut samples);
+        let mut samples = match request.further {
+            Some(wanted) => sample(&mut Run(ns), &mut stop::Count::new(wanted), &Policy::warm())?,
+            None => sample(&mut Run(ns), &mut how.rule.fresh(), &Policy::warm())?,
+        };
+        samples.cache = how.policy.cache();
+        match request.further {
+            Some(_) => self.spoil_further(&mut samples),
+            None => self.spoil_settled(&mut samples),
         }
         if self.is(Fault::OutsideInterval) && request.further.is_none() {
             let interval_ns = [1.1 * ns, 1.2 * ns];
@@ -155,6 +156,7 @@ impl LatencySource for Source {
     fn read(&mut self, requests: &[Request], how: &Sampling) -> Vec<Result<Answer, TimingError>> {
         self.reads += 1;
         let mut answers: Vec<_> = requests.iter().enumerate().map(|(i, r)| self.answer(r, how, i)).collect();
+        self.was_interrupted = how.policy.is_cancelled();
         match self.fault {
             Fault::Reversed => answers.reverse(),
             Fault::TooFew if answers.len() > 1 => _ = answers.pop(),
