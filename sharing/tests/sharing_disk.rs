@@ -100,7 +100,10 @@ fn bad_files_are_named_and_left_alone() {
         assert_eq!(std::fs::read(&path).expect("it exists"), content);
     };
     check(b"A picture of a cat", "is not a latency table; choose another path");
-    check(b"{\"spec\":", "is a portable table (JSON Lines), which is not written in place; import it");
+    check(
+        b"{\"spec\":",
+        "is a portable table (JSON Lines), which is not written in place; it is left as it is; import it",
+    );
     check(b"redb, but not so", "is not a latency table");
     check(b"redb\x1a\n\xa9\r\n and then something else", "is damaged");
 
@@ -114,7 +117,7 @@ fn bad_files_are_named_and_left_alone() {
     assert!(missing.is_some_and(|error| error.contains("cannot open the table") && error.contains("none")));
     let portable = folder.path().join("new.jsonl");
     let refused = DiskStore::open(&portable, TableKind::Live).map_err(|error| error.to_string());
-    assert!(refused.is_err_and(|error| error.contains("locp table import")) && !portable.exists());
+    assert!(refused.is_err_and(|error| error.contains("import it into a store")) && !portable.exists());
     let no_folder = DiskStore::open(folder.path().join("no/table"), TableKind::Live);
     assert!(matches!(no_folder, Err(StoreError::Io { .. })), "{no_folder:?}");
     let refused = live(&path).put(&key(1), &entry(f64::NAN, 1));
