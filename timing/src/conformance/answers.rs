@@ -1,7 +1,7 @@
 //! Which answers come, in which order, and errors among them.
 
 use super::Specs;
-use super::ask::{Found, answers, failed, read, sampling, skipped, twice};
+use super::ask::{Found, answers, failed, is_time, read, sampling, skipped, twice};
 use super::latencies::TOLERANCE;
 use crate::door::{Answer, LatencySource, Request};
 use crate::error::TimingError;
@@ -42,6 +42,10 @@ pub(super) fn order(source: &mut dyn LatencySource, specs: &Specs) -> Found {
         let (mut longest_short, mut shortest_long) = (0.0_f64, f64::INFINITY);
         for (answer, is_long) in answers.into_iter().zip(is_long) {
             let ns = known(answer)?.measurement().median_ns;
+            if !is_time(ns) {
+                // Other checks report it.
+                continue;
+            }
             if is_long {
                 shortest_long = shortest_long.min(ns);
             } else {

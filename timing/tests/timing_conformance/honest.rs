@@ -3,8 +3,8 @@
 use netspec::{CacheState, ConvSpec, ElementType, Machine, Measurement, Provenance, StopReason, Tensor, TensorView};
 use std::path::Path;
 use timing::{
-    Answer, LatencySource, ModelBackend, ModelRun, Policy, Prepared, Reading, Request, Samples, Sampling, TimingError, sample,
-    stop,
+    Answer, LatencySource, ModelBackend, ModelRun, Policy, Prepared, Reading, Request, Samples, Sampling, TimingError,
+    sample, stop,
 };
 
 /// What is wrong with a source.
