@@ -23,6 +23,7 @@ mod aim;
 mod align;
 mod apply;
 mod arrays;
+mod attempts;
 mod bench;
 mod calib;
 mod constraints;

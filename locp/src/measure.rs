@@ -118,8 +118,15 @@ impl<'a> Measurer<'a> {
     }
 
     /// Returns further readings of each of the specs, or what the table has of it; `None` for what the source does not
-    /// know. Readings are taken in turns; they enter the table by [`Measurer::close`].
-    pub(crate) fn readings(&mut self, wanted: &[(ConvSpec, usize)]) -> Result<Vec<Option<Answer>>, Error> {
+    /// know or failed to read, and the first failure beside them. Readings are taken in turns; they enter the table by
+    /// [`Measurer::close`].
+    ///
+    /// # Errors
+    /// What the table answers.
+    pub(crate) fn readings(
+        &mut self,
+        wanted: &[(ConvSpec, usize)],
+    ) -> Result<(Vec<Option<Answer>>, Option<Error>), Error> {
         let mut answers: Vec<Option<Answer>> = vec![None; wanted.len()];
         let mut places = Vec::new();
         let mut requests = Vec::new();
@@ -155,7 +162,7 @@ impl<'a> Measurer<'a> {
             }
             answers[place] = answer.ok();
         }
-        failure.map_or(Ok(answers), |error| Err(error.into()))
+        Ok((answers, failure.map(Error::from)))
     }
 
     /// Returns what the table has of a convolution, however coarse, without measuring; `None` if nothing.
@@ -206,7 +213,9 @@ impl<'a> Measurer<'a> {
             if unsettled.is_empty() {
                 return Ok(reasons);
             }
-            self.readings(&unsettled)?;
+            if let (_, Some(failure)) = self.readings(&unsettled)? {
+                return Err(failure);
+            }
         }
     }
 

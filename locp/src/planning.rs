@@ -92,13 +92,18 @@ impl<'a> Planning<'a> {
         Ok(Planning { model, problem, dense_ns, scale, drift, readings, calibration, effort, fresh })
     }
 
-    /// Takes a run of the whole model, in the time of `dense_ns`, into account: how sum and whole differ is told by all
-    /// runs so far. What the problem predicts for these levels by then comes back.
-    pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64) -> Result<f64, Error> {
+    /// Takes a run of the whole model, in the time of `dense_ns`, into account: all runs so far show how sum and whole
+    /// differ.
+    pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64) -> Result<(), Error> {
         self.readings.push(Reading { levels: levels.clone(), ns: achieved_ns / self.scale });
         self.calibration = benefit::calibrate(&self.problem, &self.readings)?;
         self.problem.apply(&self.calibration)?;
-        Ok(self.problem.cost(levels).ns * self.scale)
+        Ok(())
+    }
+
+    /// Returns what is predicted for `levels` by now, in the time of `dense_ns`.
+    pub(crate) fn predicted_ns(&self, levels: &Levels) -> f64 {
+        self.problem.cost(levels).ns * self.scale
     }
 
     /// Asks for cells, whose nanoseconds are `drift` of the table's.

@@ -33,6 +33,7 @@ pub fn report(
         channels_before: sum(|g| g.channels),
         channels_after: sum(|g| g.keep.len()),
         rounds: pruned.rounds,
+        below_budget: pruned.below_budget.clone(),
         calibration: pruned.calibration,
         repair: pruned.repair.clone(),
         measurements_new: measurer.measured(),

@@ -289,8 +289,11 @@ pub struct PruneReport {
     pub channels_before: usize,
     /// And after.
     pub channels_after: usize,
-    /// How often plan and verification went round.
+    /// The number of plans that were timed as whole models.
     pub rounds: usize,
+    /// Why more than 3 % of the budget is left, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below_budget: Option<String>,
     /// How the sum of the layers and the whole model differ: coefficients fitted to the whole models that were timed.
     pub calibration: Calibration,
     /// What calibration images repaired, where there were any.

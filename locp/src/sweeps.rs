@@ -191,7 +191,7 @@ fn find_lattice(
     let mut found = Vec::new();
     for line in widest.into_iter().take(WITNESSES) {
         let mut search = LatticeSearch::new(&config(line, options));
-        let is_recalled = was_searched(line, measurer)?;
+        let is_recalled = was_searched(line, measurer, options)?;
         drive(&mut search, line, measurer, is_recalled)?;
         measurer.close(&[], &intervals(line, &search.stairs()))?;
         found.push(search.lattice().unwrap_or(1));
@@ -200,12 +200,15 @@ fn find_lattice(
     Ok(found.get(found.len().saturating_sub(1) / 2).copied().unwrap_or(1))
 }
 
+/// The narrowest width that is searched.
+fn narrowest(line: &Line, options: &SweepOptions) -> Index {
+    // Truncation makes it one lower at most, which only widens what is known.
+    Index(((line.last().0 as f64 * options.min_share) as usize).max(1))
+}
+
 fn config(line: &Line, options: &SweepOptions) -> Config {
-    let steps = line.last().0;
-    // Truncation makes the narrowest width one lower at most, which only widens what is known.
-    let narrowest = (steps as f64 * options.min_share) as usize;
-    Config::new(steps)
-        .min_channels(narrowest.max(1))
+    Config::new(line.last().0)
+        .min_channels(narrowest(line, options).0)
         .tolerance(options.tolerance)
         .max_readings(MOST_READINGS)
         .seed(options.seed)
@@ -219,7 +222,7 @@ fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: 
     while line.last().0.div_ceil(coarse) > options.max_points.max(2) {
         coarse *= 2;
     }
-    let is_recalled = was_searched(line, measurer)?;
+    let is_recalled = was_searched(line, measurer, options)?;
     let config = config(line, options);
     let mut search = match &options.search {
         SearchKind::ThreePoint if line.unit() > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
@@ -275,9 +278,9 @@ fn drive(
             return Ok(known);
         }
         let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(Index(p.channels)), p.readings)).collect();
-        let answers = if is_recalled {
+        let (answers, failure) = if is_recalled {
             let known = |(spec, _): &(ConvSpec, usize)| Ok(measurer.known(spec)?.map(Answer::Settled));
-            wanted.iter().map(known).collect::<Result<Vec<_>, Error>>()?
+            (wanted.iter().map(known).collect::<Result<Vec<_>, Error>>()?, None)
         } else {
             measurer.readings(&wanted)?
         };
@@ -299,17 +302,24 @@ fn drive(
             };
             search.tell(Sample { channels: probe.channels, readings });
         }
+        // Only now: what was read beside the failure enters the table with the intervals that the search gives it.
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
     }
 }
 
-/// Whether the table holds a finished search of this line: a precise figure of its full width, which every search that
-/// ends leaves behind, and a good part of the widths that one looks at.
+/// Returns whether the table holds a finished search of this line: a precise figure of its full width, which every
+/// search that ends leaves behind, its narrowest width, and a good part of the widths between them.
 ///
 /// By single readings a search would go on where figures leave it in doubt, and measure a little more each time.
-fn was_searched(line: &Line, measurer: &Measurer<'_>) -> Result<bool, Error> {
+/// Without the narrowest width, the entries are those of a line with more channels that passes through this one.
+fn was_searched(line: &Line, measurer: &Measurer<'_>, options: &SweepOptions) -> Result<bool, Error> {
     let steps = line.last().0;
     let full = measurer.known(&line.at(line.last()))?;
-    if full.is_none_or(|measurement| measurement.stop == StopReason::Decided) {
+    if full.is_none_or(|measurement| measurement.stop == StopReason::Decided)
+        || measurer.known(&line.at(narrowest(line, options)))?.is_none()
+    {
         return Ok(false);
     }
     let enough = FEW_WIDTHS.max(steps / SPARSE);

@@ -200,6 +200,9 @@ pub(crate) fn prune(report: &PruneReport) -> String {
         ms(plan.budget.ms),
         value(&plan.value_kind, &plan.value_name)
     );
+    if let Some(why) = &report.below_budget {
+        let _ = writeln!(out, "budget        {why}");
+    }
     if let Some(constraints) = constraints(&plan.constraints) {
         let _ = writeln!(out, "constraints   {constraints}");
     }
