@@ -1,77 +1,67 @@
 //! The task `public-api`.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::document::Document;
-use crate::leaks::leaks;
-use crate::listing::{difference, listing};
+use crate::api::Api;
 use crate::rustdoc;
-use crate::walk::walk;
 use crate::workspace::{Workspace, crate_name};
 
 /// Crates that come with the compiler.
 const STANDARD: [&str; 3] = ["std", "core", "alloc"];
 
-/// Crates that another one is for, behind a feature of that name: who turns it on has the crate already. (crate, its
-/// guest)
-const INTEGRATED: [(&str, &str); 1] = [("gpu_bench", "criterion")];
+/// Integrations with a crate of another project, behind a feature of that name: (package, other crate).
+const INTEGRATED: [(&str, &str); 1] = [("gpu-bench", "criterion")];
 
-/// Checks the public API of the packages named, or of all libraries, and compares it with its committed listing.
+/// Checks the public API of the packages, or of all libraries if there are none, and compares it with `docs/api`.
 ///
-/// With `write` the listing is written instead. Returns a line of praise.
+/// With `write` the listings are written instead. Returns a summary.
 ///
 /// # Errors
-/// Where a signature names another project's type, where the listing differs, and where cargo or rustdoc fails.
+/// Returns an error if a signature names another project's type, if a listing is not current, and if cargo or rustdoc
+/// fails.
 pub fn public_api(packages: &[String], write: bool) -> Result<String> {
     let workspace = Workspace::read()?;
     if let Some(unknown) = packages.iter().find(|name| !workspace.libraries.contains(name)) {
-        bail!("{unknown} is no library of this workspace: {}", workspace.libraries.join(", "));
+        bail!("{unknown} is not a library of this workspace: {}", workspace.libraries.join(", "));
     }
+    let libraries: Vec<String> = workspace.libraries.iter().map(|name| crate_name(name)).collect();
     let folder = workspace.root.join("docs/api");
-    let mut complaints = String::new();
-    let mut items = 0;
-    for (package, document) in rustdoc::document(&workspace, packages)? {
-        let (complaint, text) = check(&workspace, &document).with_context(|| package.clone())?;
-        items += text.lines().count();
-        complaints += &complaint;
-        complaints += &settle(&folder.join(package + ".txt"), &text, write)?;
+    let mut complaints = Vec::new();
+    let mut count = 0;
+    for (package, json) in rustdoc::document(&workspace, packages)? {
+        let api = Api::read(&json)?;
+        let integrated = INTEGRATED.iter().filter(|(name, _)| *name == package).map(|(_, other)| *other);
+        let allowed: Vec<&str> = libraries.iter().map(String::as_str).chain(STANDARD).chain(integrated).collect();
+        complaints.extend(api.leaks(&allowed).with_context(|| package.clone())?);
+
+        let listing = api.listing();
+        count += listing.lines().count();
+        let path = folder.join(package + ".txt");
+        let name = path.display();
+        // A missing listing differs in every line.
+        let difference = difference(&fs::read_to_string(&path).unwrap_or_default(), &listing);
+        if write {
+            fs::create_dir_all(&folder).and_then(|()| fs::write(&path, listing)).with_context(|| name.to_string())?;
+        } else if !difference.is_empty() {
+            complaints.push(format!(
+                "{name}:\n{difference}the public API changed: run `cargo run --release -p xtask -- public-api --write` \
+                 and commit"
+            ));
+        }
     }
     if !complaints.is_empty() {
-        bail!("{}", complaints.trim_end());
+        bail!("{}", complaints.join("\n"));
     }
-    Ok(format!("public API: {items} items, and none names a type of another project"))
+    Ok(format!("public API: {count} lines, and none names a type of another project"))
 }
 
-/// What is wrong with a crate's public signatures, and their listing.
-fn check(workspace: &Workspace, document: &Document) -> Result<(String, String)> {
-    let entries = walk(document)?;
-    let own: Vec<String> = workspace.libraries.iter().map(|name| crate_name(name)).collect();
-    let name = document.root()?.name();
-    let integrated = INTEGRATED.iter().filter(|(krate, _)| *krate == name).map(|(_, guest)| *guest);
-    let allowed: Vec<&str> = own.iter().map(String::as_str).chain(STANDARD).chain(integrated).collect();
-    let leaks = leaks(document, &entries, &allowed)?;
-    let complaint = leaks.iter().map(|leak| format!("{leak}\n")).collect();
-    Ok((complaint, listing(document, &entries)))
-}
-
-/// Writes the listing, or says how the written one differs.
-fn settle(path: &Path, text: &str, write: bool) -> Result<String> {
-    let name = path.display();
-    if write {
-        let folder = path.parent().context("a listing lies in a folder")?;
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        fs::write(path, text).with_context(|| name.to_string())?;
-        return Ok(String::new());
-    }
-    // A listing that is missing differs in every line.
-    let old = fs::read_to_string(path).unwrap_or_default();
-    Ok(match difference(&old, text) {
-        same if same.is_empty() => same,
-        difference => format!(
-            "{name}:\n{difference}the public API changed: run `cargo run --release -p xtask -- public-api --write` and commit\n"
-        ),
-    })
+/// Returns the lines that `new` lacks (`-`) and adds (`+`); empty if both list the same items.
+pub fn difference(old: &str, new: &str) -> String {
+    let (old_lines, new_lines): (BTreeSet<&str>, BTreeSet<&str>) = (old.lines().collect(), new.lines().collect());
+    let removed = old_lines.difference(&new_lines).map(|line| format!("- {line}\n"));
+    let added = new_lines.difference(&old_lines).map(|line| format!("+ {line}\n"));
+    removed.chain(added).collect()
 }

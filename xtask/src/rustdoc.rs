@@ -1,21 +1,20 @@
 //! Runs rustdoc with JSON output on a stable toolchain.
 //!
-//! The output format is unstable, so the compiler asks for `RUSTC_BOOTSTRAP=1`. Set for cargo, this variable would
+//! The output format is unstable, so the compiler requires `RUSTC_BOOTSTRAP=1`. Set for cargo, this variable would
 //! make it rebuild every crate whose build script looks at it, and with them the embedded engine. Therefore only
-//! rustdoc sees it: cargo is told to run this program as its rustdoc, and this program runs the real one.
+//! rustdoc sees it: cargo is given this program as its rustdoc, and this program runs the real one.
 
-use std::ffi::OsString;
-use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::document::Document;
 use crate::workspace::{Workspace, cargo, crate_name};
 
-/// Holds the path of the real rustdoc where this program acts as one.
+/// Holds the path of the real rustdoc if this program acts as one.
 const REAL: &str = "XTASK_RUSTDOC";
-const FLAGS: &str = "-Z unstable-options --output-format json --document-hidden-items";
+/// Rustdoc's lints run whatever it writes, so this run is also the check that the documentation has no warnings.
+const FLAGS: &str = "-D warnings -Z unstable-options --output-format json --document-hidden-items";
 
 /// Acts as rustdoc if this process was started as one by [`public_api`](crate::public_api()).
 pub fn be_rustdoc() -> Option<Result<()>> {
@@ -28,29 +27,24 @@ pub fn be_rustdoc() -> Option<Result<()>> {
     })
 }
 
-/// Documents the packages, all libraries if there are none, with every feature on.
-pub(crate) fn document(workspace: &Workspace, packages: &[String]) -> Result<Vec<(String, Document)>> {
+/// Documents the packages, all libraries if there are none, with every feature on; returns each with its JSON file.
+pub(crate) fn document(workspace: &Workspace, packages: &[String]) -> Result<Vec<(String, PathBuf)>> {
     let mut command = cargo();
-    // `--workspace` selects dependencies' features as `cargo doc --workspace` does, which then need no second build.
-    let selected: Vec<OsString> = match packages {
-        [] => vec!["--workspace".into()],
-        _ => packages.iter().flat_map(|name| ["-p".into(), name.into()]).collect(),
+    command.args(["doc", "--release", "--locked", "--lib", "--no-deps", "--all-features"]);
+    // `--workspace` selects the features of dependencies as the checks of the whole workspace do, which then need no
+    // second build.
+    match packages {
+        [] => command.arg("--workspace"),
+        _ => command.args(packages.iter().flat_map(|name| ["-p", name])),
     };
-    command.args(["doc", "--release", "--locked", "--lib", "--no-deps", "--all-features"]).args(selected);
     command.current_dir(&workspace.root).env("RUSTDOCFLAGS", FLAGS);
     command.env(REAL, std::env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into()));
-    command.env("RUSTDOC", std::env::current_exe().context("where is this program?")?);
+    command.env("RUSTDOC", std::env::current_exe().context("this program has no path")?);
     let status = command.status().context("cannot run cargo doc")?;
     if !status.success() {
         bail!("cargo doc failed: see above");
     }
     let names = if packages.is_empty() { &workspace.libraries } else { packages };
-    names.iter().map(|name| Ok((name.clone(), read(workspace, name)?))).collect()
-}
-
-fn read(workspace: &Workspace, package: &str) -> Result<Document> {
-    let path = workspace.target.join("doc").join(crate_name(package) + ".json");
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("{}: run `cargo clean --release --doc` and try again", path.display()))?;
-    Document::parse(&text).with_context(|| path.display().to_string())
+    let json = |name: &String| workspace.target.join("doc").join(crate_name(name) + ".json");
+    Ok(names.iter().map(|name| (name.clone(), json(name))).collect())
 }
