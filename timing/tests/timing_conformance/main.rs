@@ -6,7 +6,7 @@ mod honest;
 use honest::{Fault, Source, unsampled};
 use netspec::{CacheState, ConvSpec, Machine, Measurement, Provenance};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use timing::conformance::{Kit, Outcome, Report, check};
+use timing::conformance::{Check, Kit, Outcome, Report, check};
 use timing::{Backend, BackendSource, Counted, Prepared, Reading, TimingError, Unavailable, from_fn};
 
 const MACHINE: &str = "the machine names an engine and stays the same";
@@ -91,6 +91,15 @@ fn a_failed_report_panics_with_every_line() {
     assert!(text.contains("\n  FAILED   a settled answer is complete: asked for Network caches"), "{text}");
     assert!(text.contains("\n  skipped  twice the work is not faster: 0 ns cannot be compared"), "{text}");
     assert_eq!(text.lines().count(), 12, "{text}");
+}
+
+#[test]
+fn public_types_are_send_and_debug() {
+    fn send_and_debug<T: Send + std::fmt::Debug>() {}
+    send_and_debug::<Kit>();
+    send_and_debug::<Report>();
+    send_and_debug::<Check>();
+    send_and_debug::<Outcome>();
 }
 
 #[test]
