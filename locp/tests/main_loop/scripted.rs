@@ -2,6 +2,7 @@
 
 use locp::netspec::{CacheState, ConvSpec, Machine, Tensor, TensorView};
 use locp::{Cancel, MemoryStore, Model, Pipeline, Progress, Watch};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -73,6 +74,12 @@ struct State {
 /// The device; clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Device(Arc<(Script, Mutex<State>)>);
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device").finish_non_exhaustive()
+    }
+}
 
 impl Device {
     pub(crate) fn new(script: Script) -> Device {
