@@ -47,14 +47,13 @@ impl Attempts {
         if self.is_over() {
             return None;
         }
-        let dense = planning.problem.dense();
-        let dense = Point { predicted_ns: planning.predicted_ns(&dense), achieved_ns: self.dense_ns, is_within: false };
+        let dense_ns = planning.predicted_ns(&planning.problem.dense());
         let point = |attempt: &Attempt| Point {
             predicted_ns: planning.predicted_ns(&attempt.pruned.planned.solution.levels),
             achieved_ns: attempt.achieved_ns,
             is_within: attempt.verdict.is_within(),
         };
-        Some(self.aim.bracket(dense, &self.timed.iter().map(point).collect::<Vec<_>>()))
+        Some(self.aim.bracket(dense_ns, &self.timed.iter().map(point).collect::<Vec<_>>()))
     }
 
     /// Returns whether a plan holds the budget, if that is known without timing it: it was timed before, or it changes
