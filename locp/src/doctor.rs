@@ -15,16 +15,16 @@ pub fn doctor(threads: usize, table: &Path) -> DoctorReport {
         Err(Error::Unavailable(why)) => missing(name, why.reason, why.looked_for, Some(why.remedy)),
         Err(other) => missing(name, other.to_string(), Vec::new(), None),
     };
-    let mut engines: Vec<EngineReport> = NAMES.iter().map(look).collect();
-    let mut libraries = Vec::new();
+    let engines = NAMES.iter().map(look);
     #[cfg(feature = "cuda")]
-    {
-        engines.push(match gpu_bench::check() {
-            Ok(machine) => ready("cuda", &machine),
-            Err(why) => missing("cuda", why.reason, why.looked_for, Some(why.remedy)),
-        });
-        libraries.extend(gpu_bench::libraries().into_iter().map(crate::report::LibraryReport::from));
-    }
+    let engines = engines.chain(std::iter::once_with(|| match gpu_bench::check() {
+        Ok(machine) => ready("cuda", &machine),
+        Err(why) => missing("cuda", why.reason, why.looked_for, Some(why.remedy)),
+    }));
+    let engines = engines.collect();
+    let libraries = Vec::new();
+    #[cfg(feature = "cuda")]
+    let libraries = gpu_bench::libraries().into_iter().map(crate::report::LibraryReport::from).collect();
     DoctorReport { schema: "locp.doctor/1", engines, libraries, table: table.display().to_string() }
 }
 
