@@ -22,6 +22,7 @@ pub fn doctor(threads: usize, table: &Path) -> DoctorReport {
         Err(why) => missing("cuda", why.reason, why.looked_for, Some(why.remedy)),
     }));
     let engines = engines.collect();
+    #[cfg(not(feature = "cuda"))]
     let libraries = Vec::new();
     #[cfg(feature = "cuda")]
     let libraries = gpu_bench::libraries().into_iter().map(crate::report::LibraryReport::from).collect();
