@@ -16,19 +16,6 @@ struct Factor {
 /// group)`), or repeat them (behind a Flatten every channel owns height x width positions). A layout keeps the
 /// labels of one axis as they were made, and describes each axis of the tensor as a product of steps through them,
 /// so that Reshape and Transpose rearrange steps instead of labels. What cannot be said in steps is spelled out.
-///
-/// ```
-/// use onnx_surgery::dependency::{Dependencies, Layout};
-///
-/// // A channel shuffle: (1, 6, 4, 4) as (1, 2, 3, 4, 4), transposed, and merged again.
-/// let mut network = Dependencies::new();
-/// let labels = network.produce("a", 6);
-/// let dims = |dims: &[usize]| dims.iter().map(|&d| Some(d)).collect::<Vec<_>>();
-/// let split = Layout::on_axis(labels.clone(), 4, 1).reshape(&dims(&[1, 6, 4, 4]), &dims(&[1, 2, 3, 4, 4]));
-/// let turned = split.and_then(|l| l.rearrange(&[Some(0), Some(2), Some(1), Some(3), Some(4)])).expect("all axes stay");
-/// let merged = turned.reshape(&dims(&[1, 3, 2, 4, 4]), &dims(&[1, 6, 4, 4])).expect("it divides");
-/// assert_eq!(merged.line(1), labels.select([0, 3, 1, 4, 2, 5]));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     base: Labels,
@@ -293,4 +280,23 @@ fn block(
         }
     }
     Some((n, m))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layout;
+    use crate::dependency::Dependencies;
+
+    #[test]
+    fn a_channel_shuffle_rearranges_steps() {
+        // (1, 6, 4, 4) as (1, 2, 3, 4, 4), transposed, and merged again.
+        let mut network = Dependencies::new();
+        let labels = network.produce("a", 6);
+        let dims = |dims: &[usize]| dims.iter().map(|&d| Some(d)).collect::<Vec<_>>();
+        let split = Layout::on_axis(labels.clone(), 4, 1).reshape(&dims(&[1, 6, 4, 4]), &dims(&[1, 2, 3, 4, 4]));
+        let turned = split.and_then(|l| l.rearrange(&[Some(0), Some(2), Some(1), Some(3), Some(4)]));
+        let turned = turned.expect("all axes stay");
+        let merged = turned.reshape(&dims(&[1, 3, 2, 4, 4]), &dims(&[1, 6, 4, 4])).expect("it divides");
+        assert_eq!(merged.line(1), labels.select([0, 3, 1, 4, 2, 5]));
+    }
 }
