@@ -5,7 +5,7 @@ use super::identity::fields;
 /// All kinds of cores in `/proc/cpuinfo`, in its order: `Arm 0x41:0xd08 r0p3 + 0x41:0xd03 r0p4`.
 ///
 /// Each is implementer and part, with Arm's notation for variant and revision. `None` if the text describes no Arm
-/// core, or if a hypervisor hides the part: implementer 0 is software, and part 0 is no product.
+/// core, or if a hypervisor hides the part: implementer 0 is software, and part 0 does not name a product.
 pub(super) fn cores(cpuinfo: &str) -> Option<String> {
     let mut kinds: Vec<String> = Vec::new();
     let mut implementer = None;
