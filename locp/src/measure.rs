@@ -213,8 +213,13 @@ impl<'a> Measurer<'a> {
             if unsettled.is_empty() {
                 return Ok(reasons);
             }
-            if let (_, Some(failure)) = self.readings(&unsettled)? {
+            let (answers, failure) = self.readings(&unsettled)?;
+            if let Some(failure) = failure {
                 return Err(failure);
+            }
+            // A source that stops giving readings would be asked for ever.
+            if !answers.iter().flatten().any(|answer| answer.samples().is_some()) {
+                return Ok(reasons);
             }
         }
     }

@@ -140,15 +140,16 @@ pub(crate) fn with_parts(source: &mut dyn LatencySource, model: &Model, watch: &
         let how = Sampling::default().policy(policy.clone().seed(round));
         let open: Vec<&ConvSpec> = parts.iter().filter(|(_, part)| !part.is_done()).map(|(spec, _)| *spec).collect();
         let requests: Vec<Request> = open.iter().map(|spec| Request::further((*spec).clone(), BURST)).collect();
-        for (spec, answer) in open.iter().zip(source.read(&requests, &how)) {
-            parts.entry(spec).and_modify(|part| part.add(&answer)).or_insert_with(|| Part::new(&rule));
-            answer?;
+        let mut answers = source.read(&requests, &how).into_iter();
+        for spec in open {
+            let answer = answers.next().unwrap_or_else(|| Err(TimingError::unanswered(spec)))?;
+            parts.get_mut(spec).expect("what is open is one of the parts").add(&answer);
         }
         if let Some(whole) = whole.as_mut().filter(|_| !of_whole.is_done()) {
             // After the first round a run only brings the caches back.
             let policy = if round == 0 { policy.clone() } else { policy.clone().warmed_up() };
             let samples = timing::sample(whole, &mut stop::Count::new(BURST), &policy)?;
-            of_whole.add(&Ok(Answer::Readings(samples)));
+            of_whole.add(&Answer::Readings(samples));
         }
         if (whole.is_none() || of_whole.is_done()) && parts.values().all(Part::is_done) {
             break;
@@ -172,14 +173,13 @@ impl Part {
         Part { ns: Vec::new(), rule: rule.clone(), settled_ns: None }
     }
 
-    fn add(&mut self, answer: &Result<Answer, TimingError>) {
+    fn add(&mut self, answer: &Answer) {
         match answer {
-            Ok(Answer::Readings(samples)) => {
+            Answer::Readings(samples) => {
                 samples.ns.iter().for_each(|&ns| self.rule.add(ns));
                 self.ns.extend(&samples.ns);
             }
-            Ok(settled) => self.settled_ns = Some(settled.measurement().median_ns),
-            Err(_) => {}
+            settled => self.settled_ns = Some(settled.measurement().median_ns),
         }
     }
 
