@@ -1,7 +1,7 @@
 //! A search for steps of one's own in the whole pipeline: 1, 2, 4, ... and the full width.
 
+use locp::stairstep::{Ask, Config, Probe, Sample, Search, Staircase, StopReason};
 use locp::{Budget, MemoryStore, Model, Pipeline, engine};
-use stairstep::{Ask, Config, Probe, Sample, Search, Staircase, StopReason};
 
 /// Doubles the width: as few readings as can be, and as much overlooked.
 struct Doubling {

@@ -94,7 +94,7 @@ pub use run::Pruned;
 pub use scores::read_scores;
 pub use shard::Shard;
 pub use sharing::{DiskStore, MemoryStore, Store, TableKind};
-pub use stairstep::{Config as SearchConfig, Search};
+pub use stairstep;
 pub use sweeps::{SearchKind, SweepOptions};
 pub use table::{default_path, layers_below, open};
 pub use tables::{table_diff, table_export, table_import, table_info, table_merge, table_set_aside};

@@ -91,9 +91,11 @@ pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<Text, StoreError> {
         // A file system that lost power may leave zeros where the end of a line belongs.
         let is_last = !line.ends_with(b"\n");
         let line = if is_last { &line[..line.iter().rposition(|&byte| byte != 0).map_or(0, |i| i + 1)] } else { line };
+        let line = line.trim_ascii_end();
         let line: Line<'_> = match serde_json::from_slice(line) {
             Ok(line) => line,
             Err(error) if is_last && error.is_eof() => break,
+            Err(error) if error.is_eof() => return Err(wrong("the line is cut short".to_owned())),
             // serde_json counts lines too, and always finds the first.
             Err(error) => return Err(wrong(error.to_string().replace(" at line 1 column", ", at column"))),
         };

@@ -173,7 +173,7 @@ fn bad_lines_are_named_with_a_remedy() {
     check("measured", "simulated", "may not enter a live table: its number is simulated");
     check("tract", "simulated:t4", "its engine is simulated");
     check(LINE, "nonsense", "expected ident, at column 2");
-    check(LINE, "{\"spec\":", "EOF while parsing");
+    check(LINE, "{\"spec\":", "the line is cut short");
     // Only a last line without its end may be cut short, and it must not say anything wrong.
     assert_eq!(read(format!("{LINE}\n{{\"spec\":")).expect("torn").len(), 1);
     assert!(read(format!("{LINE}\n{{\"spec\":}}")).is_err());

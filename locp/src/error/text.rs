@@ -87,7 +87,9 @@ impl Error {
             Error::NoTable { .. } => {
                 "give a latency table, recorded:FILE, or simulated:h100, simulated:t4 or simulated:orin"
             }
-            Error::WhichMachine { .. } => "choose one of them by a part of its text",
+            Error::WhichMachine { .. } => {
+                "choose one of them by a part of its text, or put its lines into a file of their own"
+            }
             Error::Whole { .. } => "to start a new one all the same, move it by hand or use another table",
             Error::NoModels { .. } => "use the engine tract",
             Error::StoredType { stored, .. } => {

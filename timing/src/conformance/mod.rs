@@ -21,8 +21,8 @@
 //! ```
 //!
 //! What a source does not offer (chains, whole models), and what a table does not know, is skipped with the reason.
-//! A symptom is reported by one check: a source that leaves out answers fails the check of the answers' number, and the
-//! checks that cannot go on without them are skipped.
+//! A symptom fails as few checks as possible: a source that leaves out answers fails the check of the answers' number,
+//! and the checks that cannot go on without them are skipped. A latency that no run can take fails all that read one.
 //! The kit catches no panic: a source that panics fails the test that runs the kit.
 
 mod answers;
