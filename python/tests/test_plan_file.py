@@ -76,7 +76,7 @@ def test_what_is_wrong_is_said(path, value, says, tmp_path):
     file.write_text(json.dumps(raw))
     with pytest.raises(locp.PlanError) as error:
         locp.Plan.of(file)
-    assert says in str(error.value) and "plan.json" in str(error.value) and "locp plan" in str(error.value)
+    assert says in str(error.value) and "plan.json" in str(error.value) and "`locp.plan`" in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00\xff", "null"])
