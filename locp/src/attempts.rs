@@ -82,8 +82,8 @@ impl Attempts {
         Ok(())
     }
 
-    /// Of the plans within the budget the one with the highest value; of those that miss it by what noise explains, one
-    /// only where there is no other.
+    /// Returns the plan within the budget that has the highest value. A plan that misses the budget by what noise explains
+    /// is returned only if no plan is within it.
     pub(crate) fn best(mut self, model: &Model) -> Result<Pruned, Error> {
         let candidates = self.timed.iter().enumerate().filter(|(_, attempt)| attempt.verdict != Verdict::Slow);
         let best = candidates.max_by(|(_, a), (_, b)| {

@@ -28,6 +28,7 @@ pub type Engine = Box<dyn LatencySource>;
 /// # Errors
 /// [`Error::UnknownEngine`], or why the engine cannot run here.
 pub fn engine(name: &str, threads: usize, seed: u64) -> Result<Engine, Error> {
+    // Only the engines of the CPU use it, and both are features.
     let _ = threads;
     if let Some(file) = name.strip_prefix("recorded:") {
         return recorded(Path::new(file), None);

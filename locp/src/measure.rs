@@ -2,7 +2,7 @@
 
 use crate::report::{Covers, Header, Schema};
 use crate::{Cancel, Error, engine};
-use netspec::{ConvSpec, Machine, Measurement, StopReason};
+use netspec::{CacheState, ConvSpec, Machine, Measurement, StopReason};
 use sharing::{Cached, Store};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -167,7 +167,7 @@ impl<'a> Measurer<'a> {
 
     /// Returns what the table has of a convolution, however coarse, without measuring; `None` if nothing.
     pub(crate) fn known(&self, spec: &ConvSpec) -> Result<Option<Measurement>, Error> {
-        Ok(self.cached.known(spec, &self.how(&self.survey, 0))?)
+        Ok(self.cached.known(spec, CacheState::Network)?)
     }
 
     /// Puts the raw readings of a line into the table, with the intervals given, and releases what was kept ready.

@@ -66,12 +66,12 @@ impl<S: LatencySource, T: Store> Cached<S, T> {
         self
     }
 
-    /// Returns what the table holds of a convolution, however coarse; `None` if nothing.
+    /// Returns what the table holds of a convolution in a cache state, however coarse; `None` if nothing.
     ///
     /// # Errors
     /// What the store answers, as [`TimingError::Table`].
-    pub fn known(&self, spec: &ConvSpec, how: &Sampling) -> Result<Option<Measurement>, TimingError> {
-        self.look_up(&self.key(spec, how.policy.cache()))
+    pub fn known(&self, spec: &ConvSpec, cache: CacheState) -> Result<Option<Measurement>, TimingError> {
+        self.look_up(&self.key(spec, cache))
     }
 
     /// Keeps measurements that were made outside of [`LatencySource::read`], as history where the key is known already,

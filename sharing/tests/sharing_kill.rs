@@ -32,7 +32,7 @@ fn entry(number: usize) -> Entry {
 fn child_writer() {
     let (Ok(path), Ok(first)) = (std::env::var("SHARING_TABLE"), std::env::var("SHARING_FIRST")) else { return };
     let first: usize = first.parse().expect("a number");
-    let mut store = DiskStore::open(&path, TableKind::Live).expect("nobody damages the table");
+    let mut store = DiskStore::open(&path, TableKind::Live).expect("the table is whole");
     let mut out = std::io::stdout().lock();
     let mut next = first;
     loop {

@@ -362,6 +362,6 @@ fn what_was_only_compared_answers_a_search_and_is_measured_for_a_plan() {
     let further = source.read(&[Request::further(spec(8), 3)], &how);
     assert_eq!(further, [Ok(Answer::Settled(coarse))]);
     assert_eq!(source.latency(&spec(8)).map(|m| m.median_ns), Ok(6.0));
-    assert_eq!(source.known(&spec(8), &how).map(|known| known.map(|m| m.median_ns)), Ok(Some(6.0)));
-    assert_eq!(source.known(&spec(9), &how), Ok(None));
+    assert_eq!(source.known(&spec(8), CacheState::Network).map(|known| known.map(|m| m.median_ns)), Ok(Some(6.0)));
+    assert_eq!(source.known(&spec(9), CacheState::Network), Ok(None));
 }

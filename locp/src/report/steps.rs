@@ -78,7 +78,7 @@ pub struct EdgeReport {
     /// The probability that the jump is more than half of what counts as one, by its readings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// The neighbors that it was held against, one lattice step below and above, where these were measured.
+    /// The neighbors that it was compared with, one lattice step below and above, where these were measured.
     pub neighbors: [Option<usize>; 2],
     /// Where the engine runs another algorithm past this edge: the one here, and the one there. Such a riser is the
     /// library's choice rather than the hardware's, and may move with its version.
