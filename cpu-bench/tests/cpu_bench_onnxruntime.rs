@@ -27,13 +27,20 @@ fn convolutions_compute_what_the_definition_says() {
 }
 
 #[test]
-fn the_reorders_of_a_blocked_convolution_are_subtracted_and_of_another_there_are_none() {
+fn conversions_between_layouts_are_subtracted_and_the_convolution_is_left() {
     let Some(runtime) = runtime() else { return };
-    let overhead = |text: &str| runtime.prepare_conv(&text.parse().unwrap()).unwrap().overhead_ns();
-    // Blocks of channels exist on vector units of 8 and more; which convolutions are blocked is the library's business.
-    let blocked = overhead("64>64 28x28 k3 p1 bias relu");
-    assert!(blocked > 0.0 || !cfg!(target_arch = "x86_64"), "{blocked}");
-    assert_eq!(overhead("62>64 28x28 k3 p1 bias relu"), 0.0, "62 input channels are not blocked");
+    // Blocked, unblocked (62 input channels are no multiple of 4), depthwise, pointwise.
+    for text in [
+        "64>64 56x56 k3 p1 bias relu",
+        "62>64 56x56 k3 p1 bias relu",
+        "64>64 56x56 k3 p1 g64 bias relu",
+        "64>64 56x56 bias relu",
+    ] {
+        let mut conv = runtime.prepare_conv(&text.parse().unwrap()).unwrap();
+        assert!(conv.overhead_ns() > 0.0, "{text}: at least a pixel of each output channel is converted");
+        let least = (0..20).map(|_| conv.run(CacheState::Warm).unwrap().ns).fold(f64::INFINITY, f64::min);
+        assert!(least > 100.0, "{text}: {least} ns are left of {} ns", conv.overhead_ns());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One convolution with its epilogue, and whole models, as things that run.
 
 use super::session::Run;
+use super::encode::Weights;
 use super::{OnnxRuntime, encode, reorder};
 use crate::fill;
 use netspec::{CacheState, ConvSpec, DType, Layout, Tensor, TensorView};
@@ -18,26 +19,25 @@ const MAX_BYTES: usize = 1 << 31;
 /// a tensor of the output's shape, and returns one output.
 pub struct OrtConv {
     run: Run,
+    /// Runs the convolution for its output, once that was asked for.
+    inferring: Option<Run>,
+    runtime: OnnxRuntime,
     spec: ConvSpec,
-    weights: Vec<f32>,
-    bias: Option<Vec<f32>>,
+    weights: Weights,
 }
 
 impl OrtConv {
     pub(super) fn new(runtime: &OnnxRuntime, spec: &ConvSpec) -> Result<OrtConv, TimingError> {
         refuse(spec).map_or(Ok(()), |reason| Err(TimingError::unsupported(spec, reason)))?;
         let failed = |reason: String| TimingError::unsupported(spec, reason);
-        let [_, n_weights, _] = spec.elements();
-        let weights = fill::weights(n_weights, spec.fan_in(), 1);
-        let bias = spec.epilogue.bias.then(|| fill::weights(spec.c_out, 2, 2));
+        let mut all: Vec<Weights> = (0..copies(spec)).map(|copy| weights(spec, copy as u64)).collect();
         let unknown = || failed(format!("the activation {:?} is not known to this engine", spec.epilogue.activation));
-        let model = encode::model(spec, &weights, bias.as_deref()).ok_or_else(unknown)?;
+        let model = encode::timed(spec, &all).ok_or_else(unknown)?;
         let overhead_ns = profile(runtime, &model, spec)?;
-        let session = runtime.builder().map_err(failed)?.commit_from_memory(&model);
-        let session = session.map_err(|error| failed(error.to_string()))?;
-        let mut run = Run::new(format!("`{spec}`"), session, inputs(spec)?, Arc::clone(&runtime.caches))?;
-        run.overhead_ns = overhead_ns;
-        Ok(OrtConv { run, spec: spec.clone(), weights, bias })
+        let mut run = session(runtime, &model, spec)?;
+        (run.overhead_ns, run.share) = (overhead_ns, 1.0 / all.len() as f64);
+        let weights = all.swap_remove(0);
+        Ok(OrtConv { run, inferring: None, runtime: runtime.clone(), spec: spec.clone(), weights })
     }
 
     /// The convolution.
@@ -47,21 +47,45 @@ impl OrtConv {
 
     /// The kernel in the order (c_out, c_in / groups, kernel height, kernel width).
     pub fn weights(&self) -> &[f32] {
-        &self.weights
+        &self.weights.kernel
     }
 
     /// One value per output channel, where the epilogue has a bias.
     pub fn bias(&self) -> Option<&[f32]> {
-        self.bias.as_deref()
+        self.weights.bias.as_deref()
     }
 
-    /// Nanoseconds of every run that are subtracted, because a network does not pay them between its layers.
+    /// Nanoseconds of a reading's run that are subtracted, because a network does not pay them between its layers.
     pub fn overhead_ns(&self) -> f64 {
-        self.run.overhead_ns
+        self.run.overhead_ns * self.run.share
     }
 }
 
-/// How long the nodes that change layouts take in a run of the model.
+/// Copies of a convolution that are timed together: more where converting its input, which they share, takes long against
+/// computing it, so that little of the conversion's own scatter is left in a reading.
+fn copies(spec: &ConvSpec) -> usize {
+    match (spec.groups > 1, spec.kernel) {
+        (true, _) => 8,
+        (false, [1, 1]) => 3,
+        _ => 1,
+    }
+}
+
+fn weights(spec: &ConvSpec, copy: u64) -> Weights {
+    let [_, kernel, _] = spec.elements();
+    // Copies with equal weights would be merged.
+    let kernel = fill::weights(kernel, spec.fan_in(), 1 + 2 * copy);
+    Weights { kernel, bias: spec.epilogue.bias.then(|| fill::weights(spec.c_out, 2, 2 + 2 * copy)) }
+}
+
+fn session(runtime: &OnnxRuntime, model: &[u8], spec: &ConvSpec) -> Result<Run, TimingError> {
+    let failed = |reason: String| TimingError::unsupported(spec, reason);
+    let session = runtime.builder().map_err(failed)?.commit_from_memory(model);
+    let session = session.map_err(|error| failed(error.to_string()))?;
+    Run::new(format!("`{spec}`"), session, inputs(spec)?, Arc::clone(&runtime.caches))
+}
+
+/// How long the nodes of a run of the model take that are not the convolution's.
 fn profile(runtime: &OnnxRuntime, model: &[u8], spec: &ConvSpec) -> Result<f64, TimingError> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let failed = |reason: String| TimingError::unsupported(spec, reason);
@@ -94,7 +118,13 @@ impl Prepared for OrtConv {
 
 impl ModelRun for OrtConv {
     fn infer(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, TimingError> {
-        self.run.infer(inputs)
+        if self.inferring.is_none() {
+            let reason = || "its activation is not known to this engine".to_owned();
+            let model = encode::model(&self.spec, &self.weights);
+            let model = model.ok_or_else(|| TimingError::unsupported(&self.spec, reason()))?;
+            self.inferring = Some(session(&self.runtime, &model, &self.spec)?);
+        }
+        self.inferring.as_mut().expect("it was just made").infer(inputs)
     }
 }
 

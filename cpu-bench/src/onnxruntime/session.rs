@@ -18,8 +18,9 @@ pub(crate) struct Run {
     /// Bytes of inputs, read to bring them near where the caches shall be as inside of a network.
     near: Vec<Vec<u8>>,
     caches: Arc<Caches>,
-    /// Nanoseconds of each run that are subtracted.
+    /// Nanoseconds of each run that are subtracted, and the share of the rest that a reading is.
     pub(crate) overhead_ns: f64,
+    pub(crate) share: f64,
 }
 
 impl Run {
@@ -33,7 +34,7 @@ impl Run {
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let kinds = inputs.iter().map(|input| (input.element, input.shape.clone())).collect();
         let near = inputs.into_iter().map(|input| input.bytes.into_owned()).collect();
-        Ok(Run { what, session, inputs: values, kinds, near, caches, overhead_ns: 0.0 })
+        Ok(Run { what, session, inputs: values, kinds, near, caches, overhead_ns: 0.0, share: 1.0 })
     }
 
     /// Times one run on the session's own inputs. The outputs are freed outside of the time.
@@ -46,7 +47,7 @@ impl Run {
         let elapsed = start.elapsed();
         match outputs {
             // What is left must not look like an impossible reading where all of it is overhead.
-            Ok(_) => Ok(Reading::new((elapsed.as_nanos() as f64 - self.overhead_ns).max(1.0))),
+            Ok(_) => Ok(Reading::new(((elapsed.as_nanos() as f64 - self.overhead_ns) * self.share).max(1.0))),
             Err(error) => Err(TimingError::run(&self.what, error)),
         }
     }
