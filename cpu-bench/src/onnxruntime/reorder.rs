@@ -2,8 +2,9 @@
 //!
 //! ONNX Runtime computes most convolutions on blocks of channels. In a network the blocks go from one convolution to
 //! the next; a model of a single one has to make them of its input and undo them in its output. So what is timed are
-//! copies of the convolution on one input, which is converted once for all of them, and of each output a single pixel
-//! is converted back. A few runs of a second session with the library's own profiler tell how long the conversions and
+//! copies of the convolution (one, or a few of a grouped one) on one input, which is converted once for all of them, and
+//! of each output a single pixel is converted back. A few runs of a second session with the library's own profiler tell
+//! how long the conversions and
 //! the pooling that picks the pixel take, and that is subtracted from every reading.
 //! Where the library leaves a convolution unblocked (input channels that are no multiple of 4), its neighbors in a network
 //! would change layouts for it: that is their cost, not counted here.
@@ -14,7 +15,7 @@ use std::path::Path;
 pub(crate) const PIXEL: &str = "pixel";
 
 /// Runs of which the first is thrown away.
-pub(crate) const RUNS: usize = 12;
+pub(crate) const RUNS: usize = 7;
 
 /// The median over the runs of the time of the reorder and pooling nodes, in nanoseconds, from a profile.
 ///
