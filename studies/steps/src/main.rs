@@ -4,10 +4,15 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a study prints its result")]
 
+mod about;
+mod device;
+mod judge;
 mod lines;
 mod load;
 mod record;
 mod recording;
+mod searches;
+mod truth;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +44,15 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Scores searches on recordings: of each engine two quiet ones, and any beside a load.
+    Judge {
+        /// Recordings, compressed by gzip if their names end in `.gz`.
+        #[arg(required = true)]
+        recordings: Vec<PathBuf>,
+        /// Prints what the product's search missed and what it wrongly reported on each line.
+        #[arg(long)]
+        lines: bool,
+    },
     /// Keeps a core busy until standard input closes; `record` starts it.
     #[command(hide = true)]
     Load {
@@ -54,6 +68,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Record { engine, load, cache, seed, out } => record::record(engine, load, cache, seed, &out),
+        Command::Judge { recordings, lines } => judge::judge(&recordings, lines),
         Command::Load { bursts, seed } => load::run(bursts, seed),
     }
 }

@@ -13,9 +13,12 @@ use timing::{Backend, Policy, Prepared, TimingError, sample, stop};
 /// How often all lines are recorded one after the other, with convolutions that are prepared anew.
 const ROUNDS: usize = 2;
 /// Turns of each width in a round.
-const PASSES: usize = 4;
+const PASSES: usize = 8;
 /// Readings of a turn, as the pipeline takes them.
 const BURST: u32 = 4;
+/// Runs of a convolution that was just prepared, and before each of its turns, as the pipeline has them.
+const WARM_UP: u32 = 2;
+const REWARM: u32 = 1;
 /// Convolutions that are kept ready at the same time.
 const CHUNK: usize = 200;
 
@@ -51,7 +54,8 @@ pub(crate) fn record(engine: Engine, load: Load, cache: Cache, seed: u64, out: &
         Cache::Network => (Policy::network(), "network"),
         Cache::Warm => (Policy::warm(), "warm"),
     };
-    let machine = engine.check()?.id();
+    let policy = policy.warm_up(REWARM);
+    let machine = engine.check()?.to_string();
     let lines = lines::all()?;
     let mut rows: Vec<Vec<Row>> = lines.iter().map(|line| empty(line, &machine, load.name(), cache)).collect();
     let mut recorder = Recorder { engine, policy, rng: Rng::new(seed), start: Instant::now() };
@@ -100,21 +104,28 @@ impl Recorder {
             let mut ready: Vec<(usize, Box<dyn Prepared + Send>)> = Vec::with_capacity(chunk.len());
             for &i in chunk {
                 let start = Instant::now();
-                ready.push((i, self.engine.prepare(&line.widths[i].1)?));
+                let mut prepared = self.engine.prepare(&line.widths[i].1)?;
                 rows[i].prepare_ns.push(start.elapsed().as_nanos() as u64);
+                for _ in 0..WARM_UP {
+                    prepared.run(self.policy.cache())?;
+                }
+                ready.push((i, prepared));
             }
-            // The pipeline's policy: two runs to warm up, and one after the turns of others.
-            for pass in 0..PASSES {
-                let runs = if pass == 0 { 2 } else { 1 };
+            for _pass in 0..PASSES {
                 self.rng.shuffle(&mut ready);
                 for (i, prepared) in &mut ready {
                     rows[*i].at_ms.push(self.start.elapsed().as_millis() as u64);
-                    let policy = self.policy.clone().warm_up(runs);
-                    let samples = sample(&mut **prepared, &mut stop::Count::new(BURST), &policy)?;
-                    rows[*i].blocks.push(samples.ns.iter().map(|ns| *ns as u64).collect());
+                    let samples = sample(&mut **prepared, &mut stop::Count::new(BURST), &self.policy)?;
+                    rows[*i].blocks.push(samples.ns.iter().map(|&ns| four_digits(ns)).collect());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Rounds to four digits: the rest is noise, and most of a compressed file.
+fn four_digits(ns: f64) -> u64 {
+    let unit = 10_f64.powf((ns.log10().floor() - 3.0).max(0.0));
+    ((ns / unit).round() * unit) as u64
 }

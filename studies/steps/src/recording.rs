@@ -1,15 +1,17 @@
 //! The files that hold recordings: a row of JSON for each width.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Read, Write as _};
 use std::path::Path;
 
 /// One width of one line.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
-    /// The machine and the engine.
+    /// The machine and the engine, which stands first.
     pub(crate) machine: String,
     /// The load on the machine meanwhile.
     pub(crate) load: String,
@@ -43,4 +45,43 @@ pub(crate) fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
         writeln!(file)?;
     }
     Ok(file.flush()?)
+}
+
+/// The layer and the axis of a line.
+pub(crate) type Name = (String, String);
+
+/// The rows of a line by their widths.
+pub(crate) type Widths = BTreeMap<usize, Row>;
+
+/// One run of `record`.
+pub(crate) struct Recording {
+    pub(crate) engine: String,
+    pub(crate) load: String,
+    pub(crate) lines: BTreeMap<Name, Widths>,
+}
+
+/// Reads a recording, compressed by gzip if its name ends so.
+///
+/// # Errors
+/// The file cannot be read, or is not a recording of one engine beside one load.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Recording> {
+    let place = || path.display().to_string();
+    let file = File::open(path).with_context(place)?;
+    let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
+    let text: Box<dyn Read> = if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut recording = Recording { engine: String::new(), load: String::new(), lines: BTreeMap::new() };
+    for line in BufReader::new(text).lines() {
+        let row: Row = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+        let engine = row.machine.split('|').next().unwrap_or_default();
+        if recording.lines.is_empty() {
+            recording.engine = engine.to_owned();
+            recording.load.clone_from(&row.load);
+        }
+        ensure!(recording.engine == engine && recording.load == row.load, "{}: several recordings", place());
+        ensure!(row.blocks.iter().any(|block| !block.is_empty()), "{}: {} has no readings", place(), row.spec);
+        let widths = recording.lines.entry((row.layer.clone(), row.axis.clone())).or_default();
+        widths.insert(row.channels, row);
+    }
+    ensure!(!recording.lines.is_empty(), "{}: empty", place());
+    Ok(recording)
 }

@@ -1,0 +1,98 @@
+//! What the recordings and the searches show, line by line.
+
+use crate::judge::Judged;
+use crate::recording::{Recording, Row};
+use crate::searches::Found;
+use crate::truth::{MAY, MUST, NEAR, Statistic, Truth, matched, mode, p10, p25, quantile, rises_of, steps};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Prints whether other statistics see the same steps.
+pub(crate) fn agreement(engine: &str, lines: &[Judged<'_>]) {
+    let others: [(&str, Statistic); 2] = [("25 % quantile", p25), ("half-sample mode", mode)];
+    for (name, statistic) in others {
+        let (mut seen, mut all) = (0, 0);
+        for line in lines {
+            let rises = rises_of(&line.quiet, statistic);
+            let places = matched(&line.truth.must, &steps(&rises, MAY), NEAR);
+            seen += places.iter().filter(|is_seen| **is_seen).count();
+            all += places.len();
+        }
+        let percent = 100.0 * MUST;
+        println!("{engine}: {seen} of {all} steps over {percent:.1} % by the 10 % quantile are steps by the {name}");
+    }
+}
+
+/// Prints how much of a recording was disturbed.
+pub(crate) fn load(recording: &Recording, lines: &[Judged<'_>]) {
+    let (mut slow, mut all, mut shifts) = (0_u32, 0_u32, Vec::new());
+    for line in lines {
+        for (channels, row) in recording.lines.get(line.name).into_iter().flatten() {
+            let ns = readings(row);
+            let low = p10(&ns);
+            slow += ns.iter().filter(|&&ns| ns > 1.05 * low).count() as u32;
+            all += ns.len() as u32;
+            let quiet: Vec<f64> = line.quiet.iter().filter_map(|q| q.get(channels)).flat_map(readings).collect();
+            shifts.push(low / p10(&quiet));
+        }
+    }
+    println!(
+        "{} {}: {:.1} % of {all} readings are over 5 % above their width's 10 % quantile, which is {:.3} of the quiet one",
+        recording.engine,
+        recording.load,
+        100.0 * f64::from(slow) / f64::from(all),
+        quantile(&shifts, 0.5)
+    );
+}
+
+/// Prints the steps of a line, and how well its widths are known: how far the 10 % quantiles of the two quiet
+/// recordings are apart, but for what is common to the line, at nine in ten widths.
+pub(crate) fn line(line: &Judged<'_>) {
+    let [first, second] = line.quiet;
+    let both = first.iter().filter_map(|(channels, row)| Some((row, second.get(channels)?)));
+    let ratios: Vec<f64> = both.map(|(a, b)| p10(&readings(a)) / p10(&readings(b))).collect();
+    let common = quantile(&ratios, 0.5);
+    let apart: Vec<f64> = ratios.iter().map(|ratio| (ratio / common).ln().abs()).collect();
+    let Truth { must, may } = &line.truth;
+    let (layer, axis) = line.name;
+    eprintln!("{layer} {axis}: must {must:?}, {} may, known to {:.1} %", may.len(), 100.0 * quantile(&apart, 0.9));
+}
+
+fn readings(row: &Row) -> Vec<f64> {
+    row.blocks.iter().flatten().map(|&ns| ns as f64).collect()
+}
+
+/// What went wrong on a line, with the number of draws in which it did.
+#[derive(Default)]
+pub(crate) struct Faults {
+    draws: usize,
+    granularities: BTreeMap<usize, usize>,
+    missed: BTreeMap<usize, usize>,
+    wrong: BTreeMap<usize, usize>,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, found: &Found, truth: &Truth) {
+        self.draws += 1;
+        *self.granularities.entry(found.granularity).or_default() += 1;
+        count(&truth.must, &found.edges, &mut self.missed);
+        count(&found.edges, &truth.may, &mut self.wrong);
+    }
+}
+
+/// Counts those of `a` that have no partner in `b`.
+fn count(a: &[usize], b: &[usize], counts: &mut BTreeMap<usize, usize>) {
+    let alone = a.iter().zip(matched(a, b, NEAR)).filter(|(_, is_matched)| !is_matched);
+    alone.for_each(|(channels, _)| *counts.entry(*channels).or_default() += 1);
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<usize, usize>| {
+            let each: Vec<String> = counts.iter().map(|(channels, draws)| format!("{channels}({draws})")).collect();
+            each.join(" ")
+        };
+        let [granularities, missed, wrong] = [&self.granularities, &self.missed, &self.wrong].map(list);
+        write!(f, "{} draws, granularity {granularities}; missed {missed}; false {wrong}", self.draws)
+    }
+}

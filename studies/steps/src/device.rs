@@ -1,0 +1,68 @@
+//! A recording that answers a search as a device would.
+
+use crate::recording::Widths;
+use std::collections::BTreeMap;
+
+/// Readings of the sweep that costs are compared with.
+pub(crate) const SWEEP: usize = 9;
+
+/// What a search cost, over all lines and draws.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) readings: usize,
+    pub(crate) ns: f64,
+}
+
+impl Cost {
+    pub(crate) fn add(&mut self, other: Cost) {
+        self.readings += other.readings;
+        self.ns += other.ns;
+    }
+}
+
+/// One line of a recording, read from one of its blocks on.
+///
+/// Each question is a turn: it takes the readings of the width's next block, and goes on to the block after it if they
+/// do not suffice. So what was slow for a while when it was recorded is slow for neighboring readings here.
+pub(crate) struct Device<'a> {
+    pub(crate) widths: &'a Widths,
+    first: usize,
+    /// Turns of each width so far.
+    turns: BTreeMap<usize, usize>,
+    pub(crate) cost: Cost,
+}
+
+impl<'a> Device<'a> {
+    /// `first` is the block with which every width begins.
+    pub(crate) fn new(widths: &'a Widths, first: usize) -> Device<'a> {
+        Device { widths, first, turns: BTreeMap::new(), cost: Cost::default() }
+    }
+
+    /// Returns readings of a width; none for one that was not recorded.
+    pub(crate) fn read(&mut self, channels: usize, readings: usize) -> Vec<f64> {
+        let Some(row) = self.widths.get(&channels) else { return Vec::new() };
+        let turns = self.turns.entry(channels).or_insert(0);
+        // A run to warm up before each turn, and the preparation before the first one.
+        self.cost.ns += mean(&row.blocks) + if *turns == 0 { row.prepare_ns[0] as f64 } else { 0.0 };
+        let mut ns = Vec::with_capacity(readings);
+        while ns.len() < readings {
+            let block = &row.blocks[(self.first + *turns) % row.blocks.len()];
+            *turns += 1;
+            ns.extend(block.iter().take(readings - ns.len()).map(|&ns| ns as f64));
+        }
+        self.cost.readings += ns.len();
+        self.cost.ns += ns.iter().sum::<f64>();
+        ns
+    }
+
+    /// Returns what it costs to read every width nine times.
+    pub(crate) fn sweep(widths: &Widths) -> Cost {
+        let ns = |row: &crate::recording::Row| row.prepare_ns[0] as f64 + (SWEEP + 1) as f64 * mean(&row.blocks);
+        Cost { readings: SWEEP * widths.len(), ns: widths.values().map(ns).sum() }
+    }
+}
+
+fn mean(blocks: &[Vec<u64>]) -> f64 {
+    let readings: usize = blocks.iter().map(Vec::len).sum();
+    blocks.iter().flatten().sum::<u64>() as f64 / readings as f64
+}
