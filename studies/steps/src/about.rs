@@ -2,8 +2,9 @@
 
 use crate::judge::Judged;
 use crate::recording::{Recording, Row};
+use crate::score::{NEAR, matched};
 use crate::searches::Found;
-use crate::truth::{MAY, MUST, NEAR, Statistic, Truth, matched, mode, p10, p25, quantile, rises_of, steps};
+use crate::truth::{MAY, MUST, Statistic, Truth, mode, p10, p25, quantile, rises_of, steps};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -53,16 +54,17 @@ pub(crate) fn line(line: &Judged<'_>) {
     let ratios: Vec<f64> = both.map(|(a, b)| p10(&readings(a)) / p10(&readings(b))).collect();
     let common = quantile(&ratios, 0.5);
     let apart: Vec<f64> = ratios.iter().map(|ratio| (ratio / common).ln().abs()).collect();
-    let Truth { must, may } = &line.truth;
+    let Truth { must, may, slopes } = &line.truth;
     let (layer, axis) = line.name;
-    eprintln!("{layer} {axis}: must {must:?}, {} may, known to {:.1} %", may.len(), 100.0 * quantile(&apart, 0.9));
+    let (may, slopes, known) = (may.len(), slopes.len(), 100.0 * quantile(&apart, 0.9));
+    eprintln!("{layer} {axis}: must {must:?}, {may} may, {slopes} of {} on slopes, known to {known:.1} %", first.len());
 }
 
 fn readings(row: &Row) -> Vec<f64> {
     row.blocks.iter().flatten().map(|&ns| ns as f64).collect()
 }
 
-/// What went wrong on a line, with the number of draws in which it did.
+/// What went wrong on a line, off slopes, with the number of draws in which it did.
 #[derive(Default)]
 pub(crate) struct Faults {
     draws: usize,
@@ -77,6 +79,7 @@ impl Faults {
         *self.granularities.entry(found.granularity).or_default() += 1;
         count(&truth.must, &found.edges, &mut self.missed);
         count(&found.edges, &truth.may, &mut self.wrong);
+        self.wrong.retain(|channels, _| !truth.slopes.contains(channels));
     }
 }
 

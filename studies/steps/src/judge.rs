@@ -3,8 +3,9 @@
 use crate::about::{self, Faults};
 use crate::device::{Cost, Device};
 use crate::recording::{Name, Recording, Widths, read};
+use crate::score::Score;
 use crate::searches::{Found, bisection, medians, nine, three_point};
-use crate::truth::{self, Score, Truth, rises_of, steps};
+use crate::truth::{self, Truth, rises_of, steps};
 use anyhow::ensure;
 use stairstep::Strategy;
 use std::cmp::Reverse;
@@ -46,8 +47,10 @@ pub(crate) fn judge(paths: &[PathBuf], with_lines: bool) -> anyhow::Result<()> {
         about::agreement(&engine, &lines);
         recordings.iter().for_each(|recording| about::load(recording, &lines));
         lines.iter().filter(|_| with_lines).for_each(about::line);
-        println!("\n| engine | load | search | found of must | exactly | right of reported | readings | device time |");
-        println!("|---|---|---|---|---|---|---|---|");
+        println!(
+            "\n| engine | load | search | found of must | exactly | right of reported | off slopes | readings | device time |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|");
         references(&engine, &lines);
         let mut loads: BTreeMap<&str, Vec<&Recording>> = BTreeMap::new();
         recordings.iter().for_each(|recording| loads.entry(&recording.load).or_default().push(recording));
@@ -148,5 +151,6 @@ fn row(start: &str, score: Score, cost: Option<(Cost, Cost)>) {
         format!("{readings:.1} % | {:.1} % |", 100.0 * spent.ns / sweep.ns)
     });
     let (hit, exact) = (share(score.hit, score.must), score.exact as f64 / score.must.max(1) as f64);
-    println!("{start} {hit} | {exact:.3} | {} | {costs}", share(score.right, score.found));
+    let (right, level) = (share(score.right, score.found), share(score.right_level, score.found_level));
+    println!("{start} {hit} | {exact:.3} | {right} | {level} | {costs}");
 }

@@ -11,6 +11,7 @@ mod lines;
 mod load;
 mod record;
 mod recording;
+mod score;
 mod searches;
 mod truth;
 
