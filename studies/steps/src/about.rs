@@ -1,7 +1,7 @@
 //! What the recordings and the searches show, line by line.
 
 use crate::judge::Judged;
-use crate::recording::{Recording, Row};
+use crate::recording::{Recording, Row, Widths};
 use crate::score::{NEAR, matched};
 use crate::searches::Found;
 use crate::truth::{MAY, MUST, Statistic, Truth, mode, p10, p25, quantile, rises_of, steps};
@@ -46,18 +46,23 @@ pub(crate) fn load(recording: &Recording, lines: &[Judged<'_>]) {
     );
 }
 
-/// Prints the steps of a line, and how well its widths are known: how far the 10 % quantiles of the two quiet
-/// recordings are apart, but for what is common to the line, at nine in ten widths.
+/// Prints the steps of a line, and how well its widths are known.
 pub(crate) fn line(line: &Judged<'_>) {
-    let [first, second] = line.quiet;
+    let Truth { must, may, slopes } = &line.truth;
+    let (may, slopes, all) = (may.len(), slopes.len(), line.quiet[0].len());
+    let (layer, axis) = line.name;
+    let known = 100.0 * known_to(line.quiet);
+    eprintln!("{layer} {axis}: must {must:?}, {may} may, {slopes} of {all} on slopes, known to {known:.1} %");
+}
+
+/// Returns how far the 10 % quantiles of two recordings are apart, but for what is common to the line, at nine in ten
+/// widths.
+pub(crate) fn known_to([first, second]: [&Widths; 2]) -> f64 {
     let both = first.iter().filter_map(|(channels, row)| Some((row, second.get(channels)?)));
     let ratios: Vec<f64> = both.map(|(a, b)| p10(&readings(a)) / p10(&readings(b))).collect();
     let common = quantile(&ratios, 0.5);
     let apart: Vec<f64> = ratios.iter().map(|ratio| (ratio / common).ln().abs()).collect();
-    let Truth { must, may, slopes } = &line.truth;
-    let (layer, axis) = line.name;
-    let (may, slopes, known) = (may.len(), slopes.len(), 100.0 * quantile(&apart, 0.9));
-    eprintln!("{layer} {axis}: must {must:?}, {may} may, {slopes} of {} on slopes, known to {known:.1} %", first.len());
+    quantile(&apart, 0.9)
 }
 
 fn readings(row: &Row) -> Vec<f64> {

@@ -7,10 +7,15 @@ use crate::score::Score;
 use crate::searches::{Found, bisection, medians, nine, three_point};
 use crate::truth::{self, Truth, rises_of, steps};
 use anyhow::ensure;
+use netspec::ConvSpec;
 use stairstep::Strategy;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// Lines whose widths are not known to this are left out: half of what lies between the steps that a search must find
+/// and the edges that are false is 1.5 %, and a rise depends on every larger width.
+const KNOWN: f64 = 0.02;
 
 /// A line with what is true of it.
 pub(crate) struct Judged<'a> {
@@ -43,10 +48,12 @@ pub(crate) fn judge(paths: &[PathBuf], with_lines: bool) -> anyhow::Result<()> {
     for (engine, recordings) in engines {
         let quiet: Vec<&Recording> = recordings.iter().filter(|recording| recording.load == "quiet").collect();
         ensure!(quiet.len() == 2, "{engine}: {} quiet recordings, not two", quiet.len());
-        let lines = judged([quiet[0], quiet[1]]);
+        let (lines, unknown) = judged([quiet[0], quiet[1]]);
+        let of = lines.len() + unknown.len();
+        println!("{engine}: {} of {of} lines are not known to {:.0} %, and left out", unknown.len(), 100.0 * KNOWN);
+        unknown.iter().chain(&lines).filter(|_| with_lines).for_each(about::line);
         about::agreement(&engine, &lines);
         recordings.iter().for_each(|recording| about::load(recording, &lines));
-        lines.iter().filter(|_| with_lines).for_each(about::line);
         println!(
             "\n| engine | load | search | found of must | exactly | right of reported | off slopes | readings | device time |"
         );
@@ -61,15 +68,17 @@ pub(crate) fn judge(paths: &[PathBuf], with_lines: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lines of both quiet recordings, the widest first as in the pipeline, because they show a granularity best.
-fn judged<'a>(quiet: [&'a Recording; 2]) -> Vec<Judged<'a>> {
+/// The lines of both quiet recordings, those that are known and those that are not, the widest first as in the pipeline,
+/// because they show a granularity best.
+fn judged<'a>(quiet: [&'a Recording; 2]) -> (Vec<Judged<'a>>, Vec<Judged<'a>>) {
     let line = |(name, first): (&'a Name, &'a Widths)| {
         let quiet = [first, quiet[1].lines.get(name)?];
         Some(Judged { name, quiet, truth: Truth::of(quiet, truth::p10) })
     };
     let mut lines: Vec<Judged<'a>> = quiet[0].lines.iter().filter_map(line).collect();
-    lines.sort_by_key(|line| Reverse(line.full().min(128)));
-    lines
+    let macs = |layer: &str| layer.parse().map_or(0, |spec: ConvSpec| spec.macs());
+    lines.sort_by_key(|line| Reverse((line.full().min(128), macs(&line.name.0))));
+    lines.into_iter().partition(|line| about::known_to(line.quiet) <= KNOWN)
 }
 
 /// Rows that show what the scores can tell: no search should do better than the first, and the others are worthless.
