@@ -103,7 +103,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         reach: Reach,
     },
-    /// Show the latency staircases: lattice, edges, dominated widths.
+    /// Show the latency staircases: granularity, edges, dominated widths.
     Steps(Steps),
     /// Say where every group's width stands: what pruning it saves, what growing it is free.
     Explain {

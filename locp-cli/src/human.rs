@@ -200,12 +200,18 @@ pub(crate) fn steps(report: &StepsReport) -> String {
         };
         let _ = writeln!(
             out,
-            "\n{}  {}\n  {axis} up to {}, lattice {}, {} widths",
-            stair.name, stair.spec, stair.channels, stair.lattice, stair.measured
+            "\n{}  {}\n  {axis} up to {}, granularity {}{}, {} widths",
+            stair.name,
+            stair.spec,
+            stair.channels,
+            stair.granularity,
+            if stair.offset > 0 { format!(" (from {})", stair.offset) } else { String::new() },
+            stair.measured
         );
         let mut rows = vec![["  edge", "latency", "to the next"].map(str::to_owned).to_vec()];
         for edge in &stair.edges {
-            let jump = edge.jump_ms.map_or(String::new(), |jump| format!("{jump:+.4} ms"));
+            let gradual = if edge.is_step { "" } else { ", gradually" };
+            let jump = edge.jump_ms.map_or(String::new(), |jump| format!("{jump:+.4} ms{gradual}"));
             let change = edge.algorithm_change.as_ref();
             let change = change.map_or(String::new(), |[from, to]| format!("{from} becomes {to}"));
             rows.push(vec![format!("{:6}", edge.channels), format!("{:.4} ms", edge.latency_ms), jump, change]);

@@ -7,15 +7,10 @@ use sharing::{Cached, Store};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use timing::{
-    Answer, Counted, LatencySource, Policy, Request, Rule, Samples, Sampling, StopRule, TimingError, Verdict, stop,
-};
+use timing::{Answer, Counted, LatencySource, Policy, Request, Rule, Samples, Sampling, StopRule, TimingError, stop};
 
 /// Convolutions that are measured in turns, and that a kill may lose: they take seconds at most.
 const CHUNK: usize = 24;
-
-/// Further readings of an edge are taken in rounds of at least this many, and of half as many as there are.
-const FEWEST_FURTHER: usize = 4;
 
 /// For staircases: many widths, each to about 1 %.
 pub(crate) fn survey_rule() -> stop::Relative {
@@ -145,6 +140,9 @@ impl<'a> Measurer<'a> {
         }
         let how = self.how(&self.survey, 0x0dd);
         let read = self.cached.source().read(&requests, &how);
+        // Where a convolution's tensors lie in memory shifts its latency by a percent or so for as long as it is prepared:
+        // further readings are taken of another preparation.
+        self.cached.forget();
         let mut failure = None;
         for ((place, request), answer) in places.into_iter().zip(requests).zip(read) {
             match &answer {
@@ -170,58 +168,32 @@ impl<'a> Measurer<'a> {
         Ok(self.cached.known(spec, CacheState::Network)?)
     }
 
-    /// Puts the raw readings of a line into the table, with the intervals given, and releases what was kept ready.
-    ///
-    /// Those of `precise` get further readings first, until the survey's rule stops. Returns what entered the table.
+    /// The same, counted as shared.
+    pub(crate) fn recalled(&mut self, spec: &ConvSpec) -> Result<Option<Measurement>, Error> {
+        let known = self.known(spec)?;
+        self.recalled += u64::from(known.is_some());
+        Ok(known)
+    }
+
+    /// Puts the raw readings of a line into the table, with the latencies and intervals in nanoseconds that its search
+    /// gives them. Returns what entered the table.
     pub(crate) fn close(
         &mut self,
-        precise: &[ConvSpec],
-        intervals: &BTreeMap<ConvSpec, [f64; 2]>,
+        levels: &BTreeMap<ConvSpec, (f64, [f64; 2])>,
     ) -> Result<BTreeMap<ConvSpec, Measurement>, Error> {
-        let settled = self.settle(precise);
         let mut entered = BTreeMap::new();
         for (spec, samples) in std::mem::take(&mut self.open) {
             let mut measurement = samples.measurement();
-            let stop = settled.as_ref().ok().and_then(|reasons| reasons.get(&spec).copied());
-            measurement.stop = stop.unwrap_or(StopReason::Decided);
-            if let (None, Some([low, high])) = (stop, intervals.get(&spec)) {
-                measurement.interval_ns = [low.min(measurement.median_ns), high.max(measurement.median_ns)];
+            measurement.stop = StopReason::Decided;
+            if let Some(&(ns, interval_ns)) = levels.get(&spec) {
+                (measurement.median_ns, measurement.interval_ns) = (ns, interval_ns);
             }
             entered.insert(spec, measurement);
         }
         // At once: the table waits for its disk once for the whole line.
         self.cached.record_all(&entered)?;
         self.recorded += entered.len() as u64;
-        self.cached.forget();
-        settled.map(|_| entered)
-    }
-
-    /// Takes further readings of what is open among `specs` until the survey's rule stops, and returns why it did.
-    fn settle(&mut self, specs: &[ConvSpec]) -> Result<BTreeMap<ConvSpec, StopReason>, Error> {
-        let mut reasons = BTreeMap::new();
-        loop {
-            let mut unsettled = Vec::new();
-            for spec in specs {
-                let Some(samples) = self.open.get(spec) else { continue };
-                let mut rule = self.survey.fresh();
-                samples.ns.iter().for_each(|&ns| rule.add(ns));
-                match rule.verdict() {
-                    Verdict::Stop(reason) => _ = reasons.insert(spec.clone(), reason),
-                    Verdict::Continue => unsettled.push((spec.clone(), (samples.ns.len() / 2).max(FEWEST_FURTHER))),
-                }
-            }
-            if unsettled.is_empty() {
-                return Ok(reasons);
-            }
-            let (answers, failure) = self.readings(&unsettled)?;
-            if let Some(failure) = failure {
-                return Err(failure);
-            }
-            // A source that stops giving readings would be asked for ever.
-            if !answers.iter().flatten().any(|answer| answer.samples().is_some()) {
-                return Ok(reasons);
-            }
-        }
+        Ok(entered)
     }
 
     /// Returns the latency source behind the table.

@@ -65,7 +65,7 @@ impl<'a> Planning<'a> {
             let lines = Line::of(layer, network, options.residual);
             for line in &lines {
                 let swept = sweeps.get(line).expect("every line of the network was searched");
-                builder.sweep(i, line.axis, swept.knots());
+                builder.sweep(i, line.axis, swept.knots.clone());
             }
             // A layer without a line never changes, or only on an axis that no line prices: its one known width.
             if !lines.iter().any(|line| line.axis == Axis::COut) {

@@ -3,27 +3,21 @@
 use crate::line::{Index, Kind, Line};
 use crate::measure::Measurer;
 use crate::{Error, Progress, Shard};
-use netspec::{ConvSpec, Layer, Measurement, Network, StopReason};
-use stairstep::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
+use benefit::Knot;
+use netspec::{ConvSpec, Layer, Measurement, Network};
+use stairstep::{Ask, Config, Granularity, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use timing::Answer;
 
-/// Lines on which a lattice is searched at most.
-const WITNESSES: usize = 3;
+/// Readings of a width in one turn, and where a search does not spend them by need.
+const TURN: usize = 4;
+const READINGS: usize = 12;
 
-/// Widths of a line that the table holds at least where it was searched before, and one in so many of them.
-const FEW_WIDTHS: usize = 4;
-const SPARSE: usize = 24;
-
-/// Readings of each width where a search does not spend them by need.
-const READINGS: usize = 9;
-
-/// Readings of one width at most while a search compares: its edges get more in any case, until they are known to 1 %, and
-/// the levels of a plan rest on these.
-const MOST_READINGS: usize = 6;
+/// Readings of one width at most: three turns, each of a convolution that was prepared anew.
+const MOST_READINGS: usize = 12;
 
 /// Makes the search of one line from its configuration.
 type MakeSearch = Arc<dyn Fn(&Config) -> Box<dyn Search> + Send + Sync>;
@@ -32,10 +26,10 @@ type MakeSearch = Arc<dyn Fn(&Config) -> Box<dyn Search> + Send + Sync>;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum SearchKind {
-    /// Three-point discrimination on the engine's lattice.
+    /// Three-point discrimination, guided by the granularity of the lines before.
     #[default]
     ThreePoint,
-    /// Every multiple of the engine's lattice, or of a multiple of it where that would be too many.
+    /// Every multiple of the engine's granularity, or of a multiple of it where that would be too many.
     Grid,
     /// Every width.
     Exhaustive,
@@ -72,7 +66,7 @@ pub struct SweepOptions {
     pub search: SearchKind,
     /// The narrowest width, as a share of the full one.
     pub min_share: f64,
-    /// The most lattice points of one axis that a grid may have; a finer lattice is doubled until it has no more.
+    /// The most widths of one axis that a grid may have; a finer granularity is doubled until it has no more.
     pub max_points: usize,
     /// Widths of each line that are checked at random against what its staircase claims.
     pub audits: usize,
@@ -105,12 +99,14 @@ impl Default for SweepOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Swept {
     pub(crate) stairs: Staircase,
-    /// The engine's lattice, in steps of the line.
-    pub(crate) lattice: usize,
-    /// The multiples that were looked at: the lattice, or a multiple of it where that would be too many.
+    /// The engine's granularity, in units of the line.
+    pub(crate) granularity: Granularity,
+    /// The multiples that were looked at: the granularity, or a multiple of it where that would be too many.
     pub(crate) step: usize,
     /// Channels of the axis and their latency.
     pub(crate) points: Vec<(usize, Measurement)>,
+    /// The same as the pruning problem takes it: one price for a tread.
+    pub(crate) knots: Vec<Knot>,
 }
 
 /// All sweeps of a network.
@@ -138,29 +134,27 @@ impl Sweeps {
             lines.dedup();
             (lines, all)
         };
-        // The lattice comes from the whole network also where one layer is asked for: it is the engine's.
-        let (all, _) = lines(&|_| true);
         let (wanted, with_repeats) = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
         let mut wanted = match options.shard {
             Some(shard) => shard.of_lines(wanted),
             None => wanted,
         };
-        // The widest first: they show best what lattice their kind has.
+        // The widest first: they show best what granularity their kind has.
         wanted.sort_by_key(|line| Reverse((line.last().0.min(128), line.spec.macs())));
         let mut sweeps: BTreeMap<Line, Swept> = BTreeMap::new();
         progress.begin("steps", Some(wanted.len() as u64));
-        let mut lattices: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
+        let mut found: BTreeMap<Kind, Vec<Granularity>> = BTreeMap::new();
         for line in wanted {
-            // Steps of many channels each are coarse already, and the layers that have them are the largest.
-            let is_coarse = line.unit() > 1;
-            let known = lattices.entry(line.kind()).or_default();
-            if matches!(options.search, SearchKind::Grid) && !is_coarse && known.is_empty() {
-                known.push(find_lattice(&all, line.kind(), measurer, options)?);
+            let of_kind = found.entry(line.kind()).or_default();
+            if matches!(options.search, SearchKind::Grid) && line.unit() == 1 && of_kind.is_empty() {
+                let config = config(&line, options);
+                let (stairs, _) = search(&line, Strategy::ThreePoint.into_search(&config), measurer)?;
+                of_kind.push(stairs.granularity());
             }
-            let known = if is_coarse { &vec![1] } else { &*known };
-            let swept = sweep(&line, known, measurer, options)?;
-            if !is_coarse && !known.contains(&swept.lattice) {
-                lattices.entry(line.kind()).or_default().push(swept.lattice);
+            let swept = sweep(&line, of_kind, measurer, options)?;
+            // Units of many channels each are coarse already.
+            if line.unit() == 1 && !matches!(options.search, SearchKind::Grid) {
+                of_kind.push(swept.granularity);
             }
             sweeps.insert(line, swept);
             progress.advance(1);
@@ -175,31 +169,6 @@ impl Sweeps {
     }
 }
 
-/// The multiples on which treads live on this engine, for one kind of line, in the line's own steps.
-///
-/// It is searched on the lines with the most work among those wide enough to show it, and used for all of them.
-/// One unlucky reading makes a lattice look finer than it is, so the middle of three answers counts, and of two the
-/// finer one.
-fn find_lattice(
-    lines: &[Line],
-    kind: Kind,
-    measurer: &mut Measurer<'_>,
-    options: &SweepOptions,
-) -> Result<usize, Error> {
-    let mut widest: Vec<&Line> = lines.iter().filter(|line| line.kind() == kind).collect();
-    widest.sort_by_key(|line| Reverse((line.last().0.min(128), line.spec.macs())));
-    let mut found = Vec::new();
-    for line in widest.into_iter().take(WITNESSES) {
-        let mut search = LatticeSearch::new(&config(line, options));
-        let is_recalled = was_searched(line, measurer, options)?;
-        drive(&mut search, line, measurer, is_recalled)?;
-        measurer.close(&[], &intervals(line, &search.stairs()))?;
-        found.push(search.lattice().unwrap_or(1));
-    }
-    found.sort_unstable();
-    Ok(found.get(found.len().saturating_sub(1) / 2).copied().unwrap_or(1))
-}
-
 /// The narrowest width that is searched.
 fn narrowest(line: &Line, options: &SweepOptions) -> Index {
     // Truncation makes it one lower at most, which only widens what is known.
@@ -210,62 +179,105 @@ fn config(line: &Line, options: &SweepOptions) -> Config {
     Config::new(line.last().0)
         .min_channels(narrowest(line, options).0)
         .tolerance(options.tolerance)
+        .readings(TURN)
         .max_readings(MOST_READINGS)
         .seed(options.seed)
 }
 
-/// `lattices` are those that lines of this kind were found to have.
-fn sweep(line: &Line, lattices: &[usize], measurer: &mut Measurer<'_>, options: &SweepOptions) -> Result<Swept, Error> {
-    let known = lattices.first().copied().unwrap_or(1);
+/// Searches a line; `found` are the granularities of the lines of its kind before.
+fn sweep(
+    line: &Line,
+    found: &[Granularity],
+    measurer: &mut Measurer<'_>,
+    options: &SweepOptions,
+) -> Result<Swept, Error> {
+    let known = if line.unit() > 1 { Granularity::NONE } else { found.first().copied().unwrap_or(Granularity::NONE) };
     // Doubled rather than multiplied by any number: 8 suits an engine's vectors where 7 would not.
-    let mut coarse = known;
+    let mut coarse = known.step;
     while line.last().0.div_ceil(coarse) > options.max_points.max(2) {
         coarse *= 2;
     }
-    let is_recalled = was_searched(line, measurer, options)?;
     let config = config(line, options);
-    let mut search = match &options.search {
-        SearchKind::ThreePoint if line.unit() > 1 => Strategy::ThreePoint.into_search(&config.lattice(coarse)),
-        SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.lattices(lattices).audits(options.audits)),
+    // What was searched before is not audited anew each time.
+    let audits = if was_begun(line, measurer, options)? { 0 } else { options.audits };
+    let made = match &options.search {
+        SearchKind::ThreePoint if line.unit() > 1 => Strategy::ThreePoint.into_search(&config.granularity(coarse)),
+        SearchKind::ThreePoint => Strategy::ThreePoint.into_search(&config.granularities(found).audits(audits)),
         SearchKind::Grid => Strategy::Grid(coarse).into_search(&config.readings(READINGS)),
         SearchKind::Exhaustive => Strategy::Exhaustive.into_search(&config.readings(READINGS)),
-        SearchKind::Own(make) => make(&config.lattices(lattices).audits(options.audits)),
+        SearchKind::Own(make) => make(&config.granularities(found).audits(audits)),
     };
-    let outcome = drive(&mut *search, line, measurer, is_recalled);
+    let (stairs, points) = search(line, made, measurer)?;
+    let (granularity, step) = match &options.search {
+        SearchKind::Grid => (known, coarse),
+        _ => (stairs.granularity(), stairs.granularity().step),
+    };
+    let knots = knots(line, &stairs, &points, options.tolerance);
+    Ok(Swept { stairs, granularity, step, points, knots })
+}
+
+/// The widths as the pruning problem takes them: what costs as much as the edge above it, within the tolerance, has that
+/// edge's price.
+fn knots(line: &Line, stairs: &Staircase, points: &[(usize, Measurement)], tolerance: f64) -> Vec<Knot> {
+    let probed: BTreeMap<usize, f64> =
+        stairs.probed().iter().map(|probed| (line.channels(Index(probed.channels)), probed.latency_ns)).collect();
+    let knot = |(channels, measurement): &(usize, Measurement)| {
+        let own_ns = *probed.get(channels)?;
+        let edge = stairs.edges().iter().find(|edge| line.channels(Index(edge.channels)) >= *channels);
+        let shared = edge.map(|edge| edge.latency_ns).filter(|ns| (own_ns / ns).ln().abs() <= tolerance.ln_1p());
+        Some(Knot { channels: *channels, ns: shared.unwrap_or(own_ns), provenance: measurement.provenance })
+    };
+    points.iter().filter_map(knot).collect()
+}
+
+/// Drives a search to its end and puts what was read into the table; returns the staircase, and the measurement of each
+/// width that was read or known, by its channels.
+fn search(
+    line: &Line,
+    mut search: Box<dyn Search>,
+    measurer: &mut Measurer<'_>,
+) -> Result<(Staircase, Vec<(usize, Measurement)>), Error> {
+    let mut points = BTreeMap::new();
+    // What the table has of the line guides the search from its start.
+    for index in 1..=line.last().0 {
+        if let Some(measurement) = measurer.recalled(&line.at(Index(index)))? {
+            search.tell(Sample { channels: index, readings: summary(&measurement) });
+            points.insert(index, measurement);
+        }
+    }
+    let outcome = drive(&mut *search, line, measurer, &mut points);
     let stairs = search.stairs();
     // Whatever ended the search, what was read is kept.
-    let edges: Vec<ConvSpec> = stairs.edges().iter().map(|edge| line.at(Index(edge.channels))).collect();
-    let precise = if outcome.is_ok() { edges.as_slice() } else { &[] };
-    let entered = measurer.close(precise, &intervals(line, &stairs));
-    let mut points = outcome?;
-    points.extend(stairs.probed().iter().filter_map(|probed| {
-        Some((probed.channels, entered.as_ref().ok()?.get(&line.at(Index(probed.channels)))?.clone()))
-    }));
-    entered?;
-    let points = points.into_iter().map(|(steps, measurement)| (line.channels(Index(steps)), measurement)).collect();
-    let (lattice, step) = match &options.search {
-        SearchKind::Grid => (known, coarse),
-        _ => (stairs.lattice(), stairs.lattice()),
-    };
-    Ok(Swept { stairs, lattice, step, points })
+    let levels = stairs.probed().iter().map(|p| (line.at(Index(p.channels)), (p.latency_ns, p.interval_ns))).collect();
+    let entered = measurer.close(&levels);
+    outcome?;
+    let entered = entered?;
+    points.extend(
+        stairs
+            .probed()
+            .iter()
+            .filter_map(|probed| Some((probed.channels, entered.get(&line.at(Index(probed.channels)))?.clone()))),
+    );
+    let points = points.into_iter().map(|(index, measurement)| (line.channels(Index(index)), measurement)).collect();
+    Ok((stairs, points))
 }
 
-/// The intervals of what a search probed, which rest on the scatter of all its widths where one has few readings.
-fn intervals(line: &Line, stairs: &Staircase) -> BTreeMap<ConvSpec, [f64; 2]> {
-    stairs.probed().iter().map(|probed| (line.at(Index(probed.channels)), probed.interval_ns)).collect()
+fn summary(measurement: &Measurement) -> Readings {
+    Readings::Summary {
+        median_ns: measurement.median_ns,
+        interval_ns: measurement.interval_ns,
+        samples: measurement.samples,
+    }
 }
 
-/// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns.
-///
-/// What the table knew comes back, by the line's steps. A line that was searched before (`is_recalled`) is searched
-/// again from the table alone.
+/// Answers what the search asks for, everything outstanding in one call, so that it can be read in turns; settled answers
+/// are added to `points`, by their index.
 fn drive(
     search: &mut dyn Search,
     line: &Line,
     measurer: &mut Measurer<'_>,
-    is_recalled: bool,
-) -> Result<BTreeMap<usize, Measurement>, Error> {
-    let mut known = BTreeMap::new();
+    points: &mut BTreeMap<usize, Measurement>,
+) -> Result<(), Error> {
     loop {
         let mut probes = Vec::new();
         while let Ask::Probe(probe) = search.ask() {
@@ -275,28 +287,14 @@ fn drive(
             probes.push(probe);
         }
         if probes.is_empty() {
-            return Ok(known);
+            return Ok(());
         }
         let wanted: Vec<(ConvSpec, usize)> = probes.iter().map(|p| (line.at(Index(p.channels)), p.readings)).collect();
-        let (answers, failure) = if is_recalled {
-            let known = |(spec, _): &(ConvSpec, usize)| Ok(measurer.known(spec)?.map(Answer::Settled));
-            (wanted.iter().map(known).collect::<Result<Vec<_>, Error>>()?, None)
-        } else {
-            measurer.readings(&wanted)?
-        };
+        let (answers, failure) = measurer.readings(&wanted)?;
         for (probe, answer) in probes.into_iter().zip(answers) {
             let readings = match answer {
                 Some(Answer::Readings(samples)) => Readings::Raw(samples.ns),
-                Some(settled) => {
-                    let measurement = settled.measurement();
-                    let readings = Readings::Summary {
-                        median_ns: measurement.median_ns,
-                        interval_ns: measurement.interval_ns,
-                        samples: measurement.samples,
-                    };
-                    known.insert(probe.channels, measurement);
-                    readings
-                }
+                Some(settled) => summary(points.entry(probe.channels).insert_entry(settled.measurement()).get()),
                 // No figure, and none to come.
                 None => Readings::Summary { median_ns: f64::NAN, interval_ns: [f64::NAN; 2], samples: 0 },
             };
@@ -309,36 +307,8 @@ fn drive(
     }
 }
 
-/// Returns whether the table holds a finished search of this line: a precise figure of its full width, which every
-/// search that ends leaves behind, its narrowest width, and a good part of the widths between them.
-///
-/// By single readings a search would go on where figures leave it in doubt, and measure a little more each time.
-/// Without the narrowest width, the entries are those of a line with more channels that passes through this one.
-fn was_searched(line: &Line, measurer: &Measurer<'_>, options: &SweepOptions) -> Result<bool, Error> {
-    let steps = line.last().0;
-    let full = measurer.known(&line.at(line.last()))?;
-    if full.is_none_or(|measurement| measurement.stop == StopReason::Decided)
-        || measurer.known(&line.at(narrowest(line, options)))?.is_none()
-    {
-        return Ok(false);
-    }
-    let enough = FEW_WIDTHS.max(steps / SPARSE);
-    let mut known = 0;
-    for width in 1..=steps {
-        known += usize::from(measurer.known(&line.at(Index(width)))?.is_some());
-        if known >= enough {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-impl Swept {
-    /// The points as the pruning problem takes them.
-    pub(crate) fn knots(&self) -> Vec<benefit::Knot> {
-        self.points
-            .iter()
-            .map(|(channels, m)| benefit::Knot { channels: *channels, ns: m.median_ns, provenance: m.provenance })
-            .collect()
-    }
+/// Returns whether the table holds a search of this line: its full and its narrowest width.
+fn was_begun(line: &Line, measurer: &Measurer<'_>, options: &SweepOptions) -> Result<bool, Error> {
+    let ends = [line.at(line.last()), line.at(narrowest(line, options))];
+    ends.iter().try_fold(true, |all, spec| Ok(all && measurer.known(spec)?.is_some()))
 }

@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, Box<dyn std::error::Error>>(search.stairs())
     })?;
 
-    println!("lattice {}, {} of 384 widths probed", stairs.lattice(), stairs.probed().len());
+    println!("granularity {}, {} of 384 widths probed", stairs.granularity(), stairs.probed().len());
     for edge in stairs.edges() {
         let [low, high] = edge.interval_ns;
         println!(

@@ -9,19 +9,19 @@ fn main() {
     // Latency by output channels as an engine with 32-wide kernels has it: slower off the multiples of 32.
     let latency_ns = |c: usize| (70e3 + 65e3 * c.div_ceil(32) as f64) * if c.is_multiple_of(32) { 1.0 } else { 1.1 };
     let stairs = find_steps(&Config::new(256).exact(), latency_ns);
-    println!("lattice {}, {} of 256 widths probed", stairs.lattice(), stairs.probed().len());
+    println!("granularity {}, {} of 256 widths probed", stairs.granularity(), stairs.probed().len());
     for edge in stairs.edges() {
         println!("{:4} channels for {:.0} us", edge.channels, edge.latency_ns / 1e3);
     }
 
-    println!("\n200 staircases to 512 channels, lattice 16, risers of 3 to 30 % up or down, 2 % outliers;");
+    println!("\n200 staircases to 512 channels, granularity 16, risers of 3 to 30 % up or down, 2 % outliers;");
     println!("edges whose price differs by 3 to 4.5 % from the next are not counted either way:");
     println!("{:>6}  {:<26} {:>7} {:>9} {:>7} {:>9}", "noise", "strategy", "recall", "precision", "widths", "readings");
     let plain = Config::new(512);
     let strategies = [
         ("every width", Strategy::Exhaustive, plain.clone()),
         ("grid of 16", Strategy::Grid(16), plain.clone()),
-        ("three-point, lattice known", Strategy::ThreePoint, plain.clone().lattice(16)),
+        ("three-point, granularity known", Strategy::ThreePoint, plain.clone().granularity(16)),
         ("three-point", Strategy::ThreePoint, plain),
     ];
     for noise in [0.005, 0.015] {
@@ -75,7 +75,7 @@ fn score(strategy: Strategy, config: &Config, noise: f64) -> Score {
     score
 }
 
-/// 32 lattice points in treads of two to six.
+/// 32 granules in treads of two to six.
 fn prices(rng: &mut stats::Rng) -> Vec<f64> {
     let mut prices = Vec::new();
     let mut price = 1000.0;

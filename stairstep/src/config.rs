@@ -1,26 +1,27 @@
 //! The options of a search.
 
+use crate::Granularity;
 use std::ops::RangeInclusive;
 
 /// What to search, and how certain the result must be.
 ///
 /// A search cannot fail, so a value out of range is moved to the nearest valid one
-/// (a smallest width of 0 becomes 1, a lattice beyond the largest width becomes that width).
+/// (a smallest width of 0 becomes 1, a granularity beyond the largest width becomes that width).
 ///
 /// ```
-/// let config = stairstep::Config::new(512).min_channels(0).lattice(16).tolerance(0.05);
+/// let config = stairstep::Config::new(512).min_channels(0).granularity(16).tolerance(0.05);
 /// assert_eq!(config.widths(), 1..=512);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub(crate) max_channels: usize,
     pub(crate) min_channels: usize,
-    pub(crate) lattice: Option<usize>,
+    pub(crate) granularity: Option<usize>,
     pub(crate) tolerance: f64,
     pub(crate) readings: usize,
     pub(crate) max_readings: usize,
     pub(crate) confidence: f64,
-    pub(crate) lattices: Vec<usize>,
+    pub(crate) granularities: Vec<Granularity>,
     pub(crate) narrowest: usize,
     pub(crate) audits: usize,
     pub(crate) seed: u64,
@@ -32,12 +33,12 @@ impl Config {
         Config {
             max_channels,
             min_channels: 1,
-            lattice: None,
+            granularity: None,
             tolerance: 0.03,
             readings: 3,
             max_readings: 24,
             confidence: 0.9,
-            lattices: Vec::new(),
+            granularities: Vec::new(),
             narrowest: 4,
             audits: 0,
             seed: 0,
@@ -50,20 +51,20 @@ impl Config {
         self
     }
 
-    /// Sets the multiples on which treads end; by default [`crate::Strategy::ThreePoint`] finds them itself.
+    /// Sets the multiples after which latency steps, as known for certain; by default [`crate::Strategy::ThreePoint`]
+    /// finds them itself.
     ///
-    /// The value is not checked by the search; [`Config::audits`] may refute it.
-    pub fn lattice(mut self, step: usize) -> Config {
-        self.lattice = Some(step);
+    /// Only multiples are read then. [`Config::audits`] may refute it.
+    pub fn granularity(mut self, step: usize) -> Config {
+        self.granularity = Some(step);
         self
     }
 
-    /// Sets lattices that were found on other layers of the same engine and data type; none by default.
+    /// Sets what was found on other lines of the same engine and data type, one for each line; none by default.
     ///
-    /// The search takes the largest one that holds on this layer, which it tests in a quarter of the cells that
-    /// finding one takes. If none holds, the lattice is searched without hints.
-    pub fn lattices(mut self, steps: &[usize]) -> Config {
-        self.lattices = steps.to_vec();
+    /// The search expects steps there, in proportion to how often a granularity was found, and looks there first.
+    pub fn granularities(mut self, found: &[Granularity]) -> Config {
+        self.granularities = found.to_vec();
         self
     }
 
@@ -94,9 +95,9 @@ impl Config {
 
     /// Sets the narrowest tread, bump or dip, in channels, that must be seen between equal neighbors; 4 by default.
     ///
-    /// Up to a lattice step, every lattice point is probed. With twice that, a point between two equal neighbors is
-    /// not. Without a lattice, the first points are twice as far apart, and further ones are probed between points
-    /// whose difference is more than a slope explains. [`Config::audits`] bound what may be missed.
+    /// Up to a granularity step, every width on the granularity is read. With twice that, one between two equal
+    /// neighbors is not. Without a granularity, the first widths are twice as far apart. [`Config::audits`] bound what
+    /// may be missed.
     pub fn narrowest(mut self, channels: usize) -> Config {
         self.narrowest = channels;
         self
@@ -132,22 +133,14 @@ impl Config {
         Config {
             max_channels,
             min_channels: self.min_channels.clamp(1, max_channels),
-            lattice: self.lattice.map(|step| step.clamp(1, max_channels)),
+            granularity: self.granularity.map(|step| step.clamp(1, max_channels)),
             tolerance: if self.tolerance > 0.0 { self.tolerance.min(1e6) } else { 0.0 },
             readings,
             max_readings: self.max_readings.max(readings),
             confidence: if self.confidence > 0.0 { self.confidence.min(1.0 - 1e-9) } else { 0.0 },
             narrowest: self.narrowest.max(1),
-            lattices: self.sane_lattices(max_channels),
             ..self.clone()
         }
-    }
-
-    fn sane_lattices(&self, max_channels: usize) -> Vec<usize> {
-        let mut steps: Vec<usize> = self.lattices.iter().map(|&step| step.clamp(1, max_channels)).collect();
-        steps.sort_unstable_by_key(|&step| std::cmp::Reverse(step));
-        steps.dedup();
-        steps
     }
 
     /// The multiples of `step` in range, and the largest width, ascending.

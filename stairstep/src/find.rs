@@ -1,6 +1,6 @@
 //! The ask/tell loop for a closure.
 
-use crate::{Ask, Config, LatticeSearch, Readings, Sample, Search, Staircase, Strategy};
+use crate::{Ask, Config, Readings, Sample, Search, Staircase, Strategy};
 use std::convert::Infallible;
 
 /// Finds the steps of `latency_ns` by [`Strategy::ThreePoint`].
@@ -11,7 +11,7 @@ use std::convert::Infallible;
 /// ```
 /// use stairstep::{Config, find_steps};
 /// let stairs = find_steps(&Config::new(512).exact(), |channels| 250.0 * channels.div_ceil(16) as f64);
-/// assert_eq!((stairs.lattice(), stairs.edges().len()), (16, 32));
+/// assert_eq!((stairs.granularity().step, stairs.edges().len()), (16, 32));
 /// ```
 pub fn find_steps(config: &Config, mut latency_ns: impl FnMut(usize) -> f64) -> Staircase {
     let Ok(stairs) = try_find_steps(config, |channels| Ok::<f64, Infallible>(latency_ns(channels)));
@@ -29,22 +29,6 @@ pub fn try_find_steps<E>(config: &Config, mut latency_ns: impl FnMut(usize) -> R
     let mut search = Strategy::ThreePoint.into_search(config);
     drive(&mut search, &mut latency_ns)?;
     Ok(search.stairs())
-}
-
-/// Finds the lattice of `latency_ns`: see [`LatticeSearch`]. The closure is called as by [`find_steps`].
-///
-/// ```
-/// use stairstep::{Config, find_lattice};
-/// // Treads of 16, and every width that is not a multiple of 16 is slower still.
-/// let latency_ns = |c: usize| 100.0 * c.div_ceil(16) as f64 * if c % 16 == 0 { 1.0 } else { 1.3 };
-/// assert_eq!(find_lattice(&Config::new(256).exact(), latency_ns), 16);
-/// // No treads at all.
-/// assert_eq!(find_lattice(&Config::new(64).exact(), |c| c as f64), 1);
-/// ```
-pub fn find_lattice(config: &Config, mut latency_ns: impl FnMut(usize) -> f64) -> usize {
-    let mut search = LatticeSearch::new(config);
-    let Ok(()) = drive(&mut search, &mut |channels| Ok::<f64, Infallible>(latency_ns(channels)));
-    search.lattice().unwrap_or(1)
 }
 
 fn drive<E>(search: &mut dyn Search, latency_ns: &mut dyn FnMut(usize) -> Result<f64, E>) -> Result<(), E> {

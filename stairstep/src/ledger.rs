@@ -1,12 +1,12 @@
 //! All that a search was told, and the statistical comparison of two widths.
 
-use crate::scatter::{self, median_variance};
+use crate::noise::{Level, Levels, Reading};
 use crate::{Config, Readings, Sample};
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The median of a width and its interval.
+/// The latency of a width and its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Estimate {
     pub(crate) ns: f64,
@@ -17,76 +17,49 @@ pub(crate) struct Estimate {
 /// A comparison of two widths.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Comparison {
-    /// Less or greater where they are further apart than the tolerance.
+    /// Less or greater if they are further apart than the tolerance.
     pub(crate) order: Ordering,
     /// Whether the readings tell as much; see [`Ledger::compare`].
     pub(crate) decided: bool,
     /// ln(a / b), and its standard error.
     pub(crate) difference: f64,
     pub(crate) error: f64,
-    /// Readings of each that were taken in the same rounds as the other's.
-    pub(crate) common: usize,
-    /// Rounds that saw both.
-    pub(crate) looks: u32,
-    /// How much smaller the error would have to be for a decision: its square times the readings so far are needed.
-    shortfall: f64,
+    /// Readings of the width that has fewer.
+    pub(crate) readings: usize,
+    /// Rounds in which the width that was read in fewer rounds was read.
+    pub(crate) rounds: u32,
 }
-
-impl Comparison {
-    /// Whether so many readings of each would not decide it, as far as these tell.
-    pub(crate) fn is_futile(&self, max_readings: usize) -> bool {
-        let needed = self.common as f64 * self.shortfall * self.shortfall;
-        // The first few readings tell little about how far they scatter.
-        self.looks >= 2 && !self.decided && needed > FUTILE * max_readings as f64
-    }
-}
-
-/// How many times the readings allowed a decision must need before it is given up.
-const FUTILE: f64 = 12.0;
 
 #[derive(Clone, Debug, Default)]
 struct Record {
-    /// The readings in nanoseconds, by the round in which they were taken.
-    rounds: BTreeMap<u32, Vec<f64>>,
     summary: Option<Estimate>,
     finished: bool,
     asked: usize,
-}
-
-impl Record {
-    fn readings(&self) -> usize {
-        self.rounds.values().map(Vec::len).sum()
-    }
-
-    fn pairs(&self) -> Vec<f64> {
-        self.rounds.values().flat_map(|round| scatter::pairs(round)).collect()
-    }
+    rounds: BTreeSet<u32>,
 }
 
 /// The readings of every width. Within a round, what was told first or last leaves no trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     records: BTreeMap<usize, Record>,
+    readings: BTreeMap<usize, Vec<Reading>>,
     round: u32,
-    /// How far single readings of any width scatter, in ln; forgotten whenever something is told.
-    scale: OnceCell<Option<f64>>,
+    /// Estimated when it is needed; forgotten whenever something is told.
+    levels: OnceCell<Levels>,
     quantiles: Quantiles,
     config: Config,
 }
 
-/// The share of the tolerance that the standard error of a median may be for a look at the whole.
-const LOOK: f64 = 0.4;
-/// Pairs of readings that the scatter of all widths counts for, beside a width's own.
-const PRIOR_PAIRS: f64 = 6.0;
-/// Pairs of its own from which on a width's scatter says something.
-const OWN_PAIRS: usize = 4;
+/// The probability from which on it counts that no reading of a width is sound.
+const CONTAMINATED: f64 = 0.002;
 
 impl Ledger {
     pub(crate) fn new(config: &Config) -> Ledger {
         Ledger {
             records: BTreeMap::new(),
+            readings: BTreeMap::new(),
             round: 0,
-            scale: OnceCell::new(),
+            levels: OnceCell::new(),
             quantiles: Quantiles::new(1.0 - config.confidence),
             config: config.clone(),
         }
@@ -111,8 +84,13 @@ impl Ledger {
         match sample.readings {
             Readings::Raw(readings) => {
                 let sound = readings.into_iter().filter(|ns| ns.is_finite() && *ns > 0.0);
-                record.rounds.entry(self.round).or_default().extend(sound);
-                self.scale = OnceCell::new();
+                let of = self.readings.entry(sample.channels).or_default();
+                // The first readings of all widths of a round are taken in turns, then the second ones.
+                let turn = of.iter().filter(|reading| reading.block.0 == self.round).count();
+                let round = self.round;
+                of.extend(sound.enumerate().map(|(i, ns)| Reading { block: (round, turn + i), ns, ln: ns.ln() }));
+                record.rounds.insert(self.round);
+                self.levels = OnceCell::new();
             }
             Readings::Summary { median_ns, interval_ns: [low, high], samples } => {
                 let sound = median_ns > 0.0 && low > 0.0 && low <= median_ns && median_ns <= high && high.is_finite();
@@ -130,28 +108,37 @@ impl Ledger {
 
     /// Whether a width has a latency.
     pub(crate) fn has(&self, channels: usize) -> bool {
-        self.records.get(&channels).is_some_and(|record| record.summary.is_some() || record.readings() > 0)
+        self.records.get(&channels).is_some_and(|record| record.summary.is_some()) || self.taken(channels) > 0
+    }
+
+    fn levels(&self) -> &Levels {
+        let is_exact = self.config.max_readings == 1;
+        self.levels.get_or_init(|| Levels::estimate(&self.readings, is_exact))
+    }
+
+    fn level(&self, channels: usize) -> Option<Level> {
+        self.levels().of.get(&channels).copied()
+    }
+
+    /// Whether all readings of a width may be contaminated, by the share of contaminated readings of the whole line.
+    pub(crate) fn may_be_contaminated(&self, channels: usize) -> bool {
+        self.levels().share.powi(self.taken(channels) as i32) > CONTAMINATED && !self.is_finished(channels)
     }
 
     pub(crate) fn estimate(&self, channels: usize) -> Option<Estimate> {
         let record = self.records.get(&channels)?;
-        if record.finished && record.summary.is_some() {
-            return record.summary;
+        if let Some(summary) = record.summary.filter(|_| record.finished) {
+            return Some(summary);
         }
-        let mut all: Vec<f64> = record.rounds.values().flatten().copied().collect();
-        all.sort_unstable_by(f64::total_cmp);
-        let ns = stats::median(&all)?;
-        let confidence = self.config.confidence;
-        let interval_ns = if all.len() >= stats::min_samples(confidence) {
-            stats::median_interval(&all, confidence)?
-        } else {
-            // Order statistics of so few readings have no such confidence; the scatter of all widths tells more.
-            let scale = self.scale(record);
-            let margin =
-                if scale.is_finite() { self.quantiles.z(1) * median_variance(scale, all.len()).sqrt() } else { 0.0 };
-            [f64::min(ns * (-margin).exp(), all[0]), f64::max(ns * margin.exp(), all[all.len() - 1])]
-        };
-        Some(Estimate { ns, interval_ns, readings: all.len() })
+        let level = self.level(channels)?;
+        if self.config.max_readings == 1 {
+            // What is trusted as it is comes back as it was.
+            let ns = self.readings.get(&channels)?.iter().map(|reading| reading.ns).fold(f64::INFINITY, f64::min);
+            return Some(Estimate { ns, interval_ns: [ns, ns], readings: level.readings });
+        }
+        let margin = self.quantiles.z(1) * (level.variance + level.drift).sqrt();
+        let interval_ns = [level.ln - margin, level.ln + margin].map(f64::exp);
+        Some(Estimate { ns: level.ln.exp(), interval_ns, readings: level.readings })
     }
 
     /// All widths with a latency, ascending.
@@ -159,24 +146,15 @@ impl Ledger {
         self.records.keys().filter_map(|&channels| Some((channels, self.estimate(channels)?)))
     }
 
-    /// Readings of a width that its median takes to be known as well as a look at the whole needs it: its standard error
-    /// at most [`LOOK`] of the tolerance.
-    pub(crate) fn needed(&self, channels: usize) -> usize {
-        let scale = self.records.get(&channels).map_or(0.0, |record| self.scale(record));
-        let needed = median_variance(scale / (LOOK * self.config.tolerance), 100) * 100.0;
-        // More than are allowed is as good as any number.
-        if needed.is_finite() { needed.min(1e6) as usize } else { 0 }
-    }
-
-    /// Readings of a width so far; a finished figure counts as any number of them.
+    /// Readings of a width so far.
     pub(crate) fn taken(&self, channels: usize) -> usize {
-        self.records.get(&channels).map_or(0, |r| if r.finished { usize::MAX } else { r.readings() })
+        self.readings.get(&channels).map_or(0, Vec::len)
     }
 
     /// How many further readings of a width may be asked for, at most `wanted`.
     pub(crate) fn left(&self, channels: usize, wanted: usize) -> usize {
         self.records.get(&channels).map_or(wanted, |record| {
-            let taken = record.asked.max(record.readings());
+            let taken = record.asked.max(self.taken(channels));
             if record.finished { 0 } else { wanted.min(self.config.max_readings.saturating_sub(taken)) }
         })
     }
@@ -186,102 +164,62 @@ impl Ledger {
         !self.has(channels) && self.left(channels, 1) == 0
     }
 
+    /// Whether a finished figure was told, so that no reading is asked for any more.
+    pub(crate) fn is_finished(&self, channels: usize) -> bool {
+        self.records.get(&channels).is_some_and(|record| record.finished)
+    }
+
     /// Compares two widths; one without a latency is greater than any other.
     ///
-    /// They differ where their medians are further apart than the tolerance t. That is decided once the readings
+    /// They differ if their levels are further apart than the tolerance t. That is decided once the readings
     /// exclude the answer that would be wrong by much: for *different*, a true difference below t / 2; for *equal*,
     /// one beyond 1.5 t. In between either answer is right, so every comparison is decided in the end.
     /// Looks are counted by rounds, the k-th erring with probability alpha / (k (k + 1)) at most, which sums up to
     /// alpha = 1 - [`Config::confidence`].
-    ///
-    /// Only readings of rounds that saw both widths count, round by round: what drifts between rounds cancels.
     pub(crate) fn compare(&self, a: usize, b: usize) -> Comparison {
-        let (Some(first), Some(second)) = (self.estimate(a), self.estimate(b)) else {
+        let (Some(first), Some(second)) = (self.log(a), self.log(b)) else {
             let order = self.has(b).cmp(&self.has(a));
-            return Comparison {
-                order,
-                decided: true,
-                difference: 0.0,
-                error: 0.0,
-                common: 0,
-                looks: 2,
-                shortfall: 0.0,
-            };
+            return Comparison { order, decided: true, difference: 0.0, error: 0.0, readings: 0, rounds: 2 };
         };
-        let plain = (first.ns / second.ns).ln();
-        let (difference, error, common, looks) = self.paired(a, b).unwrap_or_else(|| {
-            // A finished figure is compared by its interval; so are readings that cannot be taken together any more.
-            let half = |e: &Estimate| (e.interval_ns[1] / e.interval_ns[0]).ln() / 2.0;
-            let error = half(&first).hypot(half(&second)) / self.quantiles.z(1);
-            (plain, if error.is_finite() { error } else { 0.0 }, 0, 1)
-        });
+        let difference = first.ln - second.ln;
+        let apart = 1.0 - self.common_blocks(a, b);
+        let error = (first.variance + second.variance + apart * (first.drift + second.drift)).sqrt();
         let tolerance = self.config.tolerance;
         let order = match difference {
             d if d > tolerance.ln_1p() => Ordering::Greater,
             d if d < -tolerance.ln_1p() => Ordering::Less,
             _ => Ordering::Equal,
         };
-        let margin = self.quantiles.z(looks) * error;
+        let rounds = self.rounds(a).min(self.rounds(b));
+        let margin = self.quantiles.z(rounds) * error;
         let room = match order {
             Ordering::Equal => (1.5 * tolerance).ln_1p() - difference.abs(),
             _ => difference.abs() - (0.5 * tolerance).ln_1p(),
         };
-        let decided = margin < room;
-        let believed = self.is_finished(a) || self.is_finished(b) || common > 0;
-        let is_single = self.config.max_readings == 1;
-        Comparison {
-            order,
-            decided: is_single || (believed && decided),
-            difference,
-            error,
-            common,
-            looks,
-            shortfall: margin / room,
-        }
+        let decided = self.config.max_readings == 1 || margin < room;
+        Comparison { order, decided, difference, error, readings: first.readings.min(second.readings), rounds }
     }
 
-    /// Whether a finished figure was told, so that no reading is asked for any more.
-    pub(crate) fn is_finished(&self, channels: usize) -> bool {
-        self.records.get(&channels).is_some_and(|record| record.finished)
-    }
-
-    /// ln(a / b), its standard error, common readings and rounds, from the rounds that saw both; nothing without one.
-    fn paired(&self, a: usize, b: usize) -> Option<(f64, f64, usize, u32)> {
-        let (a, b) = (self.records.get(&a)?, self.records.get(&b)?);
-        if a.finished || b.finished {
-            return None;
-        }
-        let (mut sum, mut weights, mut common, mut looks) = (0.0, 0.0, 0, 0);
-        for (round, of_a) in &a.rounds {
-            let Some(of_b) = b.rounds.get(round) else { continue };
-            let (Some(median_a), Some(median_b)) = (stats::median(of_a), stats::median(of_b)) else { continue };
-            let weight = 1.0 / (median_variance(1.0, of_a.len()) + median_variance(1.0, of_b.len()));
-            sum += weight * (median_a / median_b).ln();
-            weights += weight;
-            common += of_a.len().min(of_b.len());
-            looks += 1;
-        }
-        // The wider of the two scatters: a width that is read on a busy moment must not look certain.
-        let scale = f64::max(self.scale(a), self.scale(b));
-        (looks > 0).then(|| (sum / weights, scale / f64::sqrt(weights), common, looks))
-    }
-
-    /// How far readings of a width scatter: its own pairs, where it has several, together with everybody's.
-    fn scale(&self, record: &Record) -> f64 {
-        let pooled = *self.scale.get_or_init(|| {
-            let mut pairs: Vec<f64> = self.records.values().flat_map(Record::pairs).collect();
-            scatter::scale(&mut pairs)
-        });
-        let Some(pooled) = pooled else { return if self.config.max_readings > 1 { f64::INFINITY } else { 0.0 } };
-        let mut own = record.pairs();
-        let n = own.len();
-        match scatter::scale(&mut own).filter(|_| n >= OWN_PAIRS) {
-            Some(own) => {
-                let n = n as f64;
-                ((PRIOR_PAIRS * pooled * pooled + n * own * own) / (PRIOR_PAIRS + n)).sqrt()
+    /// The level of a width, a finished figure's by its interval.
+    fn log(&self, channels: usize) -> Option<Level> {
+        match self.records.get(&channels)? {
+            Record { finished: true, summary: Some(Estimate { ns, interval_ns: [low, high], .. }), .. } => {
+                let error = (high / low).ln() / 2.0 / self.quantiles.z(1);
+                Some(Level { ln: ns.ln(), variance: error * error, drift: 0.0, readings: self.config.max_readings })
             }
-            None => pooled,
+            _ => self.level(channels),
         }
+    }
+
+    fn rounds(&self, channels: usize) -> u32 {
+        self.records.get(&channels).map_or(1, |record| if record.finished { 2 } else { record.rounds.len() as u32 })
+    }
+
+    /// The share of blocks that saw both, of the width that was read in more: in those, drift cancels.
+    fn common_blocks(&self, a: usize, b: usize) -> f64 {
+        let (Some(a), Some(b)) = (self.readings.get(&a), self.readings.get(&b)) else { return 0.0 };
+        let common = a.iter().filter(|first| b.iter().any(|second| second.block == first.block)).count();
+        common as f64 / a.len().max(b.len()).max(1) as f64
     }
 }
 
@@ -289,7 +227,7 @@ impl Ledger {
 #[derive(Clone, Debug)]
 struct Quantiles([f64; LOOKS]);
 
-/// Looks that are told apart: readings double with each, so that nobody looks more often.
+/// Looks that are told apart: readings double with each, so that no comparison is looked at more often.
 const LOOKS: usize = 12;
 
 impl Quantiles {

@@ -13,7 +13,7 @@
 //! let latency_ns = |c: usize| 1000.0 * c.div_ceil(32) as f64 + if c > 256 && c <= 320 { 5000.0 } else { 0.0 };
 //! let stairs = find_steps(&Config::new(512).exact(), latency_ns);
 //!
-//! assert_eq!(stairs.lattice(), 32);
+//! assert_eq!(stairs.granularity().step, 32);
 //! let edges: Vec<usize> = stairs.edges().iter().map(|edge| edge.channels).collect();
 //! assert_eq!(edges, [32, 64, 96, 128, 160, 192, 224, 256, 352, 384, 416, 448, 480, 512]);
 //! // 257 to 351 channels cost at least as much as 352.
@@ -26,7 +26,7 @@
 //! ```
 //! use stairstep::{Ask, Config, Readings, Sample, Strategy};
 //!
-//! let mut search = Strategy::ThreePoint.into_search(&Config::new(256).lattice(8));
+//! let mut search = Strategy::ThreePoint.into_search(&Config::new(256).granularity(8));
 //! let mut outstanding = Vec::new();
 //! let why = loop {
 //!     match search.ask() {
@@ -51,20 +51,22 @@ mod assemble;
 mod audit;
 mod config;
 mod find;
+mod granularity;
 mod ledger;
+mod noise;
 mod rounds;
 mod sample;
-mod scatter;
 mod search;
 mod shape;
+mod slopes;
 mod staircase;
 mod strategy;
 
 pub use audit::{MissBound, most_unseen};
 pub use config::Config;
-pub use find::{find_lattice, find_steps, try_find_steps};
+pub use find::{find_steps, try_find_steps};
+pub use granularity::Granularity;
 pub use sample::{Probe, Readings, Sample};
 pub use search::{Ask, Search, StopReason, Strategy};
 pub use shape::{Shape, classify};
 pub use staircase::{Edge, Point, Probed, Staircase};
-pub use strategy::LatticeSearch;

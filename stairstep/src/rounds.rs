@@ -4,7 +4,7 @@
 //! come back in any order without changing what is asked next.
 
 use crate::ledger::{Comparison, Ledger};
-use crate::{Ask, Config, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
+use crate::{Ask, Config, Granularity, MissBound, Probe, Sample, Search, Staircase, StopReason, assemble};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) trait Plan: Send {
     /// Requests through `wants` what is to be measured next; without a request the search is finished.
     fn plan(&mut self, wants: &mut Wants<'_>);
-    /// The multiples on which treads are taken to end.
-    fn lattice(&self) -> usize;
+    /// Where steps are expected.
+    fn granularity(&self) -> Granularity;
     /// What the audits found, if there were any.
     fn missed(&self) -> Option<MissBound> {
         None
@@ -49,35 +49,9 @@ impl Wants<'_> {
         widths.into_iter().fold(true, |all, channels| self.request(channels) & all)
     }
 
-    /// Requests for each of these widths, all of which are known, the readings that its median lacks to be precise
-    /// enough for a look at the whole. Returns whether nothing was requested.
-    pub(crate) fn request_precise(&mut self, widths: &[usize]) -> bool {
-        let mut all = true;
-        for &channels in widths {
-            let (needed, taken) = (self.ledger.needed(channels), self.ledger.taken(channels));
-            let more = self.ledger.left(channels, needed.saturating_sub(taken));
-            if more > 0 {
-                self.want(channels, more);
-                all = false;
-            }
-        }
-        all
-    }
-
     /// Whether a width's latency is known, or can never be.
     pub(crate) fn is_known(&self, channels: usize) -> bool {
         self.ledger.has(channels) || self.ledger.is_hopeless(channels)
-    }
-
-    /// Whether two widths differ as they stand, without asking for more.
-    pub(crate) fn differ_by_medians(&self, a: usize, b: usize) -> bool {
-        self.ledger.compare(a, b).order != Ordering::Equal
-    }
-
-    /// Whether `a` is cheaper than `b` as it stands, and decided to be so.
-    pub(crate) fn is_cheaper(&self, a: usize, b: usize) -> bool {
-        let comparison = self.ledger.compare(a, b);
-        comparison.order == Ordering::Less && comparison.decided
     }
 
     /// ln(a / b) as it stands, and its standard error.
@@ -86,78 +60,62 @@ impl Wants<'_> {
         (comparison.difference, comparison.error)
     }
 
+    /// Wants a further turn of a width if all of its readings may be contaminated.
+    pub(crate) fn rule_out_contamination(&mut self, channels: usize) {
+        let more = self.ledger.left(channels, self.config.readings);
+        if more > 0 && self.ledger.may_be_contaminated(channels) {
+            self.want(channels, more);
+        }
+    }
+
     fn want(&mut self, channels: usize, readings: usize) {
         let wanted = self.widths.entry(channels).or_default();
         *wanted = readings.max(*wanted);
     }
 
-    /// How two widths compare, or nothing while measurements are wanted for it.
+    /// How two widths compare, or `None` while measurements are wanted for it.
     pub(crate) fn compare(&mut self, a: usize, b: usize) -> Option<Ordering> {
-        let comparison = self.comparison(a, b, 1)?;
-        self.undecided += usize::from(!comparison.decided);
+        let comparison = self.comparison(a, b, |comparison| comparison.decided)?;
+        self.count_undecided(!comparison.decided);
         Some(comparison.order)
     }
 
-    /// The same, seen in at least two rounds: three readings that were preempted are no riser.
-    pub(crate) fn confirm(&mut self, a: usize, b: usize) -> Option<Ordering> {
-        Some(self.comparison(a, b, 2)?.order)
+    /// Counts a comparison that all readings allowed leave open.
+    pub(crate) fn count_undecided(&mut self, is_undecided: bool) {
+        self.undecided += usize::from(is_undecided);
     }
 
-    /// Whether `a` is cheaper than `b` by more than the tolerance; nothing while measurements are wanted for it.
-    /// Readings are spent only where it looks so, and not many: a lattice stands and falls with many such questions.
-    pub(crate) fn is_surely_cheaper(&mut self, a: usize, b: usize) -> Option<bool> {
+    /// A comparison, once it is as certain as wanted or nothing more can be read for it; `None` while measurements are
+    /// wanted for it.
+    pub(crate) fn comparison(
+        &mut self,
+        a: usize,
+        b: usize,
+        is_enough: impl Fn(&Comparison) -> bool,
+    ) -> Option<Comparison> {
         if !self.request_all([a, b]) {
             return None;
         }
         let comparison = self.ledger.compare(a, b);
-        if comparison.difference > -(self.config.tolerance / 2.0).ln_1p() {
-            return Some(false);
-        }
-        let is_cheaper = comparison.decided && comparison.order == Ordering::Less;
-        let is_seen_twice = comparison.decided && comparison.looks >= 2;
-        // What so many readings do not tell is no reason to give a lattice up: its edges try it once more.
-        (is_seen_twice || self.read_together(a, b, FEW)).then_some(is_cheaper)
-    }
-
-    /// Whether two widths have so many common readings, or cannot get them; otherwise they are wanted.
-    pub(crate) fn read_together(&mut self, a: usize, b: usize, readings: usize) -> bool {
-        let common = self.ledger.compare(a, b).common;
-        let open: Vec<usize> = [a, b].into_iter().filter(|&c| !self.ledger.is_finished(c)).collect();
-        let wanted = common.max(self.config.readings);
-        let left = open.iter().map(|&c| self.ledger.left(c, wanted)).min().unwrap_or(0);
-        if common >= readings || left == 0 {
-            return true;
-        }
-        open.into_iter().for_each(|c| self.want(c, left));
-        false
-    }
-
-    /// A comparison, once it is decided or nothing more can be read for it.
-    fn comparison(&mut self, a: usize, b: usize, looks: u32) -> Option<Comparison> {
-        if !self.request_all([a, b]) {
-            return None;
-        }
-        let comparison = self.ledger.compare(a, b);
-        let open: Vec<usize> = [a, b].into_iter().filter(|&c| !self.ledger.is_finished(c)).collect();
-        if comparison.decided && (comparison.looks >= looks || open.len() < 2) {
+        if is_enough(&comparison) || self.config.max_readings == 1 {
             return Some(comparison);
         }
-        // As many again as they have in common, in the same round: what is compared is read together.
-        let more = comparison.common.max(self.config.readings);
-        let readings = open.iter().map(|&c| self.ledger.left(c, more)).min().unwrap_or(0);
-        // Two widths that look equal are worth half the readings: a riser that is worth finding does not look so for long.
-        let is_enough = comparison.order == Ordering::Equal && comparison.common >= self.config.max_readings / 2;
-        // What all readings that are left would hardly decide is not worth any of them.
-        if readings == 0 || is_enough || comparison.is_futile(self.config.max_readings) {
-            return Some(comparison);
+        // Half as many again, in whole turns, and first those of the width that has fewer.
+        let turn = self.config.readings;
+        let most = comparison.readings.max(turn);
+        let goal = most + (most / 2).next_multiple_of(turn).max(turn);
+        let mut wanted = false;
+        for channels in [a, b] {
+            let taken = self.ledger.taken(channels);
+            let more = self.ledger.left(channels, goal.saturating_sub(taken));
+            if more > 0 {
+                self.want(channels, more);
+                wanted = true;
+            }
         }
-        open.into_iter().for_each(|c| self.want(c, readings));
-        None
+        (!wanted).then_some(comparison)
     }
 }
-
-/// Common readings after which a lattice's question is answered as it stands.
-const FEW: usize = 6;
 
 /// A strategy as a search.
 #[derive(Clone, Debug)]
@@ -184,10 +142,6 @@ impl<P: Plan> Rounds<P> {
             outstanding: BTreeSet::new(),
             done: None,
         }
-    }
-
-    pub(crate) fn plan(&self) -> &P {
-        &self.plan
     }
 
     fn start_round(&mut self) {
@@ -230,6 +184,6 @@ impl<P: Plan> Search for Rounds<P> {
     }
 
     fn stairs(&self) -> Staircase {
-        assemble::staircase(&self.ledger, &self.config, self.plan.lattice(), self.plan.missed())
+        assemble::staircase(&self.ledger, &self.config, self.plan.granularity(), self.plan.missed())
     }
 }

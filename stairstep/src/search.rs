@@ -102,17 +102,18 @@ pub enum Strategy {
     Exhaustive,
     /// Every multiple of a step, and the largest width, once, with equally many readings.
     Grid(usize),
-    /// Three-point discrimination on the lattice, with further readings where a decision is close.
+    /// Three-point discrimination, guided by where steps are expected.
     ///
-    /// 1. Without a known lattice, it is found first ([`crate::LatticeSearch`]).
-    /// 2. An interval is probed at its left, middle and right, and classified ([`crate::classify`]).
-    ///    The search goes on in the halves where a riser can hide, and also in flat halves wider than
-    ///    [`Config::narrowest`] lattice steps, because a bump or a dip can hide there.
-    /// 3. Latencies are compared from the right for edges; where the intervals of two medians do not tell
-    ///    whether they are one price or two, both widths get further readings.
-    /// 4. Each edge is confirmed by its own three points: itself, and a lattice step to both sides.
-    /// 5. [`Config::audits`] of the widths never probed are checked at random. One that is cheaper than what the
-    ///    staircase claims has its whole lattice step searched.
+    /// 1. Widths on the granularity that is believed are read, or a grid where none is ([`Config::granularities`]).
+    /// 2. An interval whose ends differ holds a step. Three points tell where: its ends and a width between them, the one
+    ///    that halves the probability of the places, which depends on the steps located so far. Where pieces that were
+    ///    looked into rise like the interval does, it is a slope and stays closed.
+    /// 3. Readings are mixtures of a core and of contaminated ones that take longer; latencies, intervals and comparisons
+    ///    are those of the core. Where they do not tell whether it is one price or two, further turns are read.
+    ///    Off a granularity that is believed, a step needs more evidence; and where a step rests on a width whose
+    ///    readings may all be contaminated, that is read once more.
+    /// 4. [`Config::audits`] of the widths never read are checked at random. If one is cheaper than what the staircase
+    ///    claims, the widths around it are read.
     #[default]
     ThreePoint,
 }

@@ -1,7 +1,7 @@
 //! The result of a search.
 
 use crate::ledger::Ledger;
-use crate::{Config, MissBound, Sample, Shape, assemble};
+use crate::{Config, Granularity, MissBound, Sample, Shape, assemble};
 
 /// The steps of one latency curve.
 ///
@@ -12,7 +12,7 @@ pub struct Staircase {
     pub(crate) edges: Vec<Edge>,
     pub(crate) dominated: Vec<(usize, usize)>,
     pub(crate) probed: Vec<Probed>,
-    pub(crate) lattice: usize,
+    pub(crate) granularity: Granularity,
     pub(crate) missed: MissBound,
 }
 
@@ -23,17 +23,20 @@ pub struct Staircase {
 pub struct Edge {
     /// The width, in channels.
     pub channels: usize,
-    /// Its latency (median) in nanoseconds.
+    /// Its latency in nanoseconds.
     pub latency_ns: f64,
     /// The interval of its latency in nanoseconds, `[low, high]`.
     pub interval_ns: [f64; 2],
     /// What the next edge costs more, in nanoseconds; `None` at the largest width.
     pub jump_ns: Option<f64>,
+    /// Whether latency steps right after this width, by measurements of it and of the next width; `false` on a slope,
+    /// where latency rises over several widths, and at the largest width.
+    pub is_step: bool,
     /// The probability that the jump is more than half the tolerance, by its readings; `None` at the largest width.
     pub confidence: Option<f64>,
-    /// Its neighbor one lattice step below; `None` if that was not probed.
+    /// Its neighbor the next width below that was measured, at most a granularity step away; `None` if there is none.
     pub below: Option<Point>,
-    /// Its neighbor one lattice step above; `None` if that was not probed.
+    /// Its neighbor the next width above that was measured, at most a granularity step away; `None` if there is none.
     pub above: Option<Point>,
     /// The shape of the edge and its two neighbors, `None` unless both were probed: a clean edge is
     /// [`Shape::RiserRight`], a single fast width is a [`Shape::Dip`].
@@ -47,7 +50,7 @@ pub struct Edge {
 pub struct Point {
     /// The width, in channels.
     pub channels: usize,
-    /// Median in nanoseconds.
+    /// Latency in nanoseconds.
     pub latency_ns: f64,
 }
 
@@ -58,18 +61,18 @@ pub struct Point {
 pub struct Probed {
     /// The width, in channels.
     pub channels: usize,
-    /// Median in nanoseconds.
+    /// Latency in nanoseconds.
     pub latency_ns: f64,
-    /// The interval of the median in nanoseconds, `[low, high]`.
+    /// The interval of the latency in nanoseconds, `[low, high]`.
     pub interval_ns: [f64; 2],
-    /// The number of readings behind the median; 0 for a computed summary.
+    /// The number of readings behind it; 0 for a computed summary.
     pub readings: usize,
 }
 
 impl Staircase {
     /// Assembles a staircase from all that was measured of one latency curve.
     ///
-    /// Of `config`, [`Config::widths`], [`Config::lattice`] (1 if it is not set), [`Config::tolerance`],
+    /// Of `config`, [`Config::widths`], [`Config::granularity`] (1 if it is not set), [`Config::tolerance`],
     /// [`Config::confidence`] and [`Config::max_readings`] are used. Samples out of range are ignored. Samples of one
     /// width add up, and all of them count as read together, so that their order changes nothing but the pairs of
     /// readings from which the scatter is estimated.
@@ -78,7 +81,7 @@ impl Staircase {
     /// use stairstep::{Config, Readings, Sample, Staircase};
     /// let sample = |channels, ns| Sample { channels, readings: Readings::Raw(vec![ns]) };
     /// let samples = [sample(32, 100.0), sample(64, 180.0), sample(96, 180.0)];
-    /// let stairs = Staircase::from_samples(&Config::new(96).lattice(32).exact(), samples);
+    /// let stairs = Staircase::from_samples(&Config::new(96).granularity(32).exact(), samples);
     /// let edges: Vec<usize> = stairs.edges().iter().map(|edge| edge.channels).collect();
     /// assert_eq!(edges, [32, 96]);
     /// assert_eq!(stairs.dominated(), [(1, 31), (33, 95)]);
@@ -87,7 +90,7 @@ impl Staircase {
         let config = config.sane();
         let mut ledger = Ledger::new(&config);
         samples.into_iter().for_each(|sample| ledger.tell(sample));
-        assemble::staircase(&ledger, &config, config.lattice.unwrap_or(1), None)
+        assemble::staircase(&ledger, &config, Granularity::multiples(config.granularity.unwrap_or(1)), None)
     }
 
     /// The edges, ascending in channels and in latency.
@@ -105,9 +108,9 @@ impl Staircase {
         &self.probed
     }
 
-    /// The multiples on which treads end, in channels; 1 if there is no such regularity.
-    pub fn lattice(&self) -> usize {
-        self.lattice
+    /// Where steps lie; [`Granularity::NONE`] if there is no such regularity.
+    pub fn granularity(&self) -> Granularity {
+        self.granularity
     }
 
     /// A bound on what the search may have missed.

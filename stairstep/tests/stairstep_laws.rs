@@ -3,19 +3,19 @@ use proptest::prelude::*;
 use stairstep::*;
 use std::collections::BTreeMap;
 
-/// A noiseless staircase: a price for each lattice cell; within a cell, widths cost what its end costs, or more.
+/// A noiseless staircase: a price for each granule; within one, widths cost what its end costs, or more.
 #[derive(Clone, Debug)]
 struct Stairs {
     step: usize,
     max: usize,
-    off_lattice: f64,
+    off_granularity: f64,
     cells: Vec<f64>,
 }
 
 impl Stairs {
     fn ns(&self, channels: usize) -> f64 {
         let price = self.cells[channels.div_ceil(self.step) - 1];
-        if channels.is_multiple_of(self.step) { price } else { price * self.off_lattice }
+        if channels.is_multiple_of(self.step) { price } else { price * self.off_granularity }
     }
 }
 
@@ -33,7 +33,7 @@ fn stairs(narrowest: usize, monotone: bool) -> impl Strategy<Value = Stairs> {
                 .flat_map(|&(width, price)| vec![100.0 * 1.08f64.powi(price); width + narrowest])
                 .collect();
             let max = (cells.len() * step).saturating_sub(cut % step).max(1);
-            Stairs { step, max, off_lattice: if slow { 1.37 } else { 1.0 }, cells }
+            Stairs { step, max, off_granularity: if slow { 1.37 } else { 1.0 }, cells }
         },
     )
 }
@@ -69,42 +69,41 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn edges_are_the_exhaustive_ones_whatever_the_prices_on_the_lattice(stairs in stairs(1, false)) {
-        let config = Config::new(stairs.max).lattice(stairs.step).narrowest(1);
+    fn edges_are_the_exhaustive_ones_whatever_the_prices_on_the_granularity(stairs in stairs(1, false)) {
+        let config = Config::new(stairs.max).granularity(stairs.step).narrowest(1);
         same_edges(&stairs, config.clone(), true)?;
         same_edges(&stairs, config, false)?;
     }
 
     #[test]
-    fn treads_of_two_lattice_steps_allow_skipping(stairs in stairs(2, false)) {
-        // Without a lattice, points twice as far apart are looked at.
+    fn treads_of_two_granules_allow_skipping(stairs in stairs(2, false)) {
+        // Without a granularity, widths twice as far apart are looked at.
         let steps = if stairs.step == 1 { 1 } else { 2 };
-        same_edges(&stairs, Config::new(stairs.max).lattice(stairs.step).narrowest(steps * stairs.step), true)?;
+        same_edges(&stairs, Config::new(stairs.max).granularity(stairs.step).narrowest(steps * stairs.step), true)?;
     }
 
     #[test]
     fn halving_finds_every_edge_of_a_monotone_staircase(stairs in stairs(1, true)) {
-        same_edges(&stairs, Config::new(stairs.max).lattice(stairs.step).narrowest(usize::MAX), true)?;
+        same_edges(&stairs, Config::new(stairs.max).granularity(stairs.step).narrowest(usize::MAX), true)?;
     }
 
     #[test]
-    fn the_lattice_is_found_and_the_edges_with_it(
-        step in prop::sample::select(vec![2usize, 4, 8, 16, 32]), jump in 4.0..30.0f64, slow in prop::sample::select(vec![1.0, 1.37]), seed: u64
+    fn the_granularity_is_found_and_the_edges_with_it(
+        step in prop::sample::select(vec![2usize, 4, 8, 16, 32]), jump in 6.0..30.0f64, slow in prop::sample::select(vec![1.0, 1.37]), seed: u64
     ) {
         let ns = |c: usize| (100.0 + jump * c.div_ceil(step) as f64) * if c.is_multiple_of(step) { 1.0 } else { slow };
         let config = Config::new(step * 12).exact().seed(seed);
-        prop_assert_eq!(find_lattice(&config, ns), step);
         let (all, _) = run(&mut *stairstep::Strategy::Exhaustive.into_search(&config), ns);
         let found = find_steps(&config, ns);
         prop_assert_eq!(edges(&found), edges(&all));
         // Channels fewer than what must be seen are no lattice to a search: it looks between them anyway.
-        prop_assert_eq!(found.lattice(), if step < 4 { 1 } else { step });
+        prop_assert_eq!(found.granularity(), Granularity::multiples(if step < 4 { 1 } else { step }));
     }
 
     #[test]
     fn every_width_is_an_edge_or_dominated(prices in prop::collection::vec(1.0..3.0f64, 1..80)) {
         // Any latencies at all, slopes included.
-        let config = Config::new(prices.len()).exact().lattice(1);
+        let config = Config::new(prices.len()).exact().granularity(1);
         let (stairs, _) = run(&mut *stairstep::Strategy::Exhaustive.into_search(&config), |c| prices[c - 1]);
         let edges = edges(&stairs);
         prop_assert_eq!(edges.last(), Some(&prices.len()));
@@ -122,19 +121,16 @@ proptest! {
 
     #[test]
     fn no_answer_makes_a_search_misbehave(
-        max in 1usize..200, min in 0usize..250, lattice in prop::option::of(0usize..300), narrowest in 0usize..5,
-        audits in 0usize..300, readings in 0usize..12, cap in 0usize..30, which in 0usize..4, seed: u64,
+        max in 1usize..200, min in 0usize..250, granularity in prop::option::of(0usize..300), narrowest in 0usize..5,
+        audits in 0usize..300, readings in 0usize..12, cap in 0usize..30, which in 0usize..3, seed: u64,
     ) {
         let mut config = Config::new(max).min_channels(min).narrowest(narrowest).audits(audits).readings(readings)
             .max_readings(cap).seed(seed);
-        if let Some(step) = lattice {
-            config = config.lattice(step);
+        if let Some(step) = granularity {
+            config = config.granularity(step);
         }
-        let strategies = [stairstep::Strategy::Exhaustive, stairstep::Strategy::Grid(lattice.unwrap_or(7)), stairstep::Strategy::ThreePoint];
-        let mut search: Box<dyn Search> = match strategies.get(which) {
-            Some(strategy) => strategy.into_search(&config),
-            None => Box::new(LatticeSearch::new(&config)),
-        };
+        let strategies = [stairstep::Strategy::Exhaustive, stairstep::Strategy::Grid(granularity.unwrap_or(7)), stairstep::Strategy::ThreePoint];
+        let mut search = strategies[which].into_search(&config);
         let range = min.clamp(1, max)..=max;
         let cap = cap.max(readings).max(1);
         let mut rng = stats::Rng::new(seed);
@@ -214,10 +210,10 @@ proptest! {
 
     #[test]
     fn samples_make_the_staircase_of_a_search_that_reads_every_width(
-        stairs in stairs(1, false), lattice in prop::option::of(1usize..20), readings in 1usize..5, seed: u64,
+        stairs in stairs(1, false), granularity in prop::option::of(1usize..20), readings in 1usize..5, seed: u64,
     ) {
         let config = Config::new(stairs.max).readings(readings);
-        let step = lattice.unwrap_or(1);
+        let step = granularity.unwrap_or(1);
         let mut search = stairstep::Strategy::Grid(step).into_search(&config);
         let mut rng = stats::Rng::new(seed);
         let mut samples = vec![Sample { channels: stairs.max + 1, readings: Readings::Raw(vec![1.0]) }];
@@ -228,7 +224,7 @@ proptest! {
             search.tell(sample);
         }
         rng.shuffle(&mut samples);
-        prop_assert_eq!(Staircase::from_samples(&config.lattice(step), samples), search.stairs());
+        prop_assert_eq!(Staircase::from_samples(&config.granularity(step), samples), search.stairs());
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) ->
 fn a_staircase_and_its_samples_come_back_as_they_were() {
     let mut rng = stats::Rng::new(7);
     let mut samples = Vec::new();
-    let mut search = Strategy::ThreePoint.into_search(&Config::new(128).lattice(8).audits(4));
+    let mut search = Strategy::ThreePoint.into_search(&Config::new(128).granularity(8).audits(4));
     while let Ask::Probe(Probe { channels, readings }) = search.ask() {
         let ns = (0..readings).map(|_| 1e5 * channels.div_ceil(32) as f64 * (1.0 + 0.01 * rng.normal())).collect();
         let sample = Sample { channels, readings: Readings::Raw(ns) };

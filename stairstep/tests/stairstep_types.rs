@@ -10,7 +10,7 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<Ask>();
     is_send_and_debug::<Config>();
     is_send_and_debug::<Edge>();
-    is_send_and_debug::<LatticeSearch>();
+    is_send_and_debug::<Granularity>();
     is_send_and_debug::<MissBound>();
     is_send_and_debug::<Point>();
     is_send_and_debug::<Probe>();
@@ -26,7 +26,7 @@ fn public_types_are_send_and_debug() {
 
 #[test]
 fn a_search_goes_on_in_another_thread() {
-    let mut search = Strategy::ThreePoint.into_search(&Config::new(64).lattice(16).exact());
+    let mut search = Strategy::ThreePoint.into_search(&Config::new(64).granularity(16).exact());
     let stairs = std::thread::spawn(move || {
         while let Ask::Probe(Probe { channels, .. }) = search.ask() {
             search.tell(Sample { channels, readings: Readings::Raw(vec![channels.div_ceil(32) as f64]) });

@@ -1,7 +1,7 @@
 //! One convolution with its epilogue, and whole models, as things that run.
 
-use super::session::Run;
 use super::encode::Weights;
+use super::session::Run;
 use super::{OnnxRuntime, encode, reorder};
 use crate::fill;
 use netspec::{CacheState, ConvSpec, DType, Layout, Tensor, TensorView};

@@ -65,7 +65,11 @@ mod tests {
         };
         let run = |input, output| {
             let end = r#"{"cat" : "Session","dur" :90,"ts" :8,"ph" : "X","name" :"SequentialExecutor::Execute","args" : {}},"#;
-            node("ReorderInput", input) + &node("conv0_nchwc", 50) + &node("pixel0_nchwc", 1) + &node("ReorderOutput", output) + end
+            node("ReorderInput", input)
+                + &node("conv0_nchwc", 50)
+                + &node("pixel0_nchwc", 1)
+                + &node("ReorderOutput", output)
+                + end
         };
         let start =
             r#"[{"cat" : "Session","dur" :553,"ts" :1,"ph" : "X","name" :"session_initialization","args" : {}},"#;

@@ -115,7 +115,7 @@ fn steps_reports_staircases_and_draws_them() {
     assert_eq!(report["schema"], "locp.steps/1");
     has_fields(&report, &["measured", "shared", "device_seconds"]);
     for layer in report["layers"].as_array().unwrap() {
-        has_fields(layer, &["name", "spec", "axis", "channels", "lattice", "edges", "dominated", "measured"]);
+        has_fields(layer, &["name", "spec", "axis", "channels", "granularity", "edges", "dominated", "measured"]);
         let edges = layer["edges"].as_array().unwrap();
         let last = edges.last().expect("the full width is always an edge");
         assert_eq!(last["channels"], layer["channels"], "{layer:#}");

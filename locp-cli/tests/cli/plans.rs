@@ -44,7 +44,9 @@ fn a_multiple_that_is_asked_for_reaches_the_plan() {
 #[test]
 fn the_exact_planner_proves_its_plan_and_loses_no_more_than_others() {
     let place = Place::new();
-    let report = |planner: &str| json(&place, &format!("plan {MODEL} {QUICK} --planner {planner} -o plan.json"));
+    // The baseline that knows one axis only cannot go lower.
+    let at = QUICK.replace("0.7x", "0.8x");
+    let report = |planner: &str| json(&place, &format!("plan {MODEL} {at} --planner {planner} -o plan.json"));
     let (exact, two_stage, uniform) = (report("exact"), report("two-stage"), report("uniform"));
     let (knapsack, global) = (report("knapsack"), report("global"));
     let value = |report: &Value| report["value"].as_f64().unwrap();

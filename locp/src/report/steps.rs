@@ -35,9 +35,11 @@ pub struct StairReport {
     pub axis: Axis,
     /// Channels at full width.
     pub channels: usize,
-    /// Multiples on which treads live, 1 if there is none.
-    pub lattice: usize,
-    /// Multiples that were looked at: the lattice, or a multiple of it.
+    /// Channels from one step to the next; 1 if there is no granularity.
+    pub granularity: usize,
+    /// Steps follow the widths that leave this remainder when divided by `granularity`; mostly 0.
+    pub offset: usize,
+    /// Multiples that were looked at: the granularity, or a multiple of it.
     pub step: usize,
     /// Right ends of treads: the most channels for their price.
     pub edges: Vec<EdgeReport>,
@@ -75,10 +77,13 @@ pub struct EdgeReport {
     pub latency_ms: f64,
     /// What the next edge costs more; nothing at the full width.
     pub jump_ms: Option<f64>,
+    /// Whether latency steps right after this width, by measurements of it and of the next width; otherwise it rises over
+    /// several widths.
+    pub is_step: bool,
     /// The probability that the jump is more than half of what counts as one, by its readings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// The neighbors that it was compared with, one lattice step below and above, where these were measured.
+    /// The neighbors that it was compared with, at most a granularity step below and above, where these were measured.
     pub neighbors: [Option<usize>; 2],
     /// Where the engine runs another algorithm past this edge: the one here, and the one there. Such a riser is the
     /// library's choice rather than the hardware's, and may move with its version.
@@ -94,7 +99,7 @@ pub struct RangeReport {
     pub from: usize,
     /// The largest.
     pub to: usize,
-    /// Whether some of them were not timed: the lattice says so, not a measurement of each.
+    /// Whether some of them were not timed: the granularity says so, not a measurement of each.
     pub inferred: bool,
 }
 

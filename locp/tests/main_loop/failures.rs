@@ -49,13 +49,20 @@ fn check_resumes(model: &Model, mut table: MemoryStore) -> Texts {
     let prepared = device.prepared();
     let measured = texts(&prepared);
     assert!(measured.is_disjoint(&before));
-    assert_eq!([measured.len(), report.measured as usize], [prepared.len(); 2]);
+    assert_eq!(report.measured as usize, measured.len());
     check_same(&known(&table), &before.union(&measured).cloned().collect());
 
     let third = Device::new(Script::default());
     third.pipeline_on(&mut table).steps(model, None).unwrap();
     assert_eq!(third.runs(), 0);
     measured
+}
+
+/// The rest of a search is measured, but for the audits of the line that was begun.
+#[track_caller]
+fn check_rest(measured: &Texts, rest: &Texts) {
+    assert!(measured.is_subset(rest), "{:?}", measured.difference(rest).collect::<Vec<_>>());
+    assert!(measured.len() + 2 >= rest.len(), "{:?}", rest.difference(measured).collect::<Vec<_>>());
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn a_convolution_that_fails_is_named_and_the_rest_is_kept() {
     check_same(&known(&table), &prepared);
     assert_eq!(measured, prepared.len() as u64);
     let rest: Texts = texts(&all).difference(&prepared).cloned().collect();
-    check_same(&check_resumes(&model, table), &rest);
+    check_rest(&check_resumes(&model, table), &rest);
 }
 
 #[test]
@@ -95,13 +102,13 @@ fn a_cancelled_line_keeps_what_was_read_and_the_next_run_measures_the_rest() {
         drop(pipeline);
         assert_eq!(device.runs(), runs, "nothing runs after the flag was raised");
 
-        // A convolution's first turn is two runs to warm up, one after the change, and three readings.
+        // A convolution's first turn is two runs to warm up, one after the change, and four readings.
         let ran = |spec: &ConvSpec| device.log().iter().filter(|event| **event == Event::Ran(spec.clone())).count();
-        let read: Vec<ConvSpec> = device.prepared().into_iter().filter(|spec| ran(spec) >= 6).collect();
+        let read: Vec<ConvSpec> = device.prepared().into_iter().filter(|spec| ran(spec) >= 7).collect();
         check_same(&known(&table), &texts(&read));
-        assert_eq!(measured, read.len() as u64);
+        assert_eq!(measured, texts(&read).len() as u64);
         let rest: Texts = all.difference(&texts(&read)).cloned().collect();
-        check_same(&check_resumes(&model, table), &rest);
+        check_rest(&check_resumes(&model, table), &rest);
     }
 }
 

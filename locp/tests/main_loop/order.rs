@@ -51,9 +51,9 @@ fn lines_are_searched_one_by_one_the_widest_first() {
     let model = shipped("fashion-vgg.onnx");
     let device = Device::new(Script::default());
     device.pipeline().steps(&model, None).unwrap();
-    let prepared = device.prepared();
-    let distinct: BTreeSet<&ConvSpec> = prepared.iter().collect();
-    assert_eq!(distinct.len(), prepared.len(), "a convolution was surveyed twice");
+    // Each turn prepares its convolutions anew.
+    let mut seen = BTreeSet::new();
+    let prepared: Vec<ConvSpec> = device.prepared().into_iter().filter(|spec| seen.insert(spec.clone())).collect();
 
     let layers = model.network().specs();
     let visited = visited(&prepared, &layers);
@@ -92,12 +92,14 @@ fn edges_lie_on_the_granularity() {
     assert_eq!(edges(Script { drift: Box::new(|ns| 1.0 + ns / 1e9), ..Script::default() }), [83, 0, 0]);
 }
 
-/// Where two of three readings of a width are too long, its neighbor passes for the edge: about one in forty.
 #[test]
-fn edges_lie_on_the_granularity_though_one_reading_in_ten_is_too_long() {
-    let counts = (0..8).map(|seed| edges(Script { noise: 0.1, seed, ..Script::default() }));
-    let [found, off, missing] = counts.fold([0; 3], |sum, counts| [0, 1, 2].map(|i| sum[i] + counts[i]));
-    assert!(found > 600 && 20 * off <= found && 10 * missing <= found, "{found} edges, {off} off, {missing} missing");
+fn edges_lie_on_the_granularity_though_many_readings_are_too_long() {
+    for noise in [0.1, 0.3] {
+        let counts = (0..8).map(|seed| edges(Script { noise, seed, ..Script::default() }));
+        let [found, off, missing] = counts.fold([0; 3], |sum, counts| [0, 1, 2].map(|i| sum[i] + counts[i]));
+        let counts = format!("{found} edges, {off} off, {missing} missing, {noise}");
+        assert!(found > 600 && 100 * off <= found && 100 * missing <= found, "{counts}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every multiple of a step, and the largest width.
 
-use crate::Config;
 use crate::rounds::{Plan, Rounds, Wants};
+use crate::{Config, Granularity};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Grid {
@@ -9,7 +9,8 @@ pub(crate) struct Grid {
 }
 
 pub(crate) fn search(config: &Config, step: usize) -> Rounds<Grid> {
-    Rounds::new(config, Grid { step: step.clamp(1, config.sane().max_channels) })
+    let step = step.clamp(1, config.sane().max_channels);
+    Rounds::new(&config.clone().granularity(step), Grid { step })
 }
 
 impl Plan for Grid {
@@ -17,7 +18,7 @@ impl Plan for Grid {
         wants.request_all(wants.config.points(self.step));
     }
 
-    fn lattice(&self) -> usize {
-        self.step
+    fn granularity(&self) -> Granularity {
+        Granularity::multiples(self.step)
     }
 }

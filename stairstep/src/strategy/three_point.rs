@@ -1,21 +1,35 @@
-//! Three-point stair-step discrimination on the lattice.
+//! Three-point discrimination, guided by where steps are expected.
 
-use super::{cliffs, lattice};
+use crate::assemble;
+use crate::granularity::Belief;
+use crate::ledger::Comparison;
 use crate::rounds::{Plan, Rounds, Wants};
-use crate::{Config, MissBound, assemble};
+use crate::slopes::Slopes;
+use crate::{Config, Granularity, MissBound};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+/// Widths that are looked at first, at least, where no granularity is believed.
+const GRID: usize = 12;
+/// Intervals that are opened at a time while nothing is known of where steps lie within them.
+const FIRST: usize = 4;
+/// Standard errors from which on it counts as certain that latency steps after a width.
+const STEPS: f64 = 2.0;
+/// The same for that it does not: where steps are expected, and elsewhere, where they are rare.
+const FLAT: [f64; 2] = [2.0, 0.7];
+/// Granules of a granularity that are looked into.
+const HALVES: usize = 3;
+/// The probability from which on a place for a step is looked at by itself.
+const LIKELY: f64 = 0.4;
+/// The same for the place right after the left end, for which a single width has to be read.
+const LIKELY_FIRST: f64 = 0.25;
+
 #[derive(Clone, Debug)]
 pub(crate) struct ThreePoint {
-    lattice: Option<usize>,
-    /// Widths off the lattice that are looked at nevertheless, because an audit failed beside them.
+    granularity: Granularity,
+    /// Widths that are looked at because an audit failed beside them.
     extra: BTreeSet<usize>,
     audit: Audit,
-    /// Whether the edges that were found with the lattice confirm it.
-    is_confirmed: bool,
-    /// What the edges that were found without a lattice have in common.
-    learned: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -26,43 +40,43 @@ enum Audit {
 }
 
 pub(crate) fn search(config: &Config) -> Rounds<ThreePoint> {
-    let (lattice, extra) = (config.sane().lattice, BTreeSet::new());
-    Rounds::new(config, ThreePoint { lattice, extra, audit: Audit::Due, is_confirmed: false, learned: 1 })
+    let plan = ThreePoint { granularity: Granularity::NONE, extra: BTreeSet::new(), audit: Audit::Due };
+    Rounds::new(config, plan)
+}
+
+/// An interval after an edge in which latency steps: the edge, and the next width that was read.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    from: usize,
+    to: usize,
+    /// The one of the next width and the next edge that costs less.
+    cheapest: usize,
 }
 
 impl Plan for ThreePoint {
     fn plan(&mut self, wants: &mut Wants<'_>) {
-        if self.lattice.is_none() {
-            let others = !wants.config.lattices.is_empty();
-            let found = if others { lattice::of_others(wants) } else { lattice::find(wants) };
-            // Two or three channels are less than what must be seen: a lattice of them says nothing that halving does
-            // not find out, and every multiple of it would be read.
-            self.lattice = found.map(|step| if is_fine(step, wants.config) { 1 } else { step });
+        let belief = Belief::new(wants.config, &self.located_steps(wants));
+        self.granularity = belief.granularity();
+        let points = self.points(wants.config);
+        if !wants.request_all(points) {
+            return;
         }
-        let Some(step) = self.lattice else { return };
-        if matches!(self.audit, Audit::Due) {
-            self.look_beside_exceptions(step, wants);
-        }
-        let points = self.points(step, wants.config);
         // Each stage begins when the ones before it want nothing more.
-        open_intervals(&points, step, wants);
+        match wants.config.granularity {
+            Some(step) => open_granules(step, wants),
+            None => self.open_intervals(&belief, wants),
+        }
         if wants.any() {
             return;
         }
-        if is_without_lattice(step, wants.config) {
-            if !self.settle_cliffs(&points, wants) {
-                return;
-            }
-        } else if !self.settle(&points, step, wants) {
-            return;
-        }
+        self.settle(wants);
         if !wants.any() {
-            self.audit(step, wants);
+            self.audit(wants);
         }
     }
 
-    fn lattice(&self) -> usize {
-        self.lattice.map_or(1, |step| step.max(self.learned))
+    fn granularity(&self) -> Granularity {
+        self.granularity
     }
 
     fn missed(&self) -> Option<MissBound> {
@@ -73,168 +87,223 @@ impl Plan for ThreePoint {
     }
 }
 
-/// Wants the middle of every interval between probed neighbors in which a riser, bump or dip can hide.
-///
-/// At first the points that are as far apart as the narrowest thing that must be seen, asked for together, so that they
-/// are read together. An interval is open while its ends differ.
-fn open_intervals(points: &[usize], step: usize, wants: &mut Wants<'_>) {
-    let last = points.len() - 1;
-    let apart = apart(points, step, wants.config);
-    if is_without_lattice(step, wants.config) {
-        return cliffs::open(points, apart, wants);
-    }
-    if !wants.request_all((0..last).step_by(apart).chain([last]).map(|i| points[i])) {
-        return;
-    }
-    let probed: Vec<usize> = (0..points.len()).filter(|&i| wants.is_known(points[i])).collect();
-    for ends in probed.windows(2) {
-        let [left, right] = [ends[0], ends[1]];
-        let middle = left.midpoint(right);
-        if right - left < 2 {
-            continue;
-        }
-        if wants.compare(points[left], points[right]).is_some_and(|order| order != Ordering::Equal) {
-            wants.request(points[middle]);
-        }
-    }
-}
-
-/// Whether no lattice was found and the search does without one. It does not if the caller has set a lattice of 1, or
-/// wants every width.
-fn is_without_lattice(step: usize, config: &Config) -> bool {
-    step == 1 && config.lattice.is_none() && config.narrowest > 1
-}
-
-/// Whether a lattice is finer than what must be seen, on which the search does better without.
-fn is_fine(step: usize, config: &Config) -> bool {
-    step < config.narrowest.min(lattice::FINE)
-}
-
-/// Points of a grid without a lattice at least: where there are few widths, more of them are looked at.
-const GRID: usize = 24;
-
-/// How many places apart points are looked at in the first place.
-fn apart(points: &[usize], step: usize, config: &Config) -> usize {
-    let most = ((points.len() - 1) / 2).max(1);
-    // Without a lattice nothing says where a tread would end: twice as far, and closer where something is.
-    if is_without_lattice(step, config) {
-        return config.narrowest.saturating_mul(2).min(points.len() / GRID).max(1);
-    }
-    (config.narrowest / step).clamp(1, most)
-}
-
-/// The edges as they stand, once nothing more is wanted to decide which they are.
-fn settled_edges(wants: &mut Wants<'_>) -> Option<Vec<usize>> {
-    let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
-    let (ledger, tolerance) = (wants.ledger, wants.config.tolerance);
-    let near = |a: usize, b: usize| ledger.compare(a, b).difference <= (tolerance / 2.0).ln_1p();
-    let as_it_stands = |a: usize, b: usize| ledger.compare(a, b).order;
-    let edges =
-        assemble::edges(&known, |c, edge| wants.compare(c, edge).unwrap_or_else(|| as_it_stands(c, edge)), near);
-    if !wants.any() {
-        edges.windows(2).for_each(|pair| _ = wants.confirm(pair[0], pair[1]));
-    }
-    (!wants.any()).then_some(edges)
-}
-
-/// Wants both neighbors of every edge on the lattice, and the width just above it: where the jump does not follow at
-/// once, the tread goes on off the lattice, and its end is looked for by halving. A lattice that is believed needs none
-/// of that.
-fn surround_edges(edges: &[usize], points: &[usize], step: usize, is_believed: bool, wants: &mut Wants<'_>) {
-    let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
-    for &edge in edges {
-        if let Ok(i) = points.binary_search(&edge) {
-            let neighbors = [i.checked_sub(1), i.checked_add(1)].into_iter().flatten();
-            wants.request_all(neighbors.filter_map(|neighbor| points.get(neighbor).copied()));
-        }
-        let next = known.get(known.partition_point(|&c| c <= edge)).copied().unwrap_or(edge);
-        if next - edge > 1 && !is_believed {
-            wants.request(if edge.is_multiple_of(step) { edge + 1 } else { edge.midpoint(next) });
-        }
-    }
-}
-
-/// Edges by which a lattice is confirmed.
-const WITNESSES: usize = 6;
-
-/// Whether jumps follow the edges at once, as they do on a lattice, rather than somewhere between its points, as on a
-/// slope; nothing while measurements are wanted for it.
-fn is_confirmed(edges: &[usize], wants: &mut Wants<'_>) -> Option<bool> {
-    let below = &edges[..edges.len().saturating_sub(1)];
-    let every = below.len().div_ceil(WITNESSES).max(1);
-    let jumps: Vec<_> = below.iter().step_by(every).map(|&edge| wants.compare(edge, edge + 1)).collect();
-    let jumps: Vec<Ordering> = jumps.into_iter().collect::<Option<_>>()?;
-    let n = jumps.len();
-    Some(3 * jumps.into_iter().filter(|order| *order == Ordering::Less).count() >= n)
-}
-
 impl ThreePoint {
-    fn points(&self, step: usize, config: &Config) -> Vec<usize> {
-        let mut points = config.points(step);
-        // What lies below the first multiple of a lattice that may be too coarse must be held against something.
-        points.extend(config.lattice.is_none().then_some(config.min_channels));
+    fn slopes(&self, wants: &Wants<'_>) -> Slopes {
+        Slopes::new(wants.ledger, wants.config.tolerance, grid(wants.config))
+    }
+
+    /// Widths after which latency steps, both sides having been read.
+    fn located_steps(&self, wants: &Wants<'_>) -> Vec<usize> {
+        let edges = assemble::standing_edges(wants.ledger, wants.config, Granularity::NONE);
+        let slopes = self.slopes(wants);
+        let is_located = |pair: &&[usize]| {
+            let (edge, next_edge) = (pair[0], pair[1]);
+            let rise = |to: usize| wants.difference(to, edge).0 - slopes.expected(edge, edge + 1);
+            let least = wants.config.tolerance.ln_1p();
+            wants.ledger.has(edge + 1) && rise(edge + 1) > least && rise(next_edge) > least
+        };
+        edges.windows(2).filter(is_located).map(|pair| pair[0]).collect()
+    }
+
+    /// How far the widths that are read first lie apart: those on the granularity, or of the grid.
+    fn apart(&self, config: &Config) -> usize {
+        if self.granularity != Granularity::NONE || config.granularity.is_some() {
+            return self.granularity.step * (config.narrowest / self.granularity.step).max(1);
+        }
+        grid(config)
+    }
+
+    /// The widths that are read in any case, ascending: those on the granularity that is believed, or a grid.
+    fn points(&self, config: &Config) -> Vec<usize> {
+        let (min, max) = (config.min_channels, config.max_channels);
+        let apart = self.apart(config);
+        let mut points: Vec<usize> = if self.granularity == Granularity::NONE && config.granularity.is_none() {
+            (min.next_multiple_of(apart)..=max).step_by(apart).collect()
+        } else {
+            let every = apart / self.granularity.step;
+            (min..=max).filter(|&c| self.granularity.contains(c)).step_by(every).collect()
+        };
+        // The largest width may be slow for being off the granularity: the last one on it tells.
+        points.extend(config.granularity.map(|step| (max / step * step).max(min)));
+        points.push(max);
+        // What lies below the first width on a granularity that may be too coarse must be held against something.
+        points.extend(config.granularity.is_none().then_some(min));
+        points.extend(self.halves(config));
         points.extend(&self.extra);
         points.sort_unstable();
         points.dedup();
         points
     }
 
-    /// All widths of a lattice step in which one off the lattice turned out cheaper than the multiple that ends it.
-    fn look_beside_exceptions(&mut self, step: usize, wants: &Wants<'_>) {
-        for (channels, _) in wants.ledger.known().filter(|(c, _)| !c.is_multiple_of(step)) {
-            let multiple = channels.next_multiple_of(step);
-            if wants.ledger.has(multiple) && wants.is_cheaper(channels, multiple) {
-                self.extra.extend((multiple - step).max(wants.config.min_channels)..=multiple);
-            }
+    /// The widths in the middle of a few granules: what is cheaper there refutes a granularity that is too coarse.
+    fn halves(&self, config: &Config) -> Vec<usize> {
+        let Granularity { step, .. } = self.granularity;
+        if step < 2 || config.granularity.is_some() {
+            return Vec::new();
         }
+        let (min, max) = (config.min_channels, config.max_channels);
+        let mut middles: Vec<usize> = (min..=max).filter(|&c| self.granularity.contains(c + step / 2)).collect();
+        stats::Rng::new(config.seed ^ step as u64).shuffle(&mut middles);
+        middles.truncate(HALVES);
+        middles
     }
 
-    /// On a slope only cliffs are worth a decision: neighbors that differ. What looks like one may be a lattice as fine as
-    /// the grid. Says whether nothing more is to be done for it now.
-    fn settle_cliffs(&mut self, points: &[usize], wants: &mut Wants<'_>) -> bool {
-        if !self.is_confirmed {
-            let Some(step) = cliffs::fine_lattice(points, apart(points, 1, wants.config), wants) else { return false };
-            self.is_confirmed = true;
-            if step > 1 {
-                self.lattice = Some(step);
-                self.plan(wants);
-                return false;
-            }
-        }
+    /// Wants a width inside of each interval in which a step can hide.
+    fn open_intervals(&self, belief: &Belief, wants: &mut Wants<'_>) {
         let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
-        for pair in known.windows(2).filter(|pair| pair[1] - pair[0] == 1) {
-            if wants.differ_by_medians(pair[0], pair[1]) {
-                wants.confirm(pair[0], pair[1]);
+        let edges = assemble::standing_edges(wants.ledger, wants.config, Granularity::NONE);
+        let slopes = self.slopes(wants);
+        let mut open: Vec<Open> = Vec::new();
+        for pair in edges.windows(2) {
+            let Some(&to) = known.get(known.partition_point(|&c| c <= pair[0])) else { continue };
+            let from = pair[0];
+            let cheapest = cheaper(to, pair[1], from, wants);
+            let (rise, error) = wants.difference(cheapest, from);
+            if to - from > 1 && !slopes.explain(from, to, rise, error) {
+                open.push(Open { from, to, cheapest });
             }
         }
+        if self.granularity == Granularity::NONE && !slopes.are_known() {
+            // From all over the line, because slopes differ along it, and at random, not to take an even spread of what is
+            // looked at for a granularity.
+            stats::Rng::new(wants.config.seed ^ known.len() as u64).shuffle(&mut open);
+            open.truncate(FIRST);
+        }
+        for Open { from, to, cheapest } in open {
+            // What looks like a step by a few readings may be none by more.
+            if self.is_decided(from, [to, cheapest], slopes.expected(from, to), wants) {
+                wants.request_all(probes(from, to, belief));
+            }
+        }
+    }
+
+    /// Decides which widths are edges.
+    fn settle(&self, wants: &mut Wants<'_>) {
+        let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
+        let edges = assemble::standing_edges(wants.ledger, wants.config, Granularity::NONE);
+        let slopes = self.slopes(wants);
+        for pair in known.windows(2) {
+            let next = edges.get(edges.partition_point(|&edge| edge <= pair[0]));
+            if let Some(&next) = next {
+                let cheapest = cheaper(pair[1], next, pair[0], wants);
+                self.is_decided(pair[0], [pair[1], cheapest], slopes.expected(pair[0], pair[1]), wants);
+            }
+        }
+        self.rule_out_contamination(&known, &edges, wants);
         if wants.any() {
-            return false;
+            return;
         }
-        let jumps = known.windows(2).filter(|p| p[1] - p[0] == 1 && wants.is_cheaper(p[0], p[1])).map(|p| p[0]);
-        self.learned = cliffs::common_step(&jumps.collect::<Vec<_>>(), lattice::CANDIDATES.into_iter());
-        true
+        for &edge in &edges {
+            self.confirm(edge, &known, &slopes, wants);
+        }
     }
 
-    /// Decides which widths are edges, and where exactly they are; says whether nothing more is to be done for it now.
-    fn settle(&mut self, points: &[usize], step: usize, wants: &mut Wants<'_>) -> bool {
-        let Some(edges) = settled_edges(wants) else { return false };
-        if wants.config.lattice.is_none() && !self.is_confirmed {
-            match is_confirmed(&edges, wants) {
-                None => return false,
-                Some(true) => self.is_confirmed = true,
-                Some(false) => {
-                    self.lattice = Some(1);
-                    self.plan(wants);
-                    return false;
-                }
+    /// Whether it is decided if latency steps between `from` and `to`, by more than the slope explains: the excess is surely
+    /// above half the tolerance, or surely below one and a half. Otherwise readings are wanted, if any are left.
+    fn is_decided(&self, from: usize, [to, cheapest]: [usize; 2], expected: f64, wants: &mut Wants<'_>) -> bool {
+        let tolerance = wants.config.tolerance;
+        let (half, more) = ((tolerance / 2.0).ln_1p(), (1.5 * tolerance).ln_1p());
+        let is_likely = self.granularity != Granularity::NONE && (from..to).any(|c| self.granularity.contains(c));
+        let flat = if is_likely { FLAT[0] } else { FLAT[1] };
+        let is_enough = |comparison: &Comparison| {
+            let excess = comparison.difference - expected;
+            excess + flat * comparison.error < more || excess - STEPS * comparison.error > half
+        };
+        let comparison = wants.comparison(cheapest, from, is_enough);
+        if let Some(comparison) = comparison {
+            wants.count_undecided(!is_enough(&comparison) && wants.config.max_readings > 1);
+        }
+        comparison.is_some()
+    }
+
+    /// Contamination makes a width look slow, never fast. So what a step rests on is the width above it; and a width on the
+    /// granularity that is slower than a larger one may be an edge in truth.
+    fn rule_out_contamination(&self, known: &[usize], edges: &[usize], wants: &mut Wants<'_>) {
+        let tolerance = wants.config.tolerance.ln_1p();
+        let expected: Vec<usize> = known.iter().copied().filter(|&c| self.granularity.contains(c)).collect();
+        for &channels in expected.iter().filter(|_| self.granularity != Granularity::NONE) {
+            let next = edges.get(edges.partition_point(|&edge| edge <= channels));
+            if next.is_some_and(|&next| wants.difference(channels, next).0 > tolerance) {
+                wants.rule_out_contamination(channels);
             }
         }
-        surround_edges(&edges, points, step, wants.config.lattice.is_some(), wants);
-        !wants.any()
+        let is_granular = self.granularity != Granularity::NONE;
+        for edge in edges.iter().filter(|&&edge| is_granular || known.binary_search(&(edge + 1)).is_ok()) {
+            if let Some(&above) = expected.get(expected.partition_point(|c| c <= edge)) {
+                wants.rule_out_contamination(above);
+            }
+        }
     }
 
+    /// Wants readings of a step until it is certain, or certain to be none.
+    fn confirm(&self, edge: usize, known: &[usize], slopes: &Slopes, wants: &mut Wants<'_>) {
+        let above = &known[known.partition_point(|&c| c <= edge)..];
+        let is_on = self.granularity.contains(edge) && self.granularity != Granularity::NONE;
+        let next = if is_on { above.first() } else { above.iter().find(|&&c| self.granularity.contains(c)) };
+        // Where nothing says that it steps right after the width, no step is claimed.
+        let Some(&next) = next.filter(|&&next| next - edge == 1 || self.granularity != Granularity::NONE) else {
+            return;
+        };
+        let half = (wants.config.tolerance / 2.0).ln_1p();
+        let deviation = assemble::deviation(edge, self.granularity, slopes, wants.config);
+        wants.comparison(next, edge, |comparison| {
+            let beyond = (comparison.difference - half) / comparison.error;
+            (beyond > deviation && (is_on || comparison.rounds > 1)) || beyond < 1.0
+        });
+    }
+}
+
+/// How far the widths of the grid lie apart that is read where no granularity is believed: twice what must be seen, and
+/// less where there are few widths.
+fn grid(config: &Config) -> usize {
+    let widths = config.max_channels - config.min_channels + 1;
+    config.narrowest.saturating_mul(2).min(widths / GRID).max(1)
+}
+
+/// The one of two widths that costs less, held against a third one.
+fn cheaper(a: usize, b: usize, than: usize, wants: &Wants<'_>) -> usize {
+    if wants.difference(a, than).0 < wants.difference(b, than).0 { a } else { b }
+}
+
+/// Wants the middle one of the multiples of `step` between neighbors that differ.
+fn open_granules(step: usize, wants: &mut Wants<'_>) {
+    let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
+    for pair in known.windows(2) {
+        let below = pair[0].midpoint(pair[1]) / step * step;
+        let middle = if below > pair[0] { below } else { below + step };
+        if middle < pair[1] && wants.compare(pair[0], pair[1]).is_some_and(|order| order != Ordering::Equal) {
+            wants.request(middle);
+        }
+    }
+}
+
+/// The widths that tell best where between `from` and `to` latency steps.
+///
+/// If one place is likely, the widths on both sides of it. Otherwise the width that has half of the probability on each side,
+/// the one with the most factors of two among those nearly as good: engines favor even widths, and a slow odd one
+/// tells nothing of its neighbors.
+fn probes(from: usize, to: usize, belief: &Belief) -> Vec<usize> {
+    let places = belief.places(from, to);
+    let (best, most) = places.iter().enumerate().fold((0, 0.0), |best, (i, &p)| if p > best.1 { (i, p) } else { best });
+    if most > LIKELY || (best == 0 && most > LIKELY_FIRST) {
+        return [from + best, from + best + 1].into_iter().filter(|&c| from < c && c < to).collect();
+    }
+    let mut below = 0.0;
+    let mut middle = (0, f64::INFINITY, from + 1);
+    for (i, place) in places.iter().enumerate().take(places.len() - 1) {
+        below += place;
+        let (width, off) = (from + i + 1, (below - 0.5).abs());
+        let evenness = if off < 0.2 { 1 + width.trailing_zeros() } else { 0 };
+        if evenness > middle.0 || (evenness == middle.0 && off < middle.1) {
+            middle = (evenness, off, width);
+        }
+    }
+    vec![middle.2]
+}
+
+impl ThreePoint {
     /// Draws the audits, waits for them, and searches beside those that fail.
-    fn audit(&mut self, step: usize, wants: &mut Wants<'_>) {
+    fn audit(&mut self, wants: &mut Wants<'_>) {
         match &self.audit {
             Audit::Due => {
                 let range = wants.config.min_channels..=wants.config.max_channels;
@@ -252,10 +321,12 @@ impl ThreePoint {
             Audit::Running { unseen, widths } => {
                 let Some(failed) = failed(widths, wants) else { return };
                 let missed = MissBound::new(*unseen, widths.len(), failed.len());
+                let known: Vec<usize> = wants.ledger.known().map(|(c, _)| c).collect();
                 for channels in failed {
-                    // All widths of the lattice step that it lies in, its ends being points already.
-                    let below = (channels / step * step).max(wants.config.min_channels);
-                    let above = channels.next_multiple_of(step).min(wants.config.max_channels);
+                    // All widths between the neighbors that were read.
+                    let i = known.partition_point(|&c| c < channels);
+                    let below = i.checked_sub(1).map_or(channels, |i| known[i]);
+                    let above = known.get(i + 1).copied().unwrap_or(channels);
                     self.extra.extend(below..=above);
                 }
                 self.audit = Audit::Over(Some(missed));
@@ -266,7 +337,7 @@ impl ThreePoint {
     }
 }
 
-/// The audits that are cheaper than the next larger width that was probed before, or nothing while undecided.
+/// The audits that are cheaper than the next larger width that was read before; `None` while undecided.
 fn failed(audits: &BTreeSet<usize>, wants: &mut Wants<'_>) -> Option<Vec<usize>> {
     let known: Vec<usize> = wants.ledger.known().map(|(c, _)| c).filter(|c| !audits.contains(c)).collect();
     let claims = audits.iter().filter_map(|&audit| Some((audit, *known.get(known.partition_point(|&c| c < audit))?)));

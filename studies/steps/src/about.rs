@@ -73,7 +73,7 @@ fn readings(row: &Row) -> Vec<f64> {
 #[derive(Default)]
 pub(crate) struct Faults {
     draws: usize,
-    granularities: BTreeMap<usize, usize>,
+    granularities: BTreeMap<String, usize>,
     missed: BTreeMap<usize, usize>,
     wrong: BTreeMap<usize, usize>,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn add(&mut self, found: &Found, truth: &Truth) {
         self.draws += 1;
-        *self.granularities.entry(found.granularity).or_default() += 1;
+        *self.granularities.entry(found.granularity.to_string()).or_default() += 1;
         count(&truth.must, &found.edges, &mut self.missed);
         count(&found.edges, &truth.may, &mut self.wrong);
         self.wrong.retain(|channels, _| !truth.slopes.contains(channels));
@@ -96,11 +96,13 @@ fn count(a: &[usize], b: &[usize], counts: &mut BTreeMap<usize, usize>) {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |counts: &BTreeMap<usize, usize>| {
-            let each: Vec<String> = counts.iter().map(|(channels, draws)| format!("{channels}({draws})")).collect();
-            each.join(" ")
-        };
-        let [granularities, missed, wrong] = [&self.granularities, &self.missed, &self.wrong].map(list);
-        write!(f, "{} draws, granularity {granularities}; missed {missed}; false {wrong}", self.draws)
+        let [missed, wrong] = [&self.missed, &self.wrong].map(list);
+        write!(f, "{} draws, granularity {}; missed {missed}; false {wrong}", self.draws, list(&self.granularities))
     }
+}
+
+/// Things with their counts.
+fn list<T: fmt::Display>(counts: &BTreeMap<T, usize>) -> String {
+    let each: Vec<String> = counts.iter().map(|(what, draws)| format!("{what}({draws})")).collect();
+    each.join(" ")
 }

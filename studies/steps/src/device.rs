@@ -22,8 +22,9 @@ impl Cost {
 
 /// One line of a recording, read from one of its blocks on.
 ///
-/// Each question is a turn: it takes the readings of the width's next block, and goes on to the block after it if they
-/// do not suffice. So what was slow for a while when it was recorded is slow for neighboring readings here.
+/// Each question is a turn of a convolution that is prepared anew, as in the pipeline: questions go to the two
+/// preparations of the recording by turns, and each takes the readings of the next block, going on to the block after
+/// it if they do not suffice. So what was slow for a while when it was recorded is slow for neighboring readings here.
 pub(crate) struct Device<'a> {
     pub(crate) widths: &'a Widths,
     first: usize,
@@ -42,13 +43,19 @@ impl<'a> Device<'a> {
     pub(crate) fn read(&mut self, channels: usize, readings: usize) -> Vec<f64> {
         let Some(row) = self.widths.get(&channels) else { return Vec::new() };
         let turns = self.turns.entry(channels).or_insert(0);
-        // A run to warm up before each turn, and the preparation before the first one.
-        self.cost.ns += mean(&row.blocks) + if *turns == 0 { row.prepare_ns[0] as f64 } else { 0.0 };
+        let turn = self.first + *turns;
+        *turns += 1;
+        let preparations = row.prepare_ns.len();
+        let (preparation, blocks) = (turn % preparations, row.blocks.len() / preparations);
+        // A run to warm up before each turn.
+        self.cost.ns += mean(&row.blocks) + row.prepare_ns[preparation] as f64;
         let mut ns = Vec::with_capacity(readings);
-        while ns.len() < readings {
-            let block = &row.blocks[(self.first + *turns) % row.blocks.len()];
-            *turns += 1;
+        for block in turn / preparations.. {
+            let block = &row.blocks[preparation * blocks + block % blocks];
             ns.extend(block.iter().take(readings - ns.len()).map(|&ns| ns as f64));
+            if ns.len() == readings {
+                break;
+            }
         }
         self.cost.readings += ns.len();
         self.cost.ns += ns.iter().sum::<f64>();

@@ -8,7 +8,7 @@ use crate::searches::{Found, bisection, medians, nine, three_point};
 use crate::truth::{self, Truth, rises_of, steps};
 use anyhow::ensure;
 use netspec::ConvSpec;
-use stairstep::Strategy;
+use stairstep::{Granularity, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -99,20 +99,19 @@ fn references(engine: &str, lines: &[Judged<'_>]) {
 }
 
 fn rivals(start: &str, lines: &[Judged<'_>], recordings: &[&Recording], with_lines: bool) {
-    let mut granularities: BTreeMap<(Name, usize), usize> = BTreeMap::new();
-    let mut known: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    let mut granularities: BTreeMap<(Name, usize), Granularity> = BTreeMap::new();
+    let mut known: BTreeMap<_, Vec<Granularity>> = BTreeMap::new();
     let mut product = |device: &mut Device<'_>, line: &Judged<'_>, draw: usize| {
         let known = known.entry((draw, line.kind())).or_default();
         let found = three_point(device, known, draw as u64);
-        if !known.contains(&found.granularity) {
-            known.push(found.granularity);
-        }
+        known.push(found.granularity);
         granularities.insert((line.name.clone(), draw), found.granularity);
         found
     };
     table_row(&format!("{start} three points |"), lines, recordings, with_lines, &mut product);
     let mut grid = |device: &mut Device<'_>, line: &Judged<'_>, draw| {
-        nine(device, Strategy::Grid(granularities.get(&(line.name.clone(), draw)).copied().unwrap_or(1)))
+        let known = granularities.get(&(line.name.clone(), draw)).copied().unwrap_or(Granularity::NONE);
+        nine(device, Strategy::Grid(known.step))
     };
     table_row(&format!("{start} grid of the granularity |"), lines, recordings, false, &mut grid);
     let row = |name: &str, search: fn(&mut Device<'_>) -> Found| {

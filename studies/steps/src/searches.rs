@@ -2,7 +2,7 @@
 
 use crate::device::{Device, SWEEP};
 use crate::truth::{rises, steps};
-use stairstep::{Ask, Config, Readings, Sample, Search, Strategy};
+use stairstep::{Ask, Config, Granularity, Readings, Sample, Search, Strategy};
 use std::collections::BTreeMap;
 
 /// The relative difference that makes two latencies two prices, as in the pipeline.
@@ -11,12 +11,12 @@ const TOLERANCE: f64 = 0.03;
 /// What a search says of a line: its edges, ascending, and the granularity that it found.
 pub(crate) struct Found {
     pub(crate) edges: Vec<usize>,
-    pub(crate) granularity: usize,
+    pub(crate) granularity: Granularity,
 }
 
 /// The product's search, configured as the pipeline does it: `known` are the granularities of lines of this kind.
-pub(crate) fn three_point(device: &mut Device<'_>, known: &[usize], seed: u64) -> Found {
-    let config = config(device).lattices(known).audits(2).max_readings(6).seed(seed);
+pub(crate) fn three_point(device: &mut Device<'_>, known: &[Granularity], seed: u64) -> Found {
+    let config = config(device).granularities(known).audits(2).readings(4).max_readings(12).seed(seed);
     drive(Strategy::ThreePoint.into_search(&config), device)
 }
 
@@ -69,7 +69,8 @@ fn drive(mut search: Box<dyn Search>, device: &mut Device<'_>) -> Found {
         }
     }
     let stairs = search.stairs();
-    Found { edges: stairs.edges().iter().map(|edge| edge.channels).collect(), granularity: stairs.lattice() }
+    let steps = stairs.edges().iter().filter(|edge| edge.is_step);
+    Found { edges: steps.map(|edge| edge.channels).collect(), granularity: stairs.granularity() }
 }
 
 fn median(device: &mut Device<'_>, channels: usize) -> f64 {
@@ -77,5 +78,5 @@ fn median(device: &mut Device<'_>, channels: usize) -> f64 {
 }
 
 fn of_medians(medians: &BTreeMap<usize, f64>) -> Found {
-    Found { edges: steps(&rises(medians), TOLERANCE), granularity: 1 }
+    Found { edges: steps(&rises(medians), TOLERANCE), granularity: Granularity::NONE }
 }
