@@ -217,7 +217,14 @@ fn main() {
             let row = |name: &str, strategy: &dyn Fn(&Stairs) -> (Strategy, Config)| {
                 judge(noise, contamination, n, strategy).row(noise, contamination, name);
             };
-            row("three points", &|s| (Strategy::ThreePoint, Config::new(s.ns.len())));
+            row("three points", &|s| {
+                (
+                    Strategy::ThreePoint,
+                    Config::new(s.ns.len())
+                        .readings(4)
+                        .max_readings(std::env::var("M").map_or(48, |m| m.parse().unwrap())),
+                )
+            });
             if std::env::var_os("ALL").is_some() {
                 row("grid of the granularity", &|s| {
                     (Strategy::Grid(s.granularity), nine(s).granularity(s.granularity))

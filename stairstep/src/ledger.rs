@@ -211,7 +211,8 @@ impl Ledger {
         }
     }
 
-    fn rounds(&self, channels: usize) -> u32 {
+    /// The rounds in which a width was read; a finished figure counts as any number of them.
+    pub(crate) fn rounds(&self, channels: usize) -> u32 {
         self.records.get(&channels).map_or(1, |record| if record.finished { 2 } else { record.rounds.len() as u32 })
     }
 

@@ -68,6 +68,14 @@ impl Wants<'_> {
         }
     }
 
+    /// Wants a further turn of a width that had only one.
+    pub(crate) fn second_turn(&mut self, channels: usize) {
+        let more = self.ledger.left(channels, self.config.readings);
+        if more > 0 && self.ledger.rounds(channels) < 2 {
+            self.want(channels, more);
+        }
+    }
+
     fn want(&mut self, channels: usize, readings: usize) {
         let wanted = self.widths.entry(channels).or_default();
         *wanted = readings.max(*wanted);

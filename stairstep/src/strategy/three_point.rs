@@ -216,15 +216,16 @@ impl ThreePoint {
         comparison.is_some()
     }
 
-    /// Contamination makes a width look slow, never fast. So what a step rests on is the width above it; and a width on the
-    /// granularity that is slower than a larger one may be an edge in truth.
+    /// Contamination makes a width look slow, never fast. So what a step rests on is the width above it; and where a width on
+    /// the granularity is slower than a larger one, either of them may be read wrongly.
     fn rule_out_contamination(&self, known: &[usize], edges: &[usize], wants: &mut Wants<'_>) {
         let tolerance = wants.config.tolerance.ln_1p();
         let expected: Vec<usize> = known.iter().copied().filter(|&c| self.granularity.contains(c)).collect();
         for &channels in expected.iter().filter(|_| self.granularity != Granularity::NONE) {
             let next = edges.get(edges.partition_point(|&edge| edge <= channels));
-            if next.is_some_and(|&next| wants.difference(channels, next).0 > tolerance) {
+            if let Some(&next) = next.filter(|&&next| wants.difference(channels, next).0 > tolerance) {
                 wants.rule_out_contamination(channels);
+                wants.second_turn(next);
             }
         }
         let is_granular = self.granularity != Granularity::NONE;
