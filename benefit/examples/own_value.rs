@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use benefit::{
-    Budget, Knot, LevelRule, Limits, Planner, ProblemBuilder, TwoStage, Value, ValueCurve, ValueError, ValueKind,
+    Budget, Exact, Knot, LevelRule, Limits, Planner, ProblemBuilder, Value, ValueCurve, ValueError, ValueKind,
 };
 use netspec::{Axis, ChannelGroup, ConvSpec, GroupId, IndexMap, Layer, Member, Network, Provenance, Role, Width};
 
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let problem = builder.build()?;
     println!("levels {:?}: the widths between them cost as much as the next one", problem.groups()[0].levels);
 
-    let solution = TwoStage::default().plan(&problem, Budget::ratio(0.7))?;
+    let solution = Exact::default().plan(&problem, Budget::ratio(0.7))?;
     let plan = solution.to_plan(&network, &scores)?;
     println!("{:.2}x, {} ({})", solution.ratio(), solution.value, solution.value_kind);
     println!("keeps {:?}", plan.groups[0].keep);

@@ -3,38 +3,34 @@
 //! This is exact. Its price is the largest table on the way: two levels' lists multiplied on a chain of layers,
 //! three on a pruned residual stream, a running sum's and a group's on a concat. A running sum needs no table that ties
 //! it to what it sums up: it is eliminated together with the group that leads to it.
+//!
+//! All of the time goes into sums of table rows: one variable of what an elimination leaves, its *lane*, moves fastest
+//! in all tables, so that rows are added and compared many entries at a time.
 
+use crate::factor::{Factor, Sum, Walk, around, merged};
 use crate::units::{Tie, Unit};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Add;
 
-/// A summand that depends on a few variables; the last one's value moves fastest.
-#[derive(Clone, Debug)]
-pub(crate) struct Factor<T> {
-    /// Ascending.
-    pub(crate) scope: Vec<usize>,
-    pub(crate) table: Vec<T>,
-}
-
-/// What a variable should be, given those eliminated after it.
-struct Decision {
-    unit: Unit,
-    /// The place among the factors of what its elimination left.
-    message: usize,
-    best: Vec<u32>,
+/// One unit's elimination.
+pub(crate) struct Decision {
+    pub(crate) unit: Unit,
+    /// The factors that were joined.
+    pub(crate) joined: Vec<usize>,
+    /// The place among the factors of what the elimination left.
+    pub(crate) message: usize,
 }
 
 /// A sum of tables from which every variable was eliminated, with all that was left on the way.
 ///
-/// The message of a variable holds, for every assignment of its scope (variables that are eliminated later), the best
+/// The message of a unit holds, for every assignment of its scope (variables that are eliminated later), the best
 /// sum of all factors that were joined into it, whatever the variables eliminated by then are.
 pub(crate) struct Elimination<T> {
-    factors: Vec<Factor<T>>,
-    decisions: Vec<Decision>,
+    pub(crate) factors: Vec<Factor<T>>,
+    pub(crate) decisions: Vec<Decision>,
 }
 
-impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
+impl<T: Sum> Elimination<T> {
     /// Eliminates all variables in this order; every variable needs a factor.
     pub(crate) fn run(sizes: &[usize], mut factors: Vec<Factor<T>>, ties: &[Tie], order: &[Unit]) -> Elimination<T> {
         let mut of_variable: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
@@ -45,35 +41,52 @@ impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
         let mut decisions = Vec::with_capacity(order.len());
         for &unit in order {
             let ids: BTreeSet<usize> = unit.variables(ties).flat_map(|v| of_variable[v].iter().copied()).collect();
-            let ids: Vec<usize> = ids.into_iter().filter(|&id| !is_joined[id]).collect();
-            let joined = merged(sizes, ids.iter().map(|&id| Cow::Borrowed(&factors[id])).collect());
-            let joined: Vec<&Factor<T>> = joined.iter().map(Cow::as_ref).collect();
-            let (message, best) = match unit {
-                Unit::Single(variable) => eliminate(sizes, &joined, variable, None),
-                Unit::Pair(tie) => eliminate(sizes, &joined, ties[tie].group, Some(&ties[tie])),
-            };
-            ids.into_iter().for_each(|id| is_joined[id] = true);
+            let joined: Vec<usize> = ids.into_iter().filter(|&id| !is_joined[id]).collect();
+            let message = eliminate(sizes, joined.iter().map(|&id| Cow::Borrowed(&factors[id])).collect(), ties, unit);
+            joined.iter().for_each(|&id| is_joined[id] = true);
             message.scope.iter().for_each(|&w| of_variable[w].push(factors.len()));
-            decisions.push(Decision { unit, message: factors.len(), best });
+            decisions.push(Decision { unit, joined, message: factors.len() });
             factors.push(message);
             is_joined.push(false);
         }
         Elimination { factors, decisions }
     }
 
-    /// The assignment with the largest sum; of equal sums the highest value wins.
+    /// The largest sum, or less than every sum if no assignment is possible.
+    pub(crate) fn largest(&self) -> T {
+        let roots = self.messages().filter(|message| message.scope.is_empty());
+        roots.fold(T::ZERO, |sum, root| sum + root.table[0])
+    }
+
+    /// The assignment with the largest sum; of equal sums the highest level wins.
     pub(crate) fn assignment(&self, sizes: &[usize], ties: &[Tie]) -> Vec<usize> {
-        let mut assignment = vec![0; sizes.len()];
-        for Decision { unit, message, best } in self.decisions.iter().rev() {
-            let index = place(&self.factors[*message].scope, sizes, &assignment);
-            let level = best[index] as usize;
-            assignment[unit.decided(ties)] = level;
-            if let Unit::Pair(tie) = *unit {
-                let tie = &ties[tie];
-                assignment[tie.to] = tie.level(sizes, assignment[tie.from], level);
+        let mut levels = vec![0; sizes.len()];
+        for Decision { unit, joined, .. } in self.decisions.iter().rev() {
+            let v = unit.decided(ties);
+            let tie = unit.tie(ties);
+            let mut best: Option<(T, usize)> = None;
+            for level in 0..sizes[v] {
+                levels[v] = level;
+                if let Some(tie) = tie {
+                    let Some(to) = tie.level(sizes, levels[tie.from], level) else { continue };
+                    levels[tie.to] = to;
+                }
+                let sum = joined.iter().fold(T::ZERO, |sum, &id| sum + self.factors[id].at(sizes, &levels));
+                if best.is_none_or(|(most, _)| sum >= most) {
+                    best = Some((sum, level));
+                }
+            }
+            levels[v] = best.map_or(0, |(_, level)| level);
+            if let Some(tie) = tie {
+                levels[tie.to] = tie.level(sizes, levels[tie.from], levels[v]).unwrap_or(0);
             }
         }
-        assignment
+        levels
+    }
+
+    /// What the elimination of one unit left.
+    pub(crate) fn message(&self, decision: usize) -> &Factor<T> {
+        &self.factors[self.decisions[decision].message]
     }
 
     /// The messages, in the order of elimination.
@@ -82,105 +95,89 @@ impl<T: Copy + PartialOrd + Add<Output = T>> Elimination<T> {
     }
 }
 
-/// Where a table has its entry for the levels of its variables.
-pub(crate) fn place(scope: &[usize], sizes: &[usize], levels: &[usize]) -> usize {
-    scope.iter().fold(0, |index, &v| index * sizes[v] + levels[v])
-}
-
-/// The largest of some sums, and the last place where it stands.
-fn largest<T: Copy + PartialOrd>(mut sums: impl Iterator<Item = T>) -> (T, u32) {
-    let mut most = (sums.next().expect("every variable has a level"), 0);
-    for (place, sum) in (1..).zip(sums) {
-        if sum >= most.0 {
-            most = (sum, place);
-        }
-    }
-    most
-}
-
-/// The same factors, those added into others that look at all of their variables; only the latter are copied.
-fn merged<'f, T: Copy + Add<Output = T>>(
+/// The variables that an elimination leaves a table over, the lane last: the one with the most levels, so that rows are
+/// long. The sum that a tie starts from moves what the tie leads to, and is none.
+pub(crate) fn message_scope<'f, T: 'f>(
     sizes: &[usize],
-    mut factors: Vec<Cow<'f, Factor<T>>>,
-) -> Vec<Cow<'f, Factor<T>>> {
-    factors.sort_by_key(|factor| factor.scope.len());
-    let mut merged = Vec::new();
-    while let Some(small) = (!factors.is_empty()).then(|| factors.remove(0)) {
-        let covers = |factor: &&mut Cow<'f, Factor<T>>| small.scope.iter().all(|v| factor.scope.contains(v));
-        match factors.iter_mut().find(covers) {
-            Some(large) => add(sizes, large.to_mut(), &small),
-            None => merged.push(small),
-        }
+    joined: impl Iterator<Item = &'f Factor<T>>,
+    ties: &[Tie],
+    unit: Unit,
+) -> (Vec<usize>, Option<usize>) {
+    let gone: Vec<usize> = unit.variables(ties).collect();
+    let mut scope = around(joined, &gone);
+    let from = unit.tie(ties).map(|tie| tie.from);
+    scope.extend(from);
+    let lane = scope.iter().copied().filter(|&v| Some(v) != from).max_by_key(|&v| sizes[v]);
+    if let Some(lane) = lane {
+        scope.remove(&lane);
     }
-    merged
+    (scope.into_iter().chain(lane).collect(), lane)
 }
 
-/// Adds a table into one that looks at all of its variables.
-fn add<T: Copy + Add<Output = T>>(sizes: &[usize], large: &mut Factor<T>, small: &Factor<T>) {
-    let mut levels = vec![0; sizes.len()];
-    for index in 0..large.table.len() {
-        let mut rest = index;
-        for &v in large.scope.iter().rev() {
-            (levels[v], rest) = (rest % sizes[v], rest / sizes[v]);
-        }
-        large.table[index] = large.table[index] + small.table[place(&small.scope, sizes, &levels)];
-    }
-}
-
-/// Joins the factors of `v` and keeps, for each assignment of the others, the best sum over `v` and its place. Where a
-/// tie is given, the sum that it leads to goes with `v`.
-fn eliminate<T>(sizes: &[usize], joined: &[&Factor<T>], v: usize, tie: Option<&Tie>) -> (Factor<T>, Vec<u32>)
-where
-    T: Copy + PartialOrd + Add<Output = T>,
-{
-    let to = tie.map(|tie| tie.to);
-    let around = joined.iter().flat_map(|f| f.scope.iter().copied()).filter(|&w| w != v && Some(w) != to);
-    let scope: BTreeSet<usize> = around.chain(tie.map(|tie| tie.from)).collect();
-    let scope: Vec<usize> = scope.into_iter().collect();
-    let stride = |factor: &Factor<T>, w: usize| match factor.scope.binary_search(&w) {
-        Ok(i) => factor.scope[i + 1..].iter().map(|&x| sizes[x]).product(),
-        Err(_) => 0,
-    };
-    let strides: Vec<Vec<usize>> = joined.iter().map(|f| scope.iter().map(|&w| stride(f, w)).collect()).collect();
-    // How far each level of `v` is from the first in each factor; with a tie that depends on the sum so far.
-    let reach = |from: usize| -> Vec<Vec<usize>> {
-        let of = |f: &&Factor<T>| {
-            let (own, of_sum) = (stride(f, v), to.map_or(0, |to| stride(f, to)));
-            let sum = |level| tie.map_or(0, |tie| of_sum * tie.level(sizes, from, level));
-            (0..sizes[v]).map(|level| own * level + sum(level)).collect()
-        };
-        joined.iter().map(of).collect()
-    };
-    let steps: Vec<Vec<Vec<usize>>> = (0..tie.map_or(1, |tie| sizes[tie.from])).map(reach).collect();
-    let from_digit = tie.and_then(|tie| scope.binary_search(&tie.from).ok());
-    let cells: usize = scope.iter().map(|&w| sizes[w]).product();
-    let (mut table, mut best) = (Vec::with_capacity(cells), Vec::with_capacity(cells));
-    let mut counter = vec![0; scope.len()];
-    let mut at = vec![0_usize; joined.len()];
-    for _ in 0..cells {
-        let steps = &steps[from_digit.map_or(0, |digit| counter[digit])];
-        // All of the time goes here, and nearly always into one or two factors.
-        let (most, place) = match (joined, at.as_slice(), steps.as_slice()) {
-            ([f], [i], [s]) => largest(s.iter().map(|s| f.table[i + s])),
-            ([f, g], [i, j], [s, t]) => largest(s.iter().zip(t).map(|(s, t)| f.table[i + s] + g.table[j + t])),
-            _ => largest((0..sizes[v]).map(|level| {
-                let values = joined.iter().zip(&at).zip(steps).map(|((f, &at), steps)| f.table[at + steps[level]]);
-                values.reduce(|a, b| a + b).expect("every variable has a factor")
-            })),
-        };
-        table.push(most);
-        best.push(place);
-        // The places in the factors move along with the counter, so that no index is computed afresh.
-        for digit in (0..scope.len()).rev() {
-            counter[digit] += 1;
-            if counter[digit] < sizes[scope[digit]] {
-                at.iter_mut().zip(&strides).for_each(|(at, strides)| *at += strides[digit]);
-                break;
+/// Joins factors and keeps, for each assignment of the other variables, the best sum over those that go.
+fn eliminate<T: Sum>(sizes: &[usize], joined: Vec<Cow<'_, Factor<T>>>, ties: &[Tie], unit: Unit) -> Factor<T> {
+    let (scope, lane) = message_scope(sizes, joined.iter().map(Cow::as_ref), ties, unit);
+    let joined = merged(sizes, joined);
+    let joined: Vec<Cow<'_, Factor<T>>> =
+        joined.into_iter().map(|f| if let Some(lane) = lane { Factor::with_last(f, sizes, lane) } else { f }).collect();
+    let (rows, scalars): (Vec<&Factor<T>>, Vec<&Factor<T>>) =
+        joined.iter().map(Cow::as_ref).partition(|f| lane.is_some_and(|lane| f.scope.last() == Some(&lane)));
+    let n = lane.map_or(1, |lane| sizes[lane]);
+    let tables: Vec<&Factor<T>> = rows.iter().chain(&scalars).copied().collect();
+    let outer = scope.iter().copied().filter(|&v| Some(v) != lane).collect();
+    let mut walk = Walk::new(sizes, outer, &tables);
+    let reach = Reach::new(sizes, &tables, ties, unit);
+    let mut table = vec![T::LEAST; walk.len() * n];
+    for out in table.chunks_exact_mut(n) {
+        let from = reach.tie.and_then(|tie| walk.level(tie.from)).unwrap_or(0);
+        for level in 0..sizes[unit.decided(ties)] {
+            let Some(to) = reach.to(sizes, from, level) else { continue };
+            let at = |table: usize| walk.at[table] + reach.offset(table, level, to);
+            let row = |table: usize| &tables[table].table[at(table)..at(table) + n];
+            let constant = (rows.len()..tables.len()).fold(T::ZERO, |sum, t| sum + tables[t].table[at(t)]);
+            match rows.len() {
+                0 => raise(out, std::iter::repeat_n(constant, n)),
+                1 => raise(out, row(0).iter().map(|a| *a + constant)),
+                2 => raise(out, row(0).iter().zip(row(1)).map(|(a, b)| *a + *b + constant)),
+                _ => {
+                    let sum = |i: usize| (0..rows.len()).fold(constant, |sum, t| sum + row(t)[i]);
+                    raise(out, (0..n).map(sum));
+                }
             }
-            let back = counter[digit] - 1;
-            at.iter_mut().zip(&strides).for_each(|(at, strides)| *at -= strides[digit] * back);
-            counter[digit] = 0;
         }
+        walk.advance();
     }
-    (Factor { scope, table }, best)
+    Factor { scope, table }
+}
+
+fn raise<T: Sum>(out: &mut [T], sums: impl Iterator<Item = T>) {
+    for (most, sum) in out.iter_mut().zip(sums) {
+        *most = if sum > *most { sum } else { *most };
+    }
+}
+
+/// Where the entries of tables are, by the levels of the variables that go.
+pub(crate) struct Reach<'t> {
+    pub(crate) tie: Option<&'t Tie>,
+    /// Of each table, the distances between levels of the decided variable, and of the sum that goes with it.
+    strides: Vec<[usize; 2]>,
+}
+
+impl<'t> Reach<'t> {
+    pub(crate) fn new<T: Copy>(sizes: &[usize], tables: &[&Factor<T>], ties: &'t [Tie], unit: Unit) -> Reach<'t> {
+        let (v, tie) = (unit.decided(ties), unit.tie(ties));
+        let strides = tables.iter().map(|f| [f.stride(sizes, v), tie.map_or(0, |tie| f.stride(sizes, tie.to))]);
+        Reach { tie, strides: strides.collect() }
+    }
+
+    /// The level of the sum that goes with the decided variable (0 if there is none), or `None` if they exclude each
+    /// other.
+    pub(crate) fn to(&self, sizes: &[usize], from: usize, level: usize) -> Option<usize> {
+        self.tie.map_or(Some(0), |tie| tie.level(sizes, from, level))
+    }
+
+    pub(crate) fn offset(&self, table: usize, level: usize, to: usize) -> usize {
+        let [own, sum] = self.strides[table];
+        own * level + sum * to
+    }
 }

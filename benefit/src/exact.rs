@@ -1,28 +1,29 @@
 //! The planner that proves its plan best.
 
 use crate::budget::Budget;
-use crate::labels::{self, Effort, End};
-use crate::lagrange::Relaxation;
+use crate::ledger::Ledger;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
+use crate::proof::{Best, Proof};
+use crate::relaxation::Relaxation;
 use crate::solution::{Solution, Stopped};
 use crate::two_stage::TwoStage;
-use std::time::{Duration, Instant};
 
 /// Finds the plan with the highest value of all, and proves it.
 ///
-/// It starts from the [`TwoStage`] plan and the price of a nanosecond at which Lagrangian relaxation bounds every plan
-/// lowest. Then it decides one group after another, both axes of every layer priced jointly, and keeps all partial
-/// plans that may still come out better (label setting, as in Dumitrescu and Boland, "Improved preprocessing, labeling
-/// and scaling algorithms for the weight-constrained shortest path problem", 2003): the bound on what is left comes
-/// from eliminating the undecided groups at that price, exactly, so that few survive.
+/// It starts from the [`TwoStage`] plan and improves it by local search from plans that Lagrangian relaxation finds.
+/// The relaxation bounds all plans that have one level of one group; levels that no better plan can have are dropped,
+/// which tightens the bound on what is left. Then it decides one group after another, both axes of every layer priced
+/// jointly, and keeps all partial plans that may still come out better (label setting, as in Dumitrescu and Boland,
+/// "Improved preprocessing, labeling and scaling algorithms for the weight-constrained shortest path problem", 2003).
+/// Where these are too many, the most promising ones go on: the plan that they lead to drops more levels.
 ///
 /// # What is guaranteed
-/// - The plan holds the budget, to the tick, and is never worth less than the two-stage plan.
-/// - With [`Stopped::Optimal`] no plan within the budget is worth more (over the same levels and cells), and
-///   [`Solution::gap`] is 0. Where it stopped before, [`Solution::bound`] is what it could not rule out.
-/// - Without a time limit the same problem gives the same plan on every machine.
-/// - Concats are priced by running sums of their groups' channels. Where these are too many, a concat reads a group twice,
+/// - The plan holds the budget, to the tick, and its value is never below that of the two-stage plan.
+/// - With [`Stopped::Optimal`] no plan within the budget has a higher value (over the same levels and cells), and
+///   [`Solution::gap`] is 0. If it stopped before, [`Solution::bound`] is what it could not rule out.
+/// - The same problem gives the same plan on every machine: the effort is limited by counts, not by a clock.
+/// - Concats are priced by running sums of their groups' channels. If these are too many, a concat reads a group twice,
 ///   or a group is added to several sums ([`Stopped::TooWide`]), the plan is the two-stage plan, without a bound.
 ///
 /// ```
@@ -38,87 +39,54 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exact {
-    labels: usize,
-    seconds: Option<f64>,
+    effort: u64,
 }
 
 impl Default for Exact {
     fn default() -> Exact {
-        Exact { labels: 500, seconds: None }
+        Exact { effort: 8_000_000_000 }
     }
 }
 
 impl Exact {
-    /// At most `labels` partial plans are kept after each group, by default 500; more, by a fixed rule, if that costs
-    /// little.
-    pub fn labels(self, labels: usize) -> Exact {
-        Exact { labels: labels.max(1), ..self }
+    /// Sets after how many additions the proof is given up, by default 8 billion: about 5 seconds on one core.
+    ///
+    /// The best plan so far is returned then, with what is proven by then.
+    pub fn effort(self, additions: u64) -> Exact {
+        Exact { effort: additions }
     }
 
-    /// After about this many seconds the best plan so far is returned with what is proven by then; by default there is
-    /// no limit.
-    pub fn seconds(self, seconds: f64) -> Exact {
-        Exact { seconds: Some(seconds), ..self }
+    /// The two-stage plan, improved until it is proven best or the effort is spent.
+    fn solve(&self, ledger: &Ledger<'_>, budget: Budget, limit: crate::ticks::Ticks) -> Result<Solution, Infeasible> {
+        let problem = ledger.problem;
+        let relaxation = Relaxation::new(ledger);
+        let start = TwoStage::default().certify(false).solve(ledger, budget, limit, relaxation.as_ref())?;
+        let Some(relaxation) = relaxation else {
+            return Ok(Solution { stopped: Stopped::TooWide, ..start });
+        };
+        let mut best = Best::new(ledger, limit, start.value);
+        let Proof { is_complete, bound } = Proof::find(relaxation, limit, &mut best, self.effort);
+        let solution = match best.levels {
+            Some(levels) => Solution::new(problem, NAME, problem.chosen(levels)),
+            None => start,
+        };
+        // What is proven never lies below what was found, whatever the order in which values were added.
+        let (stopped, bound) = match is_complete {
+            true => (Stopped::Optimal, solution.value),
+            false => (Stopped::Effort, bound.max(solution.value)),
+        };
+        Ok(Solution { stopped, bound: Some(bound), ..solution })
     }
 }
 
 const NAME: &str = "exact";
 
-/// By how much more partial plans are kept where too many were left, and how many may be looked at for it in all.
-const MORE: usize = 4;
-const TRIED: usize = 4_000_000;
-
-/// Prices at which completions are bounded, as multiples of the one that bounds all plans lowest: each is lowest for
-/// other partial plans.
-const PRICES: [f64; 3] = [1.0, 0.85, 1.2];
-
 impl Planner for Exact {
     fn plan(&self, problem: &Problem, budget: Budget) -> Result<Solution, Infeasible> {
-        let started = Instant::now();
-        let late = self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
-        let named = |infeasible: Infeasible| Infeasible { planner: NAME.to_owned(), ..infeasible };
         let (ledger, limit) = opened(problem, budget);
-        let relaxation = Relaxation::new(&ledger);
-        let start =
-            TwoStage::default().certify(false).solve(&ledger, budget, limit, relaxation.as_ref()).map_err(named)?;
-        let start = Solution { planner: NAME.to_owned(), ..start };
-        let Some(relaxation) = relaxation else {
-            return Ok(Solution { stopped: Stopped::TooWide, ..start });
-        };
-        let Some(bound) = relaxation.bound(limit) else { return Ok(start) };
-        if bound.value <= start.value {
-            let bound = Some(start.value);
-            return Ok(Solution { stopped: Stopped::Optimal, bound, ..start });
+        match self.solve(&ledger, budget, limit) {
+            Ok(solution) => Ok(Solution { planner: NAME.to_owned(), ..solution }),
+            Err(infeasible) => Err(Infeasible { planner: NAME.to_owned(), ..infeasible }),
         }
-        let prices = PRICES.map(|multiple| multiple * bound.price);
-        let is_late = || late.is_some_and(|late| started.elapsed() >= late);
-        let mut known = start.value;
-        let mut levels = None;
-        let (mut labels, mut tried) = (self.labels, 0);
-        let found = loop {
-            let mut found = labels::search(&relaxation, limit, known, &prices, Effort { labels, is_late: &is_late });
-            if let Some(better) = found.levels.take() {
-                known = problem.value_at(&better);
-                levels = Some(better);
-            }
-            tried += found.tried;
-            // Where networks are small, more partial plans cost next to nothing.
-            if found.end != End::Crowded || tried * MORE > TRIED {
-                break found;
-            }
-            labels *= MORE;
-        };
-        let stopped = match found.end {
-            End::Complete => Stopped::Optimal,
-            End::Crowded => Stopped::Labels,
-            End::Late => Stopped::Time,
-        };
-        let solution = match levels {
-            Some(levels) => Solution::new(problem, NAME, problem.chosen(levels)),
-            None => start,
-        };
-        // What is proven never lies below what was found, whatever the order in which values were added.
-        let bound = if stopped == Stopped::Optimal { solution.value } else { found.bound.min(bound.value) };
-        Ok(Solution { stopped, bound: Some(bound.max(solution.value)), ..solution })
     }
 }

@@ -1,12 +1,12 @@
 //! The knapsack baseline: every layer priced with its input channels as they are.
 
 use crate::budget::Budget;
-use crate::labels::{self, Effort};
-use crate::lagrange::Relaxation;
+use crate::labels;
 use crate::ledger::Ledger;
 use crate::model::Model;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
+use crate::relaxation::Relaxation;
 use crate::solution::Solution;
 use crate::ticks::Ticks;
 
@@ -87,8 +87,8 @@ fn choose(ledger: &Ledger<'_>, now: &[usize], limit: Ticks) -> Option<Vec<usize>
     let limit = if limit < least { least + (ledger.total(now) - least).max(0) / 2 } else { limit };
     let Some(bound) = relaxation.bound(limit) else { return Some(feasible) };
     let known = relaxation.model.value(&feasible);
-    let effort = Effort { labels: LABELS, is_late: &|| false };
-    Some(labels::search(&relaxation, limit, known, &[bound.price], effort).levels.unwrap_or(feasible))
+    let prices = [1.0, 0.85, 1.2].map(|multiple| multiple * bound.price);
+    Some(labels::search(&relaxation, limit, known, prices, LABELS).levels.unwrap_or(feasible))
 }
 
 /// The problem with every layer's input channels as they are, so that each group has costs of its own.

@@ -1,133 +1,156 @@
-//! The cheapest choice, and an upper bound on the value that any choice within a budget can have.
+//! An upper bound on the value that any choice within a budget can have.
 //!
 //! For any price p >= 0 of a nanosecond, let D(p) be the largest value(x) + p (limit - cost(x)) over *all*
 //! choices x. A choice within the limit adds p (limit - cost(x)) >= 0 to its value, so value(x) <= D(p):
 //! every D(p) bounds them all, whatever p is. D(p) itself is found exactly by eliminating variables, for value
 //! and cost are sums of small tables. The code looks for the p with the smallest D(p).
 
-use crate::eliminate::{Elimination, Factor};
-use crate::ledger::Ledger;
-use crate::model::Model;
+use crate::relaxation::Relaxation;
 use crate::ticks::{Ticks, nanoseconds};
-use crate::units::{Unit, order};
-use std::cell::OnceCell;
 
-/// The largest number of prices that are tried; the search mostly ends after about ten.
+/// The largest number of prices that are tried; the search mostly ends after about five.
 const PRICES: usize = 40;
+/// The search ends where another price could lower the bound by less than this share of it.
+const CLOSE: f64 = 2e-5;
+/// Sums of an elimination from which on prices are first tried on one of `COARSE` levels.
+const LARGE: u64 = 1 << 20;
+const COARSE: usize = 3;
 
-/// A problem whose tables are small enough to be searched exactly.
-pub(crate) struct Relaxation {
-    pub(crate) model: Model,
-    pub(crate) order: Vec<Unit>,
-    /// The elimination that finds the choice of least cost: asked for again and again.
-    least: OnceCell<Elimination<Ticks>>,
-}
-
-/// A proven upper bound, and the price of a nanosecond at which it is lowest.
-#[derive(Clone, Copy, Debug)]
+/// A proven upper bound, the price of a nanosecond at which it is lowest, and the best choice within the limit that was
+/// seen on the way.
+#[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) value: f64,
     pub(crate) price: f64,
+    pub(crate) within: Vec<usize>,
+    /// What it took.
+    pub(crate) additions: u64,
 }
 
 /// A choice as a line over the price: D(p) >= value + p (limit - cost).
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Line {
     value: f64,
     cost: Ticks,
+    assignment: Vec<usize>,
+}
+
+impl Line {
+    fn height(&self, price: f64, limit: Ticks) -> f64 {
+        self.value + price * nanoseconds(limit - self.cost)
+    }
+}
+
+/// The prices between which the bound is lowest, as lines that cross between them.
+struct Bracket {
+    limit: Ticks,
+    over: Line,
+    within: Option<Line>,
+    /// The lowest bound so far, and its price.
+    lowest: (f64, f64),
+    eliminations: u64,
+}
+
+impl Bracket {
+    /// The choice of the largest value at a price, which bounds all.
+    fn line_at(&mut self, relaxation: &Relaxation, price: f64) -> Line {
+        let model = &relaxation.model;
+        let line = relaxation.line(relaxation.at_price(price).assignment(&model.sizes, &model.ties));
+        self.eliminations += 1;
+        let value = line.height(price, self.limit) + relaxation.rounding(price);
+        if value < self.lowest.0 || self.lowest.1 == 0.0 {
+            self.lowest = (value, price);
+        }
+        line
+    }
+
+    fn narrow(&mut self, line: Line) {
+        if line.cost <= self.limit { self.within = Some(line) } else { self.over = line }
+    }
+
+    fn bound(&self, relaxation: &Relaxation, within: Line) -> Bound {
+        let (value, price) = self.lowest;
+        let within = relaxation.model.of_groups(&within.assignment);
+        Bound { value, price, within, additions: self.eliminations * relaxation.sums }
+    }
 }
 
 impl Relaxation {
-    /// Nothing where a concat joins too many groups in too many ways.
-    pub(crate) fn new(ledger: &Ledger<'_>) -> Option<Relaxation> {
-        Model::with_sums(ledger).and_then(Relaxation::of).or_else(|| Model::plain(ledger).and_then(Relaxation::of))
+    /// A choice that costs at most `limit`, or `None` if there is none.
+    pub(crate) fn within(&self, limit: Ticks) -> Option<Vec<usize>> {
+        self.line_within(limit).map(|line| self.model.of_groups(&line.assignment))
     }
 
-    /// Nothing where the tables on the way would be too large.
-    pub(crate) fn of(model: Model) -> Option<Relaxation> {
-        let order = order(&model.sizes, model.terms.iter().map(|term| term.scope.as_slice()), &model.ties)?;
-        Some(Relaxation { model, order, least: OnceCell::new() })
-    }
-
-    /// The choice that costs least; of equally cheap ones one with wide levels.
-    pub(crate) fn cheapest(&self) -> Vec<usize> {
-        self.model.of_groups(self.at_least_cost().assignment(&self.model.sizes, &self.model.ties))
-    }
-
-    /// The elimination that finds the choice of least cost; its sums are costs below zero.
-    pub(crate) fn at_least_cost(&self) -> &Elimination<Ticks> {
-        self.least.get_or_init(|| self.eliminated(|_, _, cost| -cost, |cost| -cost))
-    }
-
-    /// The elimination that finds the largest value minus price times cost, the constant part of the cost left out.
-    pub(crate) fn at_price(&self, price: f64) -> Elimination<f64> {
-        self.eliminated(
-            |v, level, cost| self.model.values[v][level] - price * nanoseconds(cost),
-            |cost| -price * nanoseconds(cost),
-        )
-    }
-
-    /// An upper bound on the value of every choice that costs at most `limit`, or nothing if there is none.
-    pub(crate) fn bound(&self, limit: Ticks) -> Option<Bound> {
-        // All at full width: what they sum up to is the largest sum.
-        let dense: Vec<usize> = self.model.sizes.iter().map(|size| size - 1).collect();
-        let mut over = self.line(&dense);
-        // No value is above 0.
-        if over.cost <= limit {
-            return Some(Bound { value: 0.0, price: 0.0 });
+    fn line_within(&self, limit: Ticks) -> Option<Line> {
+        let rounded = self.line(self.at_cost().assignment(&self.model.sizes, &self.model.ties));
+        if rounded.cost <= limit {
+            return Some(rounded);
         }
-        let mut within = self.line(&self.at_least_cost().assignment(&self.model.sizes, &self.model.ties));
-        if within.cost > limit {
+        // Sums in floating point may be off by a tick.
+        if nanoseconds(rounded.cost.saturating_sub(limit)) > self.rounding_ns() {
             return None;
         }
-        let mut bound = Bound { value: 0.0, price: 0.0 };
+        Some(self.line(self.cheapest_assignment())).filter(|line| line.cost <= limit)
+    }
+
+    /// An upper bound on the value of every choice that costs at most `limit`, or `None` if there is no such choice.
+    pub(crate) fn bound(&self, limit: Ticks) -> Option<Bound> {
+        self.bound_near(limit, self.hint(limit).map(|hint| hint.price))
+    }
+
+    /// The bound among some of the levels, where all are many: its price is about right for all of them.
+    pub(crate) fn hint(&self, limit: Ticks) -> Option<Bound> {
+        let is_large = self.sums >= LARGE;
+        is_large.then(|| Relaxation::of(self.model.coarse(COARSE))).flatten().and_then(|coarse| coarse.bound(limit))
+    }
+
+    /// The same as [`Relaxation::bound`], where a price is given near which the bound is lowest.
+    pub(crate) fn bound_near(&self, limit: Ticks, hint: Option<f64>) -> Option<Bound> {
+        let free = self.at_price(0.0);
+        if free.largest() == f64::NEG_INFINITY {
+            return None;
+        }
+        let over = self.line(free.assignment(&self.model.sizes, &self.model.ties));
+        let mut bracket = Bracket { limit, lowest: (over.value, 0.0), over, within: None, eliminations: 1 };
+        if bracket.over.cost <= limit {
+            return Some(bracket.bound(self, bracket.over.clone()));
+        }
+        if let Some(hint) = hint {
+            let line = bracket.line_at(self, hint);
+            // The other side is not far.
+            let next = if line.cost <= limit { 0.8 * hint } else { 1.25 * hint };
+            bracket.narrow(line);
+            let line = bracket.line_at(self, next);
+            bracket.narrow(line);
+        }
+        let mut within = match bracket.within.take() {
+            Some(within) => within,
+            None => self.line_within(limit)?,
+        };
         for _ in 0..PRICES {
-            // The two lines cross where neither choice is better; if nothing lies above, D is smallest there.
+            let over = &bracket.over;
+            // The two lines cross where neither choice is better; if no choice lies above, D is smallest there.
             let price = (over.value - within.value) / nanoseconds(over.cost - within.cost);
             if !(price.is_finite() && price > 0.0) {
                 break;
             }
-            let line = self.line(&self.at_price(price).assignment(&self.model.sizes, &self.model.ties));
-            let height = |line: Line| line.value + price * nanoseconds(limit - line.cost);
-            let value = height(line) + self.rounding(price);
-            if value < bound.value {
-                bound = Bound { value, price };
+            let crossing = over.height(price, limit);
+            let (over_cost, line) = (over.cost, bracket.line_at(self, price));
+            let is_lowest = line.height(price, limit) - crossing <= CLOSE * -crossing;
+            let is_end = line.cost == over_cost || line.cost == within.cost || is_lowest;
+            if line.cost <= limit {
+                within = line
+            } else {
+                bracket.over = line
             }
-            if line.cost == over.cost || line.cost == within.cost || height(line) <= height(over) {
+            if is_end {
                 break;
             }
-            if line.cost <= limit { within = line } else { over = line }
         }
-        Some(bound)
+        Some(bracket.bound(self, within))
     }
 
-    fn line(&self, assignment: &[usize]) -> Line {
-        Line { value: self.model.value(assignment), cost: self.model.total(assignment) }
-    }
-
-    /// More than the rounding errors of the elimination can sum up to: each of its sums has one error of at most
-    /// 2^-53 of a partial sum, and no partial sum is larger than the parts' absolute sum.
-    pub(crate) fn rounding(&self, price: f64) -> f64 {
-        let worst_value: f64 = self.model.values.iter().map(|values| -values.iter().copied().fold(0.0, f64::min)).sum();
-        let worst = |costs: &[Ticks]| costs.iter().copied().max().unwrap_or(0);
-        let worst_cost: Ticks = self.model.unary.iter().map(|costs| worst(costs)).sum::<Ticks>()
-            + self.model.terms.iter().map(|term| worst(&term.table)).sum::<Ticks>();
-        let sums = (self.model.terms.len() + 2 * self.model.sizes.len() + 16) as f64;
-        (worst_value + price * nanoseconds(worst_cost + self.model.constant)) * sums * f64::EPSILON
-    }
-
-    fn eliminated<T>(&self, own: impl Fn(usize, usize, Ticks) -> T, shared: impl Fn(Ticks) -> T) -> Elimination<T>
-    where
-        T: Copy + PartialOrd + std::ops::Add<Output = T>,
-    {
-        let own = self.model.unary.iter().enumerate().map(|(v, costs)| Factor {
-            scope: vec![v],
-            table: costs.iter().enumerate().map(|(level, &cost)| own(v, level, cost)).collect(),
-        });
-        let shared = self.model.terms.iter().map(|term| Factor {
-            scope: term.scope.clone(),
-            table: term.table.iter().map(|&cost| shared(cost)).collect(),
-        });
-        Elimination::run(&self.model.sizes, own.chain(shared).collect(), &self.model.ties, &self.order)
+    fn line(&self, assignment: Vec<usize>) -> Line {
+        Line { value: self.model.value(&assignment), cost: self.model.total(&assignment), assignment }
     }
 }

@@ -7,7 +7,7 @@
 //! cells are needed: two sweeps per layer estimate them all, and those that a plan uses are to be measured.
 //!
 //! ```
-//! use benefit::{Budget, Planner, Problem, TwoStage};
+//! use benefit::{Budget, Exact, Planner, Problem};
 //!
 //! let mut problem = Problem::builder();
 //! let a = problem.group("conv1", 64).levels(&[16, 32, 48, 64]).value(&[-3.0, -1.0, -0.3, 0.0]);
@@ -19,9 +19,9 @@
 //! problem.layer("conv3", [b], 32, ns);
 //! let problem = problem.build()?;
 //!
-//! let solution = TwoStage::default().plan(&problem, Budget::ratio(0.6))?;
+//! let solution = Exact::default().plan(&problem, Budget::ratio(0.6))?;
 //! assert!(solution.predicted_ns <= 0.6 * problem.dense_ns());
-//! assert!(solution.gap().is_some_and(|gap| gap <= 0.5));
+//! assert_eq!(solution.gap(), Some(0.0));
 //! println!("{:?}: {:.2}x", solution.widths, solution.ratio());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -42,6 +42,7 @@ mod descent;
 mod eliminate;
 mod error;
 mod exact;
+mod factor;
 mod from_network;
 mod global;
 mod hold;
@@ -51,16 +52,20 @@ mod lagrange;
 mod ledger;
 mod levels;
 mod magnitude;
+mod marginals;
 mod model;
 mod plan;
 mod problem;
+mod proof;
 mod refine;
 mod refit;
+mod relaxation;
 mod rounded;
 mod scope;
 mod scores;
 mod solution;
 mod stage_one;
+mod stages;
 mod state;
 mod sweep;
 mod ticks;

@@ -6,10 +6,10 @@
 //! neighbors are tied: two of them decide the third. Layers that read longer and longer concats of
 //! the same groups, as in a dense block, share their running sums.
 
-use crate::eliminate::place;
+use crate::factor::place;
 use crate::ledger::Ledger;
 use crate::ticks::Ticks;
-use crate::units::Tie;
+use crate::units::{RULED_OUT, Tie};
 use netspec::Part;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,8 @@ pub(crate) struct Model {
     /// What holds the running sums together.
     pub(crate) ties: Vec<Tie>,
     pub(crate) constant: Ticks,
-    /// How many of the variables are groups.
-    pub(crate) groups: usize,
+    /// The levels of each group as the problem numbers them.
+    groups: Vec<Vec<usize>>,
 }
 
 impl Model {
@@ -60,10 +60,64 @@ impl Model {
         term.table[place(&term.scope, &self.sizes, levels)]
     }
 
-    /// The levels of the groups, without those of the running sums.
-    pub(crate) fn of_groups(&self, mut assignment: Vec<usize>) -> Vec<usize> {
-        assignment.truncate(self.groups);
-        assignment
+    /// The levels of the groups as the problem numbers them, without those of the running sums.
+    pub(crate) fn of_groups(&self, assignment: &[usize]) -> Vec<usize> {
+        self.groups.iter().zip(assignment).map(|(levels, &level)| levels[level]).collect()
+    }
+
+    /// The same with some levels of each variable only.
+    pub(crate) fn restricted(&self, kept: &[Vec<usize>]) -> Model {
+        let pick = |levels: &[usize], kept: &[usize]| kept.iter().map(|&level| levels[level]).collect();
+        let term = |Term { scope, table }: &Term| {
+            let places = scope.iter().fold(vec![0], |places, &v| {
+                let longer = |place: usize| kept[v].iter().map(move |level| place * self.sizes[v] + level);
+                places.into_iter().flat_map(longer).collect()
+            });
+            Term { scope: scope.clone(), table: places.into_iter().map(|place| table[place]).collect() }
+        };
+        let tie = |tie: &Tie| {
+            let level = |from, group| {
+                let to = tie.level(&self.sizes, from, group).and_then(|to| kept[tie.to].binary_search(&to).ok());
+                to.map_or(RULED_OUT, |to| to as u32)
+            };
+            let next =
+                kept[tie.from].iter().flat_map(|&from| kept[tie.group].iter().map(move |&group| level(from, group)));
+            Tie { next: next.collect(), ..*tie }
+        };
+        Model {
+            sizes: kept.iter().map(Vec::len).collect(),
+            values: self
+                .values
+                .iter()
+                .zip(kept)
+                .map(|(values, kept)| kept.iter().map(|&l| values[l]).collect())
+                .collect(),
+            unary: self.unary.iter().zip(kept).map(|(costs, kept)| kept.iter().map(|&l| costs[l]).collect()).collect(),
+            terms: self.terms.iter().map(term).collect(),
+            ties: self.ties.iter().map(tie).collect(),
+            constant: self.constant,
+            groups: self.groups.iter().zip(kept).map(|(levels, kept)| pick(levels, kept)).collect(),
+        }
+    }
+
+    /// The same with about one of `n` levels of each group, those at both ends among them, and what these sum up to.
+    pub(crate) fn coarse(&self, n: usize) -> Model {
+        let of_group = |size: usize| (0..size).filter(|level| (size - 1 - level) % n == 0 || *level == 0).collect();
+        let mut kept: Vec<Vec<usize>> = self.sizes.iter().map(|&size| of_group(size)).collect();
+        // A tie starts from sums that come before the one that it leads to.
+        for tie in &self.ties {
+            let groups = &kept[tie.group];
+            let reached = kept[tie.from].iter().flat_map(|&from| groups.iter().map(move |&group| (from, group)));
+            let reached: BTreeSet<usize> =
+                reached.filter_map(|(from, group)| tie.level(&self.sizes, from, group)).collect();
+            kept[tie.to] = reached.into_iter().collect();
+        }
+        self.restricted(&kept)
+    }
+
+    /// How many levels all variables have.
+    pub(crate) fn levels(&self) -> usize {
+        self.sizes.iter().sum()
     }
 
     /// Groups alone; nothing where a layer has no table.
@@ -99,7 +153,7 @@ impl Model {
             terms: Vec::new(),
             ties: Vec::new(),
             constant: ledger.constant,
-            groups: ledger.unary.len(),
+            groups: ledger.unary.iter().map(|costs| (0..costs.len()).collect()).collect(),
         }
     }
 

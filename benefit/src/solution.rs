@@ -49,12 +49,10 @@ pub enum Stopped {
     /// Its rule was carried out; whether a better plan exists is for the bound to say.
     #[default]
     Rule,
-    /// No plan within the budget is worth more.
+    /// No plan within the budget has a higher value.
     Optimal,
-    /// More partial plans were left than it may keep.
-    Labels,
-    /// Its time was up.
-    Time,
+    /// Its effort was spent before a proof was found.
+    Effort,
     /// A concat joins too many groups, or one of them twice, for a proof.
     TooWide,
 }
@@ -64,8 +62,7 @@ impl fmt::Display for Stopped {
         f.write_str(match self {
             Stopped::Rule => "rule",
             Stopped::Optimal => "optimal",
-            Stopped::Labels => "labels",
-            Stopped::Time => "time",
+            Stopped::Effort => "effort",
             Stopped::TooWide => "too-wide",
         })
     }

@@ -1,17 +1,17 @@
 //! The two-stage planner.
 
 use crate::budget::Budget;
-use crate::lagrange::Relaxation;
 use crate::ledger::Ledger;
 use crate::plan::{Infeasible, Planner, opened};
 use crate::problem::Problem;
 use crate::refine;
+use crate::relaxation::Relaxation;
 use crate::solution::{Solution, StepKind};
 use crate::stage_one;
 use crate::state::State;
 use crate::ticks::Ticks;
 
-/// Takes the step with the best benefit until the budget holds.
+/// Takes the step with the best benefit until the budget holds. [`Exact`](crate::Exact) starts from its plan.
 ///
 /// Stage one judges each group alone, the others dense, and keeps the upper hull of its value over the time that it saves.
 /// Stage two prices a step in the whole network as it stands: the consumers' c_in falls, coupled members move
@@ -100,13 +100,18 @@ impl TwoStage {
     }
 }
 
-/// Brings a choice within the limit where stage one's hulls did not, or returns the fastest choice, which is not.
+/// Brings a choice within the limit if stage one's hulls did not, or returns the fastest choice if that exceeds the limit
+/// too.
 fn reach(
     state: &mut State<'_, '_>,
     all: &[Vec<usize>],
     exact: Option<&Relaxation>,
     limit: Ticks,
 ) -> Result<(), Vec<usize>> {
+    if state.cost <= limit {
+        return Ok(());
+    }
+    let within = exact.map(|exact| exact.within(limit).ok_or_else(|| exact.cheapest())).transpose()?;
     while state.cost > limit {
         descend(state, all, limit);
         if state.cost > limit && !step_together(state) {
@@ -116,7 +121,7 @@ fn reach(
     if state.cost <= limit {
         return Ok(());
     }
-    let fastest = exact.map_or_else(|| refine::fastest(state), Relaxation::cheapest);
+    let fastest = within.unwrap_or_else(|| refine::fastest(state));
     if state.ledger.total(&fastest) > limit {
         return Err(fastest);
     }

@@ -1,6 +1,6 @@
 //! In which order variables are eliminated, and which go together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest table that elimination may leave.
 const TABLE_CELLS: usize = 1 << 21;
@@ -9,6 +9,9 @@ const JOINT_CELLS: usize = 1 << 25;
 
 /// How much sums are favored, attempt after attempt.
 const PAIRS_FIRST: [usize; 3] = [1, 64, 4096];
+
+/// Stands for a level that no assignment takes any more.
+pub(crate) const RULED_OUT: u32 = u32::MAX;
 
 /// A variable that two others determine: the running sum behind one more group.
 #[derive(Clone, Debug)]
@@ -19,14 +22,15 @@ pub(crate) struct Tie {
     pub(crate) group: usize,
     /// What they come to.
     pub(crate) to: usize,
-    /// The level of `to`, by the levels of `from` and `group`; the latter moves fastest.
+    /// The level of `to`, by the levels of `from` and `group`; the latter moves fastest. [`RULED_OUT`] where there is none.
     pub(crate) next: Vec<u32>,
 }
 
 impl Tie {
-    /// Where `to` stands if the others stand so.
-    pub(crate) fn level(&self, sizes: &[usize], from: usize, group: usize) -> usize {
-        self.next[from * sizes[self.group] + group] as usize
+    /// The level of `to` by those of the others, or `None` if it was ruled out.
+    pub(crate) fn level(&self, sizes: &[usize], from: usize, group: usize) -> Option<usize> {
+        let next = self.next[from * sizes[self.group] + group];
+        (next != RULED_OUT).then_some(next as usize)
     }
 }
 
@@ -48,13 +52,17 @@ impl Unit {
         }
     }
 
-    /// All variables that are gone with it.
-    pub(crate) fn variables(self, ties: &[Tie]) -> impl Iterator<Item = usize> {
-        let to = match self {
+    /// What holds the variables of a pair together.
+    pub(crate) fn tie(self, ties: &[Tie]) -> Option<&Tie> {
+        match self {
             Unit::Single(_) => None,
-            Unit::Pair(tie) => Some(ties[tie].to),
-        };
-        std::iter::once(self.decided(ties)).chain(to)
+            Unit::Pair(tie) => Some(&ties[tie]),
+        }
+    }
+
+    /// All variables that are gone with it.
+    pub(crate) fn variables(self, ties: &[Tie]) -> impl Iterator<Item = usize> + use<> {
+        std::iter::once(self.decided(ties)).chain(self.tie(ties).map(|tie| tie.to))
     }
 }
 
@@ -71,7 +79,7 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Nothing where a group is added to several sums.
+    /// `None` if a group is added to several sums.
     fn new(sizes: &'a [usize], scopes: impl Iterator<Item = &'a [usize]>, ties: &'a [Tie]) -> Option<Graph<'a>> {
         let mut near: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); sizes.len()];
         for scope in scopes {
@@ -107,7 +115,7 @@ impl<'a> Graph<'a> {
         scope
     }
 
-    /// What a unit takes, or more than may be where it is not its turn or too large.
+    /// The sums that eliminating a unit takes, `usize::MAX` if it is not its turn or the table would be too large.
     fn joint(&self, unit: Unit) -> usize {
         let own = usize::from(matches!(unit, Unit::Pair(_)));
         if unit.variables(self.ties).any(|v| self.live[v] > own) {
@@ -139,7 +147,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// An order in which all variables can be eliminated, cheapest first, or nothing where that would take too much.
+/// An order in which all variables can be eliminated, cheapest first, and the sums that this takes; `None` if they are
+/// too many.
 ///
 /// Taking what reads a concat before the concat can leave more than the other way round, which the cheapest step does
 /// not see: if it leads nowhere, sums are taken earlier.
@@ -147,7 +156,7 @@ pub(crate) fn order<'a>(
     sizes: &'a [usize],
     scopes: impl Iterator<Item = &'a [usize]> + Clone,
     ties: &'a [Tie],
-) -> Option<Vec<Unit>> {
+) -> Option<(Vec<Unit>, u64)> {
     PAIRS_FIRST.iter().find_map(|&favor| order_favoring(sizes, scopes.clone(), ties, favor))
 }
 
@@ -157,7 +166,7 @@ fn order_favoring<'a>(
     scopes: impl Iterator<Item = &'a [usize]>,
     ties: &'a [Tie],
     favor: usize,
-) -> Option<Vec<Unit>> {
+) -> Option<(Vec<Unit>, u64)> {
     let mut graph = Graph::new(sizes, scopes, ties)?;
     let rank = |unit: Unit, joint: usize| match unit {
         Unit::Pair(_) if joint <= JOINT_CELLS => joint / favor,
@@ -170,19 +179,48 @@ fn order_favoring<'a>(
         joints[place] = rank(graph.units[place], graph.joint(graph.units[place]));
         queue.insert((joints[place], place));
     }
-    let mut order = Vec::with_capacity(queue.len());
+    let (mut order, mut scopes, mut sums) = (Vec::with_capacity(queue.len()), Vec::with_capacity(queue.len()), 0);
     while let Some((joint, place)) = queue.pop_first() {
         if joint > JOINT_CELLS {
             return None;
         }
         let unit = graph.units[place];
         order.push(unit);
+        sums += graph.joint(unit) as u64;
         let around: BTreeSet<usize> = graph.eliminate(unit).into_iter().map(|w| graph.unit_of[w]).collect();
+        scopes.push(around.clone());
         for place in around {
             queue.remove(&(joints[place], place));
             joints[place] = rank(graph.units[place], graph.joint(graph.units[place]));
             queue.insert((joints[place], place));
         }
     }
-    Some(order)
+    let decided: Vec<usize> = order.iter().map(|unit| unit.decided(ties)).collect();
+    Some((branch_by_branch(&decided, &scopes).into_iter().map(|place| order[place]).collect(), sums))
+}
+
+/// Places in an order of elimination such that the reverse finishes one branch before it begins another, small ones
+/// first: what is left over from other branches is then little at any time.
+///
+/// What eliminating a unit leaves, `scopes`, joins the first unit around it that comes later; only these have to keep their
+/// order.
+fn branch_by_branch(decided: &[usize], scopes: &[BTreeSet<usize>]) -> Vec<usize> {
+    let n = decided.len();
+    let place: BTreeMap<usize, usize> = decided.iter().enumerate().map(|(place, &v)| (v, place)).collect();
+    // The branches behind each unit; behind `n` are those of units that leave nothing.
+    let mut behind: Vec<Vec<usize>> = vec![Vec::new(); n + 1];
+    let mut units = vec![1; n + 1];
+    for (unit, scope) in scopes.iter().enumerate() {
+        let next = scope.iter().map(|v| place[v]).min().unwrap_or(n);
+        units[next] += units[unit];
+        behind[next].push(unit);
+    }
+    let mut open = vec![n];
+    let mut reverse = Vec::with_capacity(n + 1);
+    while let Some(unit) = open.pop() {
+        reverse.push(unit);
+        behind[unit].sort_by_key(|&branch| std::cmp::Reverse(units[branch]));
+        open.append(&mut behind[unit]);
+    }
+    reverse.into_iter().skip(1).rev().collect()
 }

@@ -1,4 +1,4 @@
-//! Proofs held against brute force, and what happens where there is none.
+//! Proofs compared with brute force, and what happens if there is none.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -8,7 +8,7 @@ use benefit::*;
 use cases::{Case, Random, random_budget, random_group};
 use netspec::GroupId;
 
-/// The claim of a proof, held against all choices there are.
+/// The claim of a proof, compared with all choices.
 #[test]
 fn exact_is_as_good_as_brute_force() {
     let (mut solved, mut better) = (0, 0);
@@ -52,13 +52,14 @@ fn bounds_hold_where_exact_is_cut_short() {
         let problem = case.problem();
         let budget = random_budget(&case, seed);
         let Ok(best) = Exact::default().plan(&problem, budget) else { continue };
-        for planner in [Exact::default().labels(1), Exact::default().labels(2), Exact::default().seconds(0.0)] {
+        for effort in [0, 500, 2000] {
+            let planner = Exact::default().effort(effort);
             let solution = planner.plan(&problem, budget).unwrap();
             assert!(
                 solution.value <= best.value + 1e-9 && solution.predicted_ns <= budget.limit_ns(problem.dense_ns())
             );
             assert!(solution.bound.unwrap() >= best.value - 1e-9, "seed {seed}: a bound that does not hold");
-            cut += usize::from(matches!(solution.stopped, Stopped::Labels | Stopped::Time));
+            cut += usize::from(solution.stopped == Stopped::Effort);
         }
     }
     assert!(cut > 100, "only {cut} were cut short");
@@ -77,6 +78,61 @@ fn wide_concat(twice: bool) -> Problem {
     branches.extend(twice.then_some(branches[0]));
     problem.layer("head", branches, 10, |c_in, _| 5.0 * c_in.div_ceil(32) as f64);
     problem.build().unwrap()
+}
+
+/// Blocks of four branches side by side, each branch reading all that the block before wrote, as in GoogLeNet.
+fn branching(seed: u64) -> Problem {
+    let mut random = Random(seed);
+    let mut problem = Problem::builder();
+    let mut before: Vec<GroupId> = Vec::new();
+    for block in 0..5 {
+        let mut branches = Vec::new();
+        for branch in 0..4 {
+            let channels = 8 * (12 + random.below(9));
+            let weight = 0.2 + 3.0 * random.unit();
+            let value: Vec<f64> = (1..=channels / 8)
+                .map(|level| 1.0 - 8.0 * level as f64 / channels as f64)
+                .map(|share| if share > 0.0 { -weight * share * (share + 0.2 * random.unit()) } else { 0.0 })
+                .collect();
+            let name = format!("block{block}.{branch}");
+            let group = problem.group(&name, channels).every(8).value(&value);
+            let (step_in, step_out) = (8 << random.below(4), 16 << random.below(3));
+            let ns = move |c_in: usize, c_out: usize| (c_in.div_ceil(step_in) * c_out.div_ceil(step_out)) as f64;
+            match before.as_slice() {
+                [] => problem.layer(&name, 3, group, ns),
+                inputs => problem.layer(&name, inputs.to_vec(), group, ns),
+            };
+            branches.push(group);
+        }
+        before = branches;
+    }
+    problem.layer("head", before, 10, |c_in, _| c_in.div_ceil(32) as f64);
+    problem.build().unwrap()
+}
+
+/// The value is at least the two-stage plan's, and no bound, however early the search ends, is below the best plan.
+#[test]
+fn exact_is_never_worse_than_two_stage_and_its_bounds_hold_on_large_problems() {
+    let (mut better, mut cut) = (0, 0);
+    for seed in 0..6 {
+        let problem = branching(seed);
+        let budget = Budget::ratio(0.4 + 0.1 * (seed % 4) as f64);
+        let limit = budget.limit_ns(problem.dense_ns());
+        let two_stage = TwoStage::default().plan(&problem, budget).unwrap();
+        let exact = Exact::default().plan(&problem, budget).unwrap();
+        assert_eq!((exact.stopped, exact.gap()), (Stopped::Optimal, Some(0.0)), "seed {seed}");
+        assert_eq!(exact, Exact::default().plan(&problem, budget).unwrap());
+        let knapsack = Knapsack::default().plan(&problem, budget).map_or(f64::NEG_INFINITY, |plan| plan.value);
+        assert!(exact.value >= two_stage.value.max(knapsack) && two_stage.bound.unwrap() >= exact.value, "seed {seed}");
+        better += usize::from(exact.value > two_stage.value);
+        for effort in [0, 20_000_000] {
+            let early = Exact::default().effort(effort).plan(&problem, budget).unwrap();
+            assert!(early.predicted_ns <= limit && early.value >= two_stage.value, "seed {seed}");
+            assert!(early.value <= exact.value && early.bound.unwrap() >= exact.value, "seed {seed}");
+            cut += usize::from(early.stopped == Stopped::Effort);
+        }
+    }
+    assert!(better >= 3 && cut >= 6, "{better} were better than two-stage, {cut} were cut short");
 }
 
 #[test]

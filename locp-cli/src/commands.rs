@@ -407,8 +407,7 @@ impl Run<'_> {
             pipeline = pipeline.calib(self.calib(calib, model, making.pictures.preprocess.as_ref())?);
         }
         Ok(match making.planner {
-            Planner::TwoStage => pipeline,
-            Planner::Exact => pipeline.planner(locp::Exact::default()),
+            Planner::Exact => pipeline,
             Planner::Knapsack => pipeline.planner(locp::Rounded::new(locp::Knapsack::default())),
             Planner::Global => pipeline.planner(locp::Rounded::new(locp::Global)),
             Planner::Uniform => pipeline.planner(locp::Rounded::new(locp::Uniform)),

@@ -13,7 +13,7 @@ use crate::report::{AlignReport, ExplainReport, FrontierReport, StepsReport};
 use crate::steps::steps;
 use crate::sweeps::{SearchKind, SweepOptions};
 use crate::{Error, Shard, Watch, engine, frontier};
-use benefit::{Budget, Criterion, Limits, Magnitude, Planner, Scope, TwoStage, Value};
+use benefit::{Budget, Criterion, Exact, Limits, Magnitude, Planner, Scope, Value};
 use netspec::ConvSpec;
 use sharing::Store;
 use stairstep::{Config, Search};
@@ -63,12 +63,12 @@ pub struct Pipeline<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    /// A source of latencies, the table in front of it, and the defaults: three-point search, two-stage planner, the
+    /// A source of latencies, the table in front of it, and the defaults: three-point search, the planner [`Exact`], the
     /// squared weights of each layer as the value of its channels.
     pub fn new(source: impl LatencySource + 'a, table: impl Store + 'a) -> Pipeline<'a> {
         Pipeline {
             measurer: Measurer::new(source, table),
-            planner: Box::new(TwoStage::default()),
+            planner: Box::new(Exact::default()),
             value: None,
             calib: None,
             options: Options::default(),

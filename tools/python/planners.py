@@ -20,7 +20,7 @@ from pathlib import Path
 
 from planners_export import MODELS
 
-PLANNERS = ("exact", "two-stage", "uniform", "global", "knapsack")
+PLANNERS = ("exact", "uniform", "global", "knapsack")
 
 
 def run(args, engine, *words):

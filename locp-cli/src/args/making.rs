@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(crate) struct Making {
     /// How the plan is made.
-    #[arg(long, value_enum, default_value_t = Planner::TwoStage)]
+    #[arg(long, value_enum, default_value_t = Planner::Exact)]
     pub(crate) planner: Planner,
     #[command(flatten)]
     pub(crate) worth: Worth,
@@ -30,9 +30,7 @@ pub(crate) struct Making {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Planner {
-    // Step by step, by the best benefit; with a bound on what a better plan could save.
-    TwoStage,
-    // The best plan there is over these levels and cells, and the proof.
+    // The best plan over these levels and cells, with the proof or a bound on what a better one could save.
     Exact,
     // A knapsack per layer with its input channels as they are, again and again: a baseline.
     Knapsack,

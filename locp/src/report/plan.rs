@@ -56,7 +56,7 @@ pub struct PlanReport {
     pub dense_value: f64,
     /// Share of the loss that a perfect plan could still save, where there is a bound.
     pub gap: Option<f64>,
-    /// Why the planner stopped: `rule`, `optimal`, `labels`, `time` or `too-wide`.
+    /// Why the planner stopped: `rule`, `optimal`, `effort` or `too-wide`.
     pub stopped: String,
     /// Cells of the final plan that were estimated, not measured.
     pub cells_estimated: usize,
