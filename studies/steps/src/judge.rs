@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Lines whose widths are not known to this are left out: half of what lies between the steps that a search must find
 /// and the edges that are false is 1.5 %, and a rise depends on every larger width.
-const KNOWN: f64 = 0.02;
+const KNOWN: f64 = 0.025;
 
 /// A line with what is true of it.
 pub(crate) struct Judged<'a> {
@@ -50,7 +50,7 @@ pub(crate) fn judge(paths: &[PathBuf], with_lines: bool) -> anyhow::Result<()> {
         ensure!(quiet.len() == 2, "{engine}: {} quiet recordings, not two", quiet.len());
         let (lines, unknown) = judged([quiet[0], quiet[1]]);
         let of = lines.len() + unknown.len();
-        println!("{engine}: {} of {of} lines are not known to {:.0} %, and left out", unknown.len(), 100.0 * KNOWN);
+        println!("{engine}: {} of {of} lines are not known to {:.1} %, and left out", unknown.len(), 100.0 * KNOWN);
         unknown.iter().chain(&lines).filter(|_| with_lines).for_each(about::line);
         about::agreement(&engine, &lines);
         recordings.iter().for_each(|recording| about::load(recording, &lines));
