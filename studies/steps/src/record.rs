@@ -81,7 +81,6 @@ fn empty(line: &Line, machine: &str, load: &str, cache: &str) -> Vec<Row> {
         channels: *channels,
         spec: spec.to_string(),
         prepare_ns: Vec::new(),
-        at_ms: Vec::new(),
         blocks: Vec::new(),
     };
     line.widths.iter().map(row).collect()
@@ -114,7 +113,6 @@ impl Recorder {
             for _pass in 0..PASSES {
                 self.rng.shuffle(&mut ready);
                 for (i, prepared) in &mut ready {
-                    rows[*i].at_ms.push(self.start.elapsed().as_millis() as u64);
                     let samples = sample(&mut **prepared, &mut stop::Count::new(BURST), &self.policy)?;
                     rows[*i].blocks.push(samples.ns.iter().map(|&ns| four_digits(ns)).collect());
                 }

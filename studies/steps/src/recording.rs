@@ -27,8 +27,6 @@ pub(crate) struct Row {
     pub(crate) spec: String,
     /// Nanoseconds of each preparation; each one served as many of the blocks.
     pub(crate) prepare_ns: Vec<u64>,
-    /// Milliseconds from the start of the recording to the start of each block.
-    pub(crate) at_ms: Vec<u64>,
     /// Nanoseconds of readings in the order in which they were taken: those of a block without a pause, those of the
     /// next one after the line's other widths had their turn.
     pub(crate) blocks: Vec<Vec<u64>>,
