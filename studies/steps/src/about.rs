@@ -24,24 +24,31 @@ pub(crate) fn agreement(engine: &str, lines: &[Judged<'_>]) {
     }
 }
 
-/// Prints how much of a recording was disturbed.
+/// Prints how much of a recording was disturbed: all readings, and the first and the last ones of turns.
 pub(crate) fn load(recording: &Recording, lines: &[Judged<'_>]) {
-    let (mut slow, mut all, mut shifts) = (0_u32, 0_u32, Vec::new());
+    let (mut all, mut first, mut last, mut shifts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for line in lines {
         for (channels, row) in recording.lines.get(line.name).into_iter().flatten() {
             let ns = readings(row);
             let low = p10(&ns);
-            slow += ns.iter().filter(|&&ns| ns > 1.05 * low).count() as u32;
-            all += ns.len() as u32;
+            let is_slow = |ns: u64| f64::from(u8::from(ns as f64 > 1.05 * low));
+            all.extend(row.blocks.iter().flatten().map(|&ns| is_slow(ns)));
+            first.extend(row.blocks.iter().filter_map(|block| block.first()).map(|&ns| is_slow(ns)));
+            last.extend(row.blocks.iter().filter_map(|block| block.last()).map(|&ns| is_slow(ns)));
             let quiet: Vec<f64> = line.quiet.iter().filter_map(|q| q.get(channels)).flat_map(readings).collect();
             shifts.push(low / p10(&quiet));
         }
     }
+    let percent = |slow: &[f64]| 100.0 * slow.iter().sum::<f64>() / slow.len() as f64;
     println!(
-        "{} {}: {:.1} % of {all} readings are over 5 % above their width's 10 % quantile, which is {:.3} of the quiet one",
+        "{} {}: {:.1} % of {} readings are over 5 % above their width's 10 % quantile ({:.1} % of the first ones of \
+         turns, {:.1} % of the last ones), which is {:.3} of the quiet one",
         recording.engine,
         recording.load,
-        100.0 * f64::from(slow) / f64::from(all),
+        percent(&all),
+        all.len(),
+        percent(&first),
+        percent(&last),
         quantile(&shifts, 0.5)
     );
 }

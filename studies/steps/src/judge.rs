@@ -40,25 +40,28 @@ impl Judged<'_> {
 /// # Errors
 /// A recording cannot be read, or an engine has not two quiet ones.
 pub(crate) fn judge(paths: &[PathBuf], with_lines: bool) -> anyhow::Result<()> {
-    let mut engines: BTreeMap<String, Vec<Recording>> = BTreeMap::new();
+    // By the whole machine: an engine of another version, or timed by another method, is another one.
+    let mut machines: BTreeMap<String, Vec<Recording>> = BTreeMap::new();
     for path in paths {
         let recording = read(path)?;
-        engines.entry(recording.engine.clone()).or_default().push(recording);
+        machines.entry(recording.machine.clone()).or_default().push(recording);
     }
-    for (engine, recordings) in engines {
+    for (machine, recordings) in machines {
         let quiet: Vec<&Recording> = recordings.iter().filter(|recording| recording.load == "quiet").collect();
-        ensure!(quiet.len() == 2, "{engine}: {} quiet recordings, not two", quiet.len());
+        ensure!(quiet.len() == 2, "{machine}: {} quiet recordings, not two", quiet.len());
+        let engine = &quiet[0].engine;
+        println!("{machine}");
         let (lines, unknown) = judged([quiet[0], quiet[1]]);
         let of = lines.len() + unknown.len();
         println!("{engine}: {} of {of} lines are not known to {:.1} %, and left out", unknown.len(), 100.0 * KNOWN);
         unknown.iter().chain(&lines).filter(|_| with_lines).for_each(about::line);
-        about::agreement(&engine, &lines);
+        about::agreement(engine, &lines);
         recordings.iter().for_each(|recording| about::load(recording, &lines));
         println!(
             "\n| engine | load | search | found of must | exactly | right of reported | off slopes | readings | device time |"
         );
         println!("|---|---|---|---|---|---|---|---|---|");
-        references(&engine, &lines);
+        references(engine, &lines);
         let mut loads: BTreeMap<&str, Vec<&Recording>> = BTreeMap::new();
         recordings.iter().for_each(|recording| loads.entry(&recording.load).or_default().push(recording));
         for (load, recordings) in loads {

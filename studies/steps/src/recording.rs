@@ -53,6 +53,8 @@ pub(crate) type Widths = BTreeMap<usize, Row>;
 
 /// One run of `record`.
 pub(crate) struct Recording {
+    /// The machine and the engine, and the engine alone.
+    pub(crate) machine: String,
     pub(crate) engine: String,
     pub(crate) load: String,
     pub(crate) lines: BTreeMap<Name, Widths>,
@@ -67,15 +69,16 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Recording> {
     let file = File::open(path).with_context(place)?;
     let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
     let text: Box<dyn Read> = if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut recording = Recording { engine: String::new(), load: String::new(), lines: BTreeMap::new() };
+    let (machine, engine, load) = (String::new(), String::new(), String::new());
+    let mut recording = Recording { machine, engine, load, lines: BTreeMap::new() };
     for line in BufReader::new(text).lines() {
         let row: Row = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
-        let engine = row.machine.split('|').next().unwrap_or_default();
         if recording.lines.is_empty() {
-            recording.engine = engine.to_owned();
+            recording.machine.clone_from(&row.machine);
+            recording.engine = row.machine.split('|').next().unwrap_or_default().to_owned();
             recording.load.clone_from(&row.load);
         }
-        ensure!(recording.engine == engine && recording.load == row.load, "{}: several recordings", place());
+        ensure!(recording.machine == row.machine && recording.load == row.load, "{}: several recordings", place());
         ensure!(row.blocks.iter().any(|block| !block.is_empty()), "{}: {} has no readings", place(), row.spec);
         let widths = recording.lines.entry((row.layer.clone(), row.axis.clone())).or_default();
         widths.insert(row.channels, row);
