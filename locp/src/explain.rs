@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::report::{ExplainReport, GroupExplained, MemberReport, StepTo};
 use crate::sweeps::{SweepOptions, Sweeps};
 use crate::{Error, Progress};
-use netspec::{ChannelGroup, GroupId, Layer, Network};
+use netspec::{Axis, ChannelGroup, GroupId, Layer, Network};
 use std::collections::BTreeSet;
 
 /// Widths below its own that a group is tried at, at most: those nearest to it, and the narrowest.
@@ -88,9 +88,13 @@ fn group_explained(
         }
         let step =
             |&(width, ns): &(usize, f64)| StepTo { channels: width, saves_ms: (now - ns) / 1e6, saves: 1.0 - ns / now };
-        let saves = |ns: f64| ns * (1.0 + options.tolerance) < now;
+        // Two opinions, of which one alone may be noise: the group's layers measured at that width, and their staircases.
+        let saves = |&&(width, ns): &&(usize, f64)| {
+            let by_stairs = saved_ns(network, group, members, sweeps, options, width);
+            ns * (1.0 + options.tolerance) < now && by_stairs > options.tolerance / 2.0 * now
+        };
         if group.frozen.is_none() {
-            explained.prune_to = below.iter().rev().find(|(_, ns)| saves(*ns)).map(step);
+            explained.prune_to = below.iter().rev().find(saves).map(step);
             // From the narrowest up: the last width that the narrowest one does not beat.
             let floor = below.first().map(|&(_, ns)| ns);
             explained.gains_nothing_below = floor.and_then(|floor| {
@@ -112,6 +116,41 @@ fn group_explained(
     Ok(explained)
 }
 
+/// Nanoseconds that the staircases of a group's members, one axis at a time, save at a width of the group.
+fn saved_ns(
+    network: &Network,
+    group: &ChannelGroup,
+    members: &[(&Layer, Vec<&'static str>)],
+    sweeps: &Sweeps,
+    options: &SweepOptions,
+    width: usize,
+) -> f64 {
+    let saved = |(line, repeat): (Line, usize)| {
+        let knots = &sweeps.get(&line)?.knots;
+        let lost = repeat * (group.channels - width);
+        let at = |channels: usize| knots.iter().find(|knot| knot.channels >= channels).map(|knot| knot.ns);
+        Some(at(line.full())? - at(line.full().saturating_sub(lost))?)
+    };
+    lines(network, group, members, options).filter_map(saved).sum()
+}
+
+/// The lines of a group's members, and how many channels of each the group's channels stand for.
+fn lines<'a>(
+    network: &'a Network,
+    group: &'a ChannelGroup,
+    members: &'a [(&Layer, Vec<&'static str>)],
+    options: &SweepOptions,
+) -> impl Iterator<Item = (Line, usize)> + 'a {
+    let residual = options.residual;
+    members.iter().flat_map(move |(layer, _)| {
+        Line::of(layer, network, residual).into_iter().filter_map(move |line| {
+            let width = if line.axis == Axis::CIn { &layer.inputs } else { &layer.outputs };
+            let part = width.parts.iter().find(|part| part.group == group.id)?;
+            Some((line, part.repeat.max(1)))
+        })
+    })
+}
+
 /// Widths of a group at which one of its members has an edge, ascending: the nearest below its own and the narrowest.
 fn candidates(
     network: &Network,
@@ -121,14 +160,8 @@ fn candidates(
     options: &SweepOptions,
 ) -> Vec<usize> {
     let mut widths = BTreeSet::new();
-    for line in members.iter().flat_map(|(layer, _)| Line::of(layer, network, options.residual)) {
+    for (line, repeat) in lines(network, group, members, options) {
         let Some(swept) = sweeps.get(&line) else { continue };
-        let repeat = members.iter().find_map(|(layer, _)| {
-            let parts = layer.outputs.parts.iter().chain(&layer.inputs.parts);
-            (layer.spec == line.spec)
-                .then(|| parts.filter(|part| part.group == group.id).map(|part| part.repeat).next())?
-        });
-        let repeat = repeat.unwrap_or(1).max(1);
         for edge in swept.stairs.edges() {
             // What the axis loses, the group loses, its other parts staying as they are.
             let lost = line.full() - line.channels(Index(edge.channels));

@@ -172,31 +172,6 @@ impl Score {
             self.found += usize::from(reported);
             self.wrong += usize::from(reported && riser < 0.015);
             self.between += usize::from(reported && (0.015..0.045).contains(&riser));
-            if std::env::var_os("DEBUG").is_some() && ((riser >= 0.045 && !reported) || (reported && riser < 0.015)) {
-                let around: Vec<String> = found
-                    .probed()
-                    .iter()
-                    .filter(|p| p.channels.abs_diff(c) <= 2 * stairs.granularity)
-                    .map(|p| {
-                        format!(
-                            "{}:{:.3}({:.3}; {})",
-                            p.channels,
-                            p.latency_ns / stairs.ns[c - 1],
-                            stairs.ns[p.channels - 1] / stairs.ns[c - 1],
-                            p.readings
-                        )
-                    })
-                    .collect();
-                println!(
-                    "{} {c} of {} riser {riser:.3} granularity {} found {} edge {} | {}",
-                    if reported { "FALSE" } else { "MISSED" },
-                    stairs.ns.len(),
-                    stairs.granularity,
-                    found.granularity(),
-                    found.edges().iter().any(|e| e.channels == c),
-                    around.join(" ")
-                );
-            }
         }
         self.readings += readings;
         self.widths += found.probed().len();
@@ -211,27 +186,17 @@ fn main() {
         "| noise | contaminated | search | recall of steps >= 4.5 % | false (< 1.5 %) | between | widths | readings |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for noise in std::env::var("N").map_or(vec![0.005, 0.015, 0.03], |n| vec![n.parse().unwrap()]) {
-        for contamination in std::env::var("C").map_or(vec![0.0, 0.1, 0.3], |n| vec![n.parse().unwrap()]) {
+    for noise in [0.005, 0.015, 0.03] {
+        for contamination in [0.0, 0.1, 0.3] {
             let nine = |stairs: &Stairs| Config::new(stairs.ns.len()).readings(9).max_readings(9);
             let row = |name: &str, strategy: &dyn Fn(&Stairs) -> (Strategy, Config)| {
                 judge(noise, contamination, n, strategy).row(noise, contamination, name);
             };
-            row("three points", &|s| {
-                (
-                    Strategy::ThreePoint,
-                    Config::new(s.ns.len())
-                        .readings(4)
-                        .max_readings(std::env::var("M").map_or(48, |m| m.parse().unwrap())),
-                )
-            });
-            if std::env::var_os("ALL").is_some() {
-                row("grid of the granularity", &|s| {
-                    (Strategy::Grid(s.granularity), nine(s).granularity(s.granularity))
-                });
-                row("grid of 8", &|s| (Strategy::Grid(8), nine(s)));
-                row("every width", &|s| (Strategy::Exhaustive, nine(s)));
-            }
+            let turns = |stairs: &Stairs| Config::new(stairs.ns.len()).readings(4).max_readings(48);
+            row("three points", &|s| (Strategy::ThreePoint, turns(s)));
+            row("grid of the granularity", &|s| (Strategy::Grid(s.granularity), nine(s)));
+            row("grid of 8", &|s| (Strategy::Grid(8), nine(s)));
+            row("every width", &|s| (Strategy::Exhaustive, nine(s)));
         }
     }
 }
