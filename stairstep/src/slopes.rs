@@ -69,10 +69,10 @@ impl Slopes {
 
     /// Whether the slope explains a rise from one width to another, give or take the tolerance.
     ///
-    /// It never does if each channel rises by much more than the tolerance: then each is a step.
+    /// It never does if each channel rises by more than the tolerance: then each is a step.
     pub(crate) fn explain(&self, from: usize, to: usize, rise: f64, error: f64) -> bool {
         let expected = self.expected(from, to);
-        let is_gentle = expected / (to - from) as f64 <= 1.5 * self.tolerance;
+        let is_gentle = expected / (to - from) as f64 <= self.tolerance;
         self.are_known() && is_gentle && rise - expected <= self.tolerance + expected / 4.0 + error / 2.0
     }
 }
