@@ -49,7 +49,7 @@ impl Default for Exact {
 }
 
 impl Exact {
-    /// Sets after how many additions the proof is given up, by default 8 billion: about 5 seconds on one core.
+    /// Sets after how many additions the proof is given up, by default 8 billion: at most about 5 seconds on one core.
     ///
     /// The best plan so far is returned then, with what is proven by then.
     pub fn effort(self, additions: u64) -> Exact {

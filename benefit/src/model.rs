@@ -102,7 +102,8 @@ impl Model {
 
     /// The same with about one of `n` levels of each group, those at both ends among them, and what these sum up to.
     pub(crate) fn coarse(&self, n: usize) -> Model {
-        let of_group = |size: usize| (0..size).filter(|level| (size - 1 - level) % n == 0 || *level == 0).collect();
+        let of_group =
+            |size: usize| (0..size).filter(|level| (size - 1 - level).is_multiple_of(n) || *level == 0).collect();
         let mut kept: Vec<Vec<usize>> = self.sizes.iter().map(|&size| of_group(size)).collect();
         // A tie starts from sums that come before the one that it leads to.
         for tie in &self.ties {
