@@ -6,7 +6,7 @@
 //! label is dropped
 //! - if even its cheapest completion exceeds the budget,
 //! - if its value plus the Lagrangian bound on its completion is no more than the best choice that is known,
-//! - if another label of the same node costs no more and is worth no less.
+//! - if another label of the same node costs no more and has no lower value.
 //!
 //! What is left in the end is best. Where more labels are left than may be kept, those with the highest bounds go on,
 //! and the highest bound that was dropped bounds what was missed.
@@ -35,7 +35,7 @@ struct Label {
     /// What is left of the budget, in nanoseconds.
     slack_ns: f64,
     value: f64,
-    /// The most that any completion is worth.
+    /// The highest value that any completion can have.
     bound: f64,
     node: u32,
     /// The label that it extends, in the list of the stage before, and the level that it adds.
@@ -64,7 +64,7 @@ struct Completions {
     margin_ns: f64,
 }
 
-/// Searches for a choice within `limit` that is worth more than `known`; keeps at most `most` labels of a stage.
+/// Searches for a choice within `limit` whose value is above `known`; keeps at most `most` labels of a stage.
 pub(crate) fn search(relaxation: &Relaxation, limit: Ticks, known: f64, prices: [f64; PRICES], most: usize) -> Found {
     let completions = Completions {
         prices,
@@ -171,8 +171,8 @@ impl Step<'_> {
 }
 
 impl Labels {
-    /// Brings the labels of each node together, and keeps those of which none costs no more and is worth no less than
-    /// another.
+    /// Brings the labels of each node together, and keeps those that no other one beats on cost and value at
+    /// once.
     fn keep_undominated(&mut self) {
         self.labels.sort_unstable_by(|a, b| {
             let order = a.node.cmp(&b.node).then(a.cost.cmp(&b.cost)).then(b.value.total_cmp(&a.value));

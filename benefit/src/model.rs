@@ -1,7 +1,7 @@
 //! A problem as a sum of small tables over variables: the groups' levels and, where a concat joins many groups, what they
 //! sum up to so far.
 //!
-//! A layer that reads a concat of k groups has a table of k + 1 dimensions, which nobody can write down. Its cost only
+//! A layer that reads a concat of k groups has a table of k + 1 dimensions, too large to be written down. Its cost only
 //! depends on the *sum* of their channels: with one variable per running sum, the table has two dimensions, and three
 //! neighbors are tied: two of them decide the third. Layers that read longer and longer concats of
 //! the same groups, as in a dense block, share their running sums.
@@ -121,7 +121,7 @@ impl Model {
         self.sizes.iter().sum()
     }
 
-    /// Groups alone; nothing where a layer has no table.
+    /// Groups alone; `None` if a layer has no table.
     pub(crate) fn plain(ledger: &Ledger<'_>) -> Option<Model> {
         let mut model = Model::bare(ledger);
         for term in &ledger.terms {
@@ -130,7 +130,7 @@ impl Model {
         Some(model)
     }
 
-    /// With running sums; nothing where even these are too many.
+    /// With running sums; `None` if even these are too many.
     pub(crate) fn with_sums(ledger: &Ledger<'_>) -> Option<Model> {
         let mut model = Model::bare(ledger);
         let mut sums = Sums::default();

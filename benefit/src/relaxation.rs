@@ -53,7 +53,7 @@ impl Relaxation {
         )
     }
 
-    /// The same without levels that no choice within `limit` has that is worth more than `known`, as far as the bounds at
+    /// The same without levels that no choice within `limit` has whose value is above `known`, as far as the bounds at
     /// these prices tell; `None` if there is no such choice.
     pub(crate) fn reduced(&self, limit: Ticks, known: f64, prices: &[f64]) -> Option<Relaxation> {
         let mut kept: Vec<Vec<usize>> = self.model.sizes.iter().map(|&size| (0..size).collect()).collect();
