@@ -168,6 +168,14 @@ impl ProblemBuilder {
         self
     }
 
+    /// Sets how many elements a layer writes per output channel, for the whole batch: what changes of layout go by.
+    pub fn writes(&mut self, layer: usize, elements_per_channel: f64) -> &mut Self {
+        if let Some(cost) = self.known_layer(layer) {
+            cost.elements_per_channel = elements_per_channel;
+        }
+        self
+    }
+
     /// Gives a layer the staircase of one axis, the other axis at its full width (in a coupled layer: c_out,
     /// with c_in following). Together the two axes price every cell.
     pub fn sweep(&mut self, layer: usize, axis: Axis, knots: Vec<Knot>) -> &mut Self {
@@ -203,7 +211,7 @@ impl ProblemBuilder {
         self
     }
 
-    /// What costs the same at all widths, in nanoseconds.
+    /// What costs the same at all widths, in nanoseconds; below 0 if layers alone pay for what the whole does not.
     pub fn fixed_ns(&mut self, ns: f64) -> &mut Self {
         self.fixed_ns = ns;
         self
@@ -228,8 +236,8 @@ impl ProblemBuilder {
         }
         let groups = self.groups.into_iter().map(DraftGroup::finish).collect::<Result<_, _>>()?;
         let ProblemBuilder { layers, operators, fixed_ns, ns_per_element, value_kind, .. } = self;
-        let (conv_scale, estimate_error) = (1.0, None);
-        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
+        let (scale, reformat, estimate_error) = (1.0, None, None);
+        Problem { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
             .checked()
     }
 

@@ -43,12 +43,21 @@ pub struct LayerCost {
     pub(crate) by_out: Option<Sweep>,
     /// Factor of the estimates' second term.
     pub(crate) bend: f64,
+    /// Elements written per output channel, for the whole batch; 0 if unknown.
+    pub(crate) elements_per_channel: f64,
 }
 
 impl LayerCost {
     pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
         let (full, exact, gone_with) = ([0, 0], BTreeMap::new(), Vec::new());
-        LayerCost { name, inputs, outputs, coupled, gone_with, full, exact, by_in: None, by_out: None, bend: 0.0 }
+        let (by_in, by_out, bend, elements_per_channel) = (None, None, 0.0, 0.0);
+        LayerCost { name, inputs, outputs, coupled, gone_with, full, exact, by_in, by_out, bend, elements_per_channel }
+    }
+
+    /// The elements that it writes if its width is not a multiple of `multiple`, but the full width is; else 0.
+    pub(crate) fn reformatted(&self, multiple: usize, c_out: usize) -> f64 {
+        let is_changed = self.full[1].is_multiple_of(multiple) && !c_out.is_multiple_of(multiple);
+        if is_changed { self.elements_per_channel * c_out as f64 } else { 0.0 }
     }
 
     /// The layer's name.

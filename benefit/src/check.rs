@@ -26,9 +26,12 @@ impl Problem {
     }
 
     pub(crate) fn check_coefficients(&self) -> Result<(), ProblemError> {
-        check_number("fixed_ns", self.fixed_ns, MOST_NS)?;
-        check_number("conv_scale", self.conv_scale, MOST_NS)?;
-        check_number("ns_per_element", self.ns_per_element, MOST_NS)
+        check_between("fixed_ns", self.fixed_ns, [-MOST_NS, MOST_NS])?;
+        check_number("scale", self.scale, MOST_NS)?;
+        check_number("ns_per_element", self.ns_per_element, MOST_NS)?;
+        let Some(reformat) = self.reformat else { return Ok(()) };
+        check_between("a reformat's multiple", reformat.multiple as f64, [1.0, MOST_CHANNELS])?;
+        check_number("a reformat's ns_per_element", reformat.ns_per_element, MOST_NS)
     }
 }
 
@@ -36,7 +39,10 @@ impl Problem {
 const MOST_CHANNELS: f64 = 268_435_456.0;
 
 fn check_number(what: &str, value: f64, high: f64) -> Result<(), ProblemError> {
-    let low = 0.0;
+    check_between(what, value, [0.0, high])
+}
+
+fn check_between(what: &str, value: f64, [low, high]: [f64; 2]) -> Result<(), ProblemError> {
     if value >= low && value <= high {
         return Ok(());
     }
@@ -82,6 +88,8 @@ fn check_group(group: &Group) -> Result<(), ProblemError> {
 fn check_layer(groups: &[Group], layer: &mut LayerCost) -> Result<(), ProblemError> {
     check_width(groups, &layer.name, &layer.inputs)?;
     check_width(groups, &layer.name, &layer.outputs)?;
+    let what = format!("elements per channel of layer `{}`", layer.name);
+    check_number(&what, layer.elements_per_channel, MOST_NS)?;
     if let Some(group) = layer.gone_with.iter().find(|group| group.0 >= groups.len()) {
         let (name, group, groups) = (layer.name.clone(), group.0, groups.len());
         return Err(ProblemError::UnknownGroup { name, group, groups });

@@ -71,7 +71,7 @@ impl ProblemBuilder {
     /// 3. [`build`](Self::build), then plan;
     /// 4. measure [`Problem::unmeasured_cells`](crate::Problem::unmeasured_cells) of the plan, give them to
     ///    [`Problem::set_cell`](crate::Problem::set_cell), plan again, until there are none;
-    /// 5. [`calibrate`](crate::calibrate) with runs of the whole model, and plan once more.
+    /// 5. [`fit_latency`](crate::fit_latency) to runs of the whole model, and plan once more.
     pub fn from_network(network: &Network, limits: &Limits, value: &dyn Value) -> Result<ProblemBuilder, ProblemError> {
         if !(limits.min_share > 0.0 && limits.min_share <= 1.0) {
             let (what, value) = ("the minimum share".to_owned(), limits.min_share);
@@ -95,6 +95,8 @@ impl ProblemBuilder {
             let (inputs, outputs) = (layer.inputs.clone(), layer.outputs.clone());
             let index = builder.bare_layer(&layer.name, inputs, outputs, layer.spec.groups > 1);
             builder.gone_with(index, &layer.gone_with);
+            let [_, _, written] = layer.spec.elements();
+            builder.writes(index, written as f64 / layer.spec.c_out as f64);
         }
         // A network's layers share one batch size; operators move that many images' elements.
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);

@@ -33,7 +33,6 @@
 
 mod budget;
 mod builder;
-mod calibrate;
 mod cells;
 mod check;
 mod choice;
@@ -43,6 +42,7 @@ mod eliminate;
 mod error;
 mod exact;
 mod factor;
+mod fit;
 mod from_network;
 mod global;
 mod hold;
@@ -78,12 +78,12 @@ mod wire;
 
 pub use budget::{Budget, BudgetError};
 pub use builder::{GroupBuilder, ProblemBuilder};
-pub use calibrate::{CalibrateError, Calibration, Reading, calibrate};
 pub use cells::{Cell, LayerCost};
 pub use choice::Levels;
 pub use criterion::Criterion;
 pub use error::{ProblemError, SweepError};
 pub use exact::Exact;
+pub use fit::{Assumptions, Coefficient, FitError, LatencyFit, Reading, fit_latency};
 pub use from_network::Limits;
 pub use global::Global;
 pub use hold::Hold;

@@ -90,6 +90,8 @@ pub struct Infeasible {
     pub is_proven: bool,
     /// What takes the time there, most first.
     pub holders: Vec<Holder>,
+    /// What the narrowest network took as a whole, as a share of the dense network's latency, if it was timed.
+    pub narrowest_ratio: Option<f64>,
 }
 
 /// How many holders are named in words.
@@ -130,6 +132,7 @@ impl Infeasible {
             best_ratio: if dense_ns > 0.0 { best_ns / dense_ns } else { 1.0 },
             is_proven: false,
             holders,
+            narrowest_ratio: None,
         }
     }
 
@@ -158,7 +161,11 @@ impl fmt::Display for Infeasible {
         let ratio = (self.best_ratio * 1000.0).ceil() / 1000.0;
         let (limit_ms, best_ms) = (self.limit_ns / 1e6, self.best_ns / 1e6);
         write!(f, "no plan takes at most {limit_ms:.4} ms; the best that {} reaches is {ratio:.3}x", self.planner)?;
-        write!(f, " ({best_ms:.4} ms), held by ")?;
+        write!(f, " ({best_ms:.4} ms)")?;
+        if let Some(ratio) = self.narrowest_ratio {
+            write!(f, ", and the narrowest network was timed at {ratio:.3}x")?;
+        }
+        write!(f, ", held by ")?;
         for (i, Holder { name, ns, hold }) in self.holders.iter().take(HOLDERS).enumerate() {
             let separator = if i == 0 { "" } else { ", " };
             write!(f, "{separator}`{name}` ({:.4} ms, {hold})", ns / 1e6)?;

@@ -51,6 +51,15 @@ pub(crate) struct OperatorCost {
     pub(crate) elements_per_channel: f64,
 }
 
+/// A change of layout that the whole model pays for at widths that are not multiples of something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Reformat {
+    pub(crate) multiple: usize,
+    /// For each element that a layer writes at such a width.
+    pub(crate) ns_per_element: f64,
+}
+
 /// What a choice of levels costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -85,8 +94,8 @@ impl CellUse {
 /// Groups that may be narrowed, what narrowing loses, and what every layer costs at every width.
 ///
 /// The predicted latency of a choice is
-/// `fixed_ns + conv_scale * (sum of cells) + ns_per_element * (elements that operators move)`;
-/// [`calibrate`](crate::calibrate) sets the three coefficients from runs of the whole model.
+/// `fixed_ns + scale * (sum of cells) + ns_per_element * (elements that operators move)`, and what reformats cost;
+/// [`fit_latency`](crate::fit_latency) sets the coefficients from runs of the whole model.
 /// Costs are summed in whole units of 2^-32 ns, so that neither the order of the layers nor the order of the
 /// moves changes a sum.
 ///
@@ -101,8 +110,9 @@ pub struct Problem {
     pub(crate) layers: Vec<LayerCost>,
     pub(crate) operators: Vec<OperatorCost>,
     pub(crate) fixed_ns: f64,
-    pub(crate) conv_scale: f64,
+    pub(crate) scale: f64,
     pub(crate) ns_per_element: f64,
+    pub(crate) reformat: Option<Reformat>,
     pub(crate) value_kind: ValueKind,
     pub(crate) estimate_error: Option<f64>,
 }
@@ -148,9 +158,9 @@ impl Problem {
         }
         let mut estimated = 0;
         for layer in 0..self.layers.len() {
-            let cell = self.cell_use(layer, levels).cell;
-            total += self.scaled(cell);
-            estimated += usize::from(cell.provenance == Provenance::Interpolated);
+            let used = self.cell_use(layer, levels);
+            total += self.used_ticks(&used);
+            estimated += usize::from(used.cell.provenance == Provenance::Interpolated);
         }
         Cost { ns: nanoseconds(total), estimated }
     }
@@ -217,16 +227,22 @@ impl Problem {
     }
 
     pub(crate) fn layer_ticks(&self, layer: usize, levels: &[usize]) -> Ticks {
-        self.scaled(self.cell_use(layer, levels).cell)
+        self.used_ticks(&self.cell_use(layer, levels))
     }
 
     /// What a layer costs at a pair of widths, or `None` if that is unknown.
     pub(crate) fn cell_ticks(&self, layer: usize, c_in: usize, c_out: usize) -> Option<Ticks> {
-        self.layers[layer].cell(c_in, c_out).map(|cell| self.scaled(cell))
+        let cell = self.layers[layer].cell(c_in, c_out)?;
+        Some(self.used_ticks(&CellUse { layer, c_in, c_out, cell }))
     }
 
-    fn scaled(&self, cell: Cell) -> Ticks {
-        ticks(self.conv_scale * cell.ns)
+    /// What a layer costs in the whole model.
+    fn used_ticks(&self, used: &CellUse) -> Ticks {
+        let reformat = self.reformat.filter(|_| used.runs());
+        let reformatted = reformat.map_or(0.0, |reformat| {
+            reformat.ns_per_element * self.layers[used.layer].reformatted(reformat.multiple, used.c_out)
+        });
+        ticks(self.scale * used.cell.ns + reformatted)
     }
 
     /// What costs the same at all levels, layers aside.

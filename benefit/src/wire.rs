@@ -2,7 +2,7 @@
 
 use crate::cells::{Cell, LayerCost};
 use crate::error::ProblemError;
-use crate::problem::{Group, OperatorCost, Problem};
+use crate::problem::{Group, OperatorCost, Problem, Reformat};
 use crate::sweep::{Knot, Sweep};
 use crate::value::ValueKind;
 use netspec::{Axis, GroupId, Provenance, Width};
@@ -14,8 +14,10 @@ pub(crate) struct Wire {
     layers: Vec<WireLayer>,
     operators: Vec<OperatorCost>,
     fixed_ns: f64,
-    conv_scale: f64,
+    scale: f64,
     ns_per_element: f64,
+    #[serde(default)]
+    reformat: Option<Reformat>,
     value_kind: ValueKind,
     #[serde(default)]
     estimate_error: Option<f64>,
@@ -32,6 +34,8 @@ struct WireLayer {
     by_out: Vec<Knot>,
     #[serde(default)]
     bend: f64,
+    #[serde(default)]
+    elements_per_channel: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone_with: Vec<GroupId>,
 }
@@ -47,31 +51,53 @@ struct WireCell {
 
 impl From<Problem> for Wire {
     fn from(problem: Problem) -> Wire {
-        let Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error } =
-            problem;
+        let Problem {
+            groups,
+            layers,
+            operators,
+            fixed_ns,
+            scale,
+            ns_per_element,
+            reformat,
+            value_kind,
+            estimate_error,
+        } = problem;
         let layers = layers.into_iter().map(WireLayer::from).collect();
-        Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
+        Wire { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
     }
 }
 
 impl From<LayerCost> for WireLayer {
     fn from(layer: LayerCost) -> WireLayer {
-        let LayerCost { name, inputs, outputs, coupled, gone_with, exact, by_in, by_out, bend, full: _ } = layer;
+        let LayerCost {
+            name,
+            inputs,
+            outputs,
+            coupled,
+            gone_with,
+            exact,
+            by_in,
+            by_out,
+            bend,
+            elements_per_channel,
+            full: _,
+        } = layer;
         let cell =
             |((c_in, c_out), cell): (_, Cell)| WireCell { c_in, c_out, ns: cell.ns, provenance: cell.provenance };
         let knots = |sweep: Option<Sweep>| sweep.map(|sweep| sweep.knots().to_vec()).unwrap_or_default();
         let (by_in, by_out) = (knots(by_in), knots(by_out));
         let cells = exact.into_iter().map(cell).collect();
-        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, gone_with }
+        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, elements_per_channel, gone_with }
     }
 }
 
 impl TryFrom<Wire> for Problem {
     type Error = ProblemError;
     fn try_from(wire: Wire) -> Result<Problem, ProblemError> {
-        let Wire { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error } = wire;
+        let Wire { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error } =
+            wire;
         let layers = layers.into_iter().map(LayerCost::try_from).collect::<Result<_, _>>()?;
-        Problem { groups, layers, operators, fixed_ns, conv_scale, ns_per_element, value_kind, estimate_error }
+        Problem { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
             .checked()
     }
 }
@@ -79,7 +105,8 @@ impl TryFrom<Wire> for Problem {
 impl TryFrom<WireLayer> for LayerCost {
     type Error = ProblemError;
     fn try_from(wire: WireLayer) -> Result<LayerCost, ProblemError> {
-        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, gone_with } = wire;
+        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, elements_per_channel, gone_with } =
+            wire;
         let sweep = |axis, knots: Vec<Knot>| match knots.is_empty() {
             true => Ok(None),
             false => match Sweep::new(knots) {
@@ -90,6 +117,7 @@ impl TryFrom<WireLayer> for LayerCost {
         let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
         let mut layer = LayerCost::new(name, inputs, outputs, coupled);
         (layer.by_in, layer.by_out, layer.bend, layer.gone_with) = (by_in, by_out, bend, gone_with);
+        layer.elements_per_channel = elements_per_channel;
         for WireCell { c_in, c_out, ns, provenance } in cells {
             layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
         }

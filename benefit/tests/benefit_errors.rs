@@ -94,9 +94,9 @@ fn bad_costs() {
     check(
         |p| {
             good(p);
-            p.fixed_ns(-1.0);
+            p.fixed_ns(f64::NAN);
         },
-        "fixed_ns is -1",
+        "fixed_ns is NaN",
     );
     check(
         |p| {
@@ -262,10 +262,13 @@ fn bad_readings() {
     let mut problem = Problem::builder();
     good(&mut problem);
     let problem = problem.build().unwrap();
-    assert_eq!(calibrate(&problem, &[]), Err(CalibrateError::NoReadings));
+    assert_eq!(fit_latency(&problem, &[], Assumptions::default()), Err(FitError::NoReadings));
     for ns in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let readings = [Reading { levels: problem.dense(), ns: 1.0 }, Reading { levels: problem.dense(), ns }];
-        assert!(matches!(calibrate(&problem, &readings), Err(CalibrateError::Reading { index: 1, .. })));
+        assert!(matches!(
+            fit_latency(&problem, &readings, Assumptions::default()),
+            Err(FitError::Reading { index: 1, .. })
+        ));
     }
 }
 
@@ -321,7 +324,7 @@ fn levels_fit_problems_of_their_own_shape_only() {
         assert!(panics(&|| drop(other.widths(&narrow))));
         assert!(panics(&|| drop(Solution::new(&other, "by hand", narrow.clone()))));
         assert!(panics(&|| drop(Infeasible::new(&other, "by hand", Budget::ratio(0.5), &narrow))));
-        assert!(panics(&|| drop(calibrate(&other, std::slice::from_ref(&reading)))));
+        assert!(panics(&|| drop(fit_latency(&other, std::slice::from_ref(&reading), Assumptions::default()))));
     }
 }
 

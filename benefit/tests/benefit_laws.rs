@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn a_calibration_predicts_what_it_saw(seed in any::<u64>(), count in 1usize..6) {
+    fn a_fit_predicts_what_it_saw(seed in any::<u64>(), count in 1usize..6) {
         let case = Case::random(seed);
         let mut problem = case.problem();
         let mut random = Random(seed ^ 1);
@@ -207,10 +207,10 @@ proptest! {
             let ns = (500.0 + 0.9 * problem.cost(&levels).ns) * noise;
             Reading { levels, ns }
         }).collect();
-        let calibration = calibrate(&problem, &readings).unwrap();
-        prop_assert!(calibration.fixed_ns >= 0.0 && calibration.conv_scale >= 0.0 && calibration.ns_per_element >= 0.0);
-        prop_assert!(calibration.residual < 0.02, "residual {}", calibration.residual);
-        problem.apply(&calibration).unwrap();
+        let fit = fit_latency(&problem, &readings, Assumptions::default()).unwrap();
+        prop_assert!(fit.scale.value >= 0.0 && fit.ns_per_element.value >= 0.0 && fit.reformat_ns_per_element.value >= 0.0);
+        prop_assert!(fit.residual < 0.02, "residual {}", fit.residual);
+        problem.apply(&fit).unwrap();
         for reading in &readings {
             prop_assert!((problem.cost(&reading.levels).ns / reading.ns - 1.0).abs() < 0.05);
         }

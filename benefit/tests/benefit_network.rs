@@ -219,9 +219,9 @@ fn measuring_what_a_plan_needs_comes_to_an_end() {
     let moved = |levels: &Levels| 0.01 * 1568.0 * network.operators[0].width.at(|g| problem.widths(levels)[g.0]) as f64;
     let reading = |levels: &Levels| Reading { levels: levels.clone(), ns: problem.cost(levels).ns + moved(levels) };
     let readings = [reading(&problem.dense()), reading(&solution.levels)];
-    let calibration = calibrate(&problem, &readings).unwrap();
-    assert!((calibration.conv_scale - 1.0).abs() < 0.01 && calibration.residual < 1e-3, "{calibration:?}");
-    assert!((calibration.ns_per_element - 0.01).abs() < 0.001, "{calibration:?}");
+    let fit = fit_latency(&problem, &readings, Assumptions::default()).unwrap();
+    assert!((fit.scale.value - 1.0).abs() < 0.01 && fit.residual < 1e-3, "{fit:?}");
+    assert!((fit.ns_per_element.value - 0.01).abs() < 0.001, "{fit:?}");
 }
 
 #[test]

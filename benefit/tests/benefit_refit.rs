@@ -101,13 +101,15 @@ fn operators_are_not_blamed_for_more_than_their_elements_can_cost() {
     problem.layer("conv", 3, a, |_, c_out| 10.0 * c_out as f64);
     problem.operator("pool", a, 1.0);
     let mut problem = problem.build().unwrap();
-    assert!(problem.assume_ns_per_element(-1.0).is_err());
-    problem.assume_ns_per_element(0.5).unwrap();
-    // The cells sum up to 640 ns, the model takes 1,000: the pool's 64 elements explain 32 ns of it.
-    let calibration = calibrate(&problem, &[Reading { levels: problem.dense(), ns: 1000.0 }]).unwrap();
-    assert!((calibration.ns_per_element - 0.5).abs() < 1e-6, "{calibration:?}");
-    assert!((calibration.conv_scale - 968.0 / 640.0).abs() < 1e-6, "{calibration:?}");
-    problem.apply(&calibration).unwrap();
+    // The cells sum up to 640 ns, the model takes 1,000: the pool's 64 elements explain 32 ns of it, and the scale and the
+    // fixed part the rest.
+    let readings = [Reading { levels: problem.dense(), ns: 1000.0 }];
+    let assumed = Assumptions { most_ns_per_element: 0.5, ..Assumptions::default() };
+    let fit = fit_latency(&problem, &readings, assumed).unwrap();
+    assert!((fit.ns_per_element.value - 0.5).abs() < 1e-6, "{fit:?}");
+    assert!((640.0 * (fit.scale.value - 1.0) + fit.fixed_ns.value - 328.0).abs() < 1e-6, "{fit:?}");
+    assert!(fit.scale.value > 1.0 && fit.fixed_ns.value > 0.0, "{fit:?}");
+    problem.apply(&fit).unwrap();
     assert!((problem.dense_ns() - 1000.0).abs() < 1e-3);
 }
 

@@ -12,8 +12,8 @@ fn public_types_are_send_and_debug() {
     is_send_and_debug::<BudgetError>();
     is_send_and_debug::<GroupBuilder<'_>>();
     is_send_and_debug::<ProblemBuilder>();
-    is_send_and_debug::<CalibrateError>();
-    is_send_and_debug::<Calibration>();
+    is_send_and_debug::<FitError>();
+    is_send_and_debug::<LatencyFit>();
     is_send_and_debug::<Reading>();
     is_send_and_debug::<Cell>();
     is_send_and_debug::<LayerCost>();

@@ -76,7 +76,7 @@ impl Attempts {
         };
         let verdict = if pruned.pair.ratio_interval[1] < 1.0 { self.aim.judge(achieved_ns) } else { Verdict::Slow };
         planning.learn(&pruned.planned.solution.levels, achieved_ns)?;
-        pruned.calibration = planning.calibration;
+        pruned.latency_fit = planning.latency_fit;
         pruned.rounds = self.timed.len() + 1;
         self.timed.push(Attempt { pruned, achieved_ns, verdict });
         Ok(())

@@ -50,6 +50,7 @@ mod planned;
 mod planning;
 pub mod plot;
 mod preprocess;
+mod probes;
 mod progress;
 mod prune;
 mod remembered;

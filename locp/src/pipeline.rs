@@ -160,6 +160,7 @@ impl<'a> Pipeline<'a> {
         let value = self.value_of(model)?;
         let mut planning = self.state(model, &value)?;
         let limit_ns = budget.limit_ns(planning.dense_ns);
+        planning.aim_at(limit_ns)?;
         self.solve(&mut planning, &value, budget, limit_ns)?.within(limit_ns)
     }
 
@@ -177,6 +178,7 @@ impl<'a> Pipeline<'a> {
         for share in shares {
             let budget = Budget::ratio(share);
             let limit_ns = budget.limit_ns(planning.dense_ns);
+            planning.aim_at(limit_ns)?;
             match self.solve(&mut planning, &value, budget, limit_ns).and_then(|planned| planned.within(limit_ns)) {
                 Ok(planned) => plans.push((share, planned)),
                 Err(why) if why.is_an_answer() && !plans.is_empty() => {

@@ -1,14 +1,19 @@
 //! A network's pruning problem: from staircases, kept up to date by what is measured.
 
+use crate::apply::carried_out;
 use crate::engine;
 use crate::line::Line;
 use crate::measure::Measurer;
 use crate::model::Model;
+use crate::probes;
 use crate::report::Covers;
 use crate::sweeps::{SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Watch};
-use benefit::{Calibration, CellUse, Knot, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Value};
+use benefit::{
+    Assumptions, CellUse, Knot, LatencyFit, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Solution,
+    Value,
+};
 use netspec::{Axis, ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
 
@@ -29,13 +34,15 @@ pub(crate) struct Planning<'a> {
     pub(crate) problem: Problem,
     /// Latency of the dense network in nanoseconds, measured.
     pub(crate) dense_ns: f64,
-    /// What a nanosecond of the problem is in `dense_ns`: 1 where the table is of the same hour.
-    pub(crate) scale: f64,
-    /// What takes a nanosecond in the table takes so long now: its cells may be from a quieter or busier hour.
+    /// What takes a nanosecond in the table takes so long now: its cells may be from a quieter or busier hour. The
+    /// problem is in the table's nanoseconds, `dense_ns` in those of now.
     pub(crate) drift: f64,
     /// Runs of the whole model, in the problem's nanoseconds, and what they say of sum and whole.
     readings: Vec<Reading>,
-    pub(crate) calibration: Calibration,
+    assumed: Assumptions,
+    pub(crate) latency_fit: LatencyFit,
+    /// The narrowest network, if it was timed.
+    pub(crate) narrowest: Option<Reading>,
     /// What the last plan took.
     pub(crate) effort: Effort,
     /// What was measured afresh: once each, or a plan could flip between two readings of one cell for ever.
@@ -76,34 +83,71 @@ impl<'a> Planning<'a> {
         }
         builder.levels_from_sweeps(&LevelRule::default().tolerance(options.tolerance / 3.0));
         let mut problem = builder.build()?;
-        let table_ns = problem.dense_ns();
-        if measurer.covers() == Covers::WholeModel {
-            problem.assume_ns_per_element(problem.dense_ns() / moved_elements(network))?;
-        }
+        remember(&mut problem, network, measurer)?;
+        let table_ns: f64 = problem.cells(&problem.dense()).iter().map(|used| used.cell.ns).sum();
         let [dense_ns, parts_ns] = whole::with_parts(measurer.source(), model, watch)?;
         let drift = parts_ns / table_ns;
-        let dense = Reading { levels: problem.dense(), ns: dense_ns / drift };
-        let readings = vec![dense];
-        let calibration = benefit::calibrate(&problem, &readings)?;
-        problem.apply(&calibration)?;
-        let scale = dense_ns / problem.dense_ns();
-        remember(&mut problem, network, measurer)?;
-        let (effort, fresh) = (Effort::default(), HashSet::new());
-        Ok(Planning { model, problem, dense_ns, scale, drift, readings, calibration, effort, fresh })
+        // Without whole models nothing runs but convolutions.
+        let most_ns_per_element = match measurer.covers() {
+            Covers::WholeModel => table_ns / moved_elements(network),
+            Covers::Convolutions => 0.0,
+        };
+        let assumed = Assumptions { most_ns_per_element, near_ns: None };
+        let readings = vec![Reading { levels: problem.dense(), ns: dense_ns / drift }];
+        let latency_fit = benefit::fit_latency(&problem, &readings, assumed)?;
+        let (effort, fresh, narrowest) = (Effort::default(), HashSet::new(), None);
+        let mut planning =
+            Planning { model, problem, dense_ns, drift, readings, assumed, latency_fit, narrowest, effort, fresh };
+        if measurer.covers() == Covers::WholeModel {
+            planning.probe(measurer, value, watch)?;
+        }
+        planning.fit()?;
+        Ok(planning)
+    }
+
+    /// Times the narrowest network and some in between, and measures their layers.
+    fn probe(&mut self, measurer: &mut Measurer<'_>, value: &dyn Value, watch: &Watch<'_>) -> Result<(), Error> {
+        let probes = probes::levels(&self.problem);
+        watch.progress.begin("probes", None);
+        let mut networks = Vec::new();
+        for levels in &probes {
+            let cells = self.problem.unmeasured_cells(levels);
+            self.measure(&cells, 1.0, |specs| measurer.get(specs))?;
+            let plan = Solution::new(&self.problem, "probe", levels.clone()).to_plan(self.model.network(), value)?;
+            networks.push(carried_out(self.model, &plan)?);
+        }
+        self.problem.refit();
+        let models: Vec<&Model> = networks.iter().map(|(_, model)| model).collect();
+        let ratios = whole::ratios(measurer.source(), self.model, &models, watch)?;
+        watch.progress.end("");
+        let dense_ns = self.readings[0].ns;
+        self.readings
+            .extend(probes.into_iter().zip(ratios).map(|(levels, ratio)| Reading { levels, ns: ratio * dense_ns }));
+        self.narrowest = self.readings.get(1).cloned();
+        Ok(())
+    }
+
+    /// Makes predictions best around a latency, in the time of `dense_ns`.
+    pub(crate) fn aim_at(&mut self, limit_ns: f64) -> Result<(), Error> {
+        self.assumed.near_ns = Some(limit_ns / self.drift);
+        self.fit()
     }
 
     /// Takes a run of the whole model, in the time of `dense_ns`, into account: all runs so far show how sum and whole
     /// differ.
     pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64) -> Result<(), Error> {
-        self.readings.push(Reading { levels: levels.clone(), ns: achieved_ns / self.scale });
-        self.calibration = benefit::calibrate(&self.problem, &self.readings)?;
-        self.problem.apply(&self.calibration)?;
-        Ok(())
+        self.readings.push(Reading { levels: levels.clone(), ns: achieved_ns / self.drift });
+        self.fit()
+    }
+
+    fn fit(&mut self) -> Result<(), Error> {
+        self.latency_fit = benefit::fit_latency(&self.problem, &self.readings, self.assumed)?;
+        Ok(self.problem.apply(&self.latency_fit)?)
     }
 
     /// Returns what is predicted for `levels` by now, in the time of `dense_ns`.
     pub(crate) fn predicted_ns(&self, levels: &Levels) -> f64 {
-        self.problem.cost(levels).ns * self.scale
+        self.problem.cost(levels).ns * self.drift
     }
 
     /// Asks for cells, whose nanoseconds are `drift` of the table's.

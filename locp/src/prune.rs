@@ -34,7 +34,7 @@ pub fn report(
         channels_after: sum(|g| g.keep.len()),
         rounds: pruned.rounds,
         below_budget: pruned.below_budget.clone(),
-        calibration: pruned.calibration,
+        latency_fit: pruned.latency_fit,
         repair: pruned.repair.clone(),
         measurements_new: measurer.measured(),
         measurements_shared: measurer.shared(),

@@ -4,7 +4,7 @@ use crate::holds;
 use crate::measure::Measurer;
 use crate::planning::{Effort, Planning};
 use crate::{Error, Progress};
-use benefit::{Budget, Levels, Planner, Solution, Stopped};
+use benefit::{Budget, Infeasible, Levels, Planner, Reading, Solution, Stopped};
 
 /// By what share of the loss a plan must be better, over cells measured afresh, than the one they were measured for.
 const CHASED: f64 = 0.005;
@@ -51,7 +51,7 @@ impl Planning<'_> {
     ) -> Result<Solution, Error> {
         progress.begin("plan", None);
         self.effort = Effort::default();
-        let limit_ns = limit_ns / self.scale;
+        let limit_ns = limit_ns / self.drift;
         let mut rounds = Rounds { limit_ns, aim_ns: limit_ns, earlier: Vec::new(), next: None };
         loop {
             let proposal = self.propose(planner, &mut rounds)?;
@@ -86,8 +86,21 @@ impl Planning<'_> {
         match (planner.plan(&self.problem, Budget::ns(rounds.aim_ns)), rounds.earlier.last()) {
             (Ok(solution), _) => Ok(Proposal { solution, is_last, is_lower }),
             (Err(_), Some(last)) if is_lower => Ok(Proposal { solution: last.clone(), is_last: true, is_lower }),
-            (Err(infeasible), _) => Err(holds::explained(infeasible, self.model.network(), &self.problem).into()),
+            (Err(infeasible), _) => {
+                // What was timed is known better than what is predicted.
+                let timed = self.narrowest.clone().filter(|narrowest| narrowest.ns <= rounds.limit_ns);
+                let Some(Reading { levels, .. }) = timed else { return Err(self.no_plan(infeasible).into()) };
+                let solution = Solution::new(&self.problem, &infeasible.planner, levels);
+                Ok(Proposal { solution, is_last: true, is_lower })
+            }
         }
+    }
+
+    /// Says that there is no plan: what holds the layers, and what the narrowest network took.
+    fn no_plan(&self, infeasible: Infeasible) -> Infeasible {
+        let mut why = holds::explained(infeasible, self.model.network(), &self.problem);
+        why.narrowest_ratio = self.narrowest.as_ref().map(|narrowest| narrowest.ns * self.drift / self.dense_ns);
+        why
     }
 
     /// Measures the cells of a plan that are estimates, and says whether there were any.
@@ -134,7 +147,8 @@ impl Planning<'_> {
             return None;
         }
         solution = certified(solution, again.filter(|_| cost.ns <= limit_ns));
-        solution.predicted_ns = cost.ns * self.scale;
+        let timed = self.narrowest.as_ref().filter(|narrowest| narrowest.levels == solution.levels);
+        solution.predicted_ns = timed.map_or(cost.ns, |narrowest| narrowest.ns) * self.drift;
         solution.dense_ns = self.dense_ns;
         solution.estimated = cost.estimated;
         Some(solution)

@@ -9,7 +9,7 @@ use crate::planned::Planned;
 use crate::planning::Planning;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch, engine};
-use benefit::{Budget, Calibration, Value};
+use benefit::{Budget, LatencyFit, Value};
 use std::path::{Path, PathBuf};
 use timing::ModelBackend;
 
@@ -21,7 +21,7 @@ pub struct Pruned {
     /// The number of plans that were timed.
     pub rounds: usize,
     /// How the sum of the layers and the whole model differ, by all plans that were timed until this one.
-    pub calibration: Calibration,
+    pub latency_fit: LatencyFit,
     /// Why more than 3 % of the budget is left; `None` if it is used.
     pub below_budget: Option<String>,
     /// What calibration images repaired, if there were any.
@@ -84,6 +84,7 @@ impl Pipeline<'_> {
     pub fn run(&mut self, model: &Model, budget: Budget) -> Result<Pruned, Error> {
         let value = self.value_of(model)?;
         let mut planning = self.state(model, &value)?;
+        planning.aim_at(budget.limit_ns(planning.dense_ns))?;
         let mut attempts = Attempts::new(budget, planning.dense_ns);
         while let Some(planned) = self.next_plan(&mut planning, &value, &mut attempts)? {
             let pruned = self.carry_out(model, planned, &planning)?;
@@ -133,7 +134,7 @@ impl Pipeline<'_> {
         let pair = whole::compare(self.measurer.source(), [model, &smaller], &self.watch)?;
         let parameters = [model, &smaller].map(|m| m.network().parameters);
         let path = smaller.path().to_owned();
-        let (calibration, repair, below_budget) = (planning.calibration, None, None);
-        Ok(Pruned { planned, rounds: 0, calibration, below_budget, repair, pair, folder, path, parameters })
+        let (latency_fit, repair, below_budget) = (planning.latency_fit, None, None);
+        Ok(Pruned { planned, rounds: 0, latency_fit, below_budget, repair, pair, folder, path, parameters })
     }
 }

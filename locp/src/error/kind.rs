@@ -75,7 +75,7 @@ impl Error {
                 ErrorKind::Table
             }
             Error::Budget(_) => ErrorKind::Budget,
-            Error::Plan { .. } | Error::Problem(_) | Error::Calibrate(_) => ErrorKind::Plan,
+            Error::Plan { .. } | Error::Problem(_) | Error::LatencyFit(_) => ErrorKind::Plan,
             Error::Infeasible(_)
             | Error::Floor { .. }
             | Error::NothingToPrune { .. }
@@ -125,7 +125,7 @@ impl Error {
             Error::Surgery(_) => "surgery",
             Error::Table(_) => "table",
             Error::Problem(_) => "problem",
-            Error::Calibrate(_) => "calibrate",
+            Error::LatencyFit(_) => "latency-fit",
             Error::Budget(_) => "budget",
             Error::Value(_) => "value",
             Error::Infeasible(_) => "infeasible",

@@ -239,7 +239,7 @@ pub enum Error {
     Problem(#[from] benefit::ProblemError),
     /// Sum and whole could not be related.
     #[error(transparent)]
-    Calibrate(#[from] benefit::CalibrateError),
+    LatencyFit(#[from] benefit::FitError),
     /// The budget is not valid.
     #[error(transparent)]
     Budget(#[from] benefit::BudgetError),

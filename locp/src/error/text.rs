@@ -196,7 +196,7 @@ impl Error {
             Error::Surgery(error) => error.to_string(),
             Error::Table(error) => error.to_string(),
             Error::Problem(error) => error.to_string(),
-            Error::Calibrate(error) => error.to_string(),
+            Error::LatencyFit(error) => error.to_string(),
             Error::Budget(error) => error.to_string(),
             Error::Value(error) => error.to_string(),
             Error::Infeasible(error) => error.to_string(),

@@ -2,7 +2,7 @@
 
 use super::{Accuracy, Agreement, Covers, Header, Interval, PlanReport};
 use crate::Repair;
-use benefit::Calibration;
+use benefit::LatencyFit;
 use netspec::DType;
 use serde::Serialize;
 
@@ -41,7 +41,7 @@ pub struct PruneReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below_budget: Option<String>,
     /// How the sum of the layers and the whole model differ: coefficients fitted to the whole models that were timed.
-    pub calibration: Calibration,
+    pub latency_fit: LatencyFit,
     /// What calibration images repaired, where there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,

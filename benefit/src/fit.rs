@@ -1,0 +1,288 @@
+//! From the sum of layers to the whole model.
+
+use crate::choice::Levels;
+use crate::error::ProblemError;
+use crate::problem::{Problem, Reformat};
+use nalgebra::{DMatrix, DVector};
+
+/// A run of the whole model at some choice of levels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The level of every group.
+    pub levels: Levels,
+    /// The whole model's latency in nanoseconds.
+    pub ns: f64,
+}
+
+/// What is assumed where readings do not tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assumptions {
+    /// The most that an operator pays for an element, in nanoseconds; without a limit by default.
+    pub most_ns_per_element: f64,
+    /// The latency, in nanoseconds, around which the fit has to be best; readings far from it count less. `None` counts
+    /// all of them alike.
+    pub near_ns: Option<f64>,
+}
+
+impl Default for Assumptions {
+    fn default() -> Assumptions {
+        Assumptions { most_ns_per_element: f64::INFINITY, near_ns: None }
+    }
+}
+
+/// A fitted number with its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Coefficient {
+    /// The number.
+    pub value: f64,
+    /// Its standard error.
+    pub error: f64,
+}
+
+impl Coefficient {
+    /// Whether the number differs from 0 by more than two standard errors.
+    pub fn is_significant(&self) -> bool {
+        self.value.abs() > 2.0 * self.error
+    }
+}
+
+/// Coefficients that make a problem's prediction fit runs of the whole model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct LatencyFit {
+    /// What costs the same at all widths, in nanoseconds; below 0 if layers alone pay for what the whole model does not.
+    pub fixed_ns: Coefficient,
+    /// The factor from what was measured by itself to what it takes in the whole model.
+    pub scale: Coefficient,
+    /// What operators without a measurement of their own pay per element, in nanoseconds.
+    pub ns_per_element: Coefficient,
+    /// What layers pay per output element at widths that are not multiples of [`multiple`](Self::multiple) where the full
+    /// width is one, in nanoseconds.
+    pub reformat_ns_per_element: Coefficient,
+    /// The multiple; `None` if no reading shows such a cost.
+    pub multiple: Option<usize>,
+    /// Root mean square of (predicted - measured) / measured over the readings.
+    pub residual: f64,
+    /// The number of readings.
+    pub readings: usize,
+}
+
+/// Why a fit is not possible.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// There are no readings.
+    #[error("no runs of the whole model to fit to; time at least the dense model")]
+    NoReadings,
+    /// A reading is not a latency.
+    #[error("reading {index} is {ns} ns; a whole model's latency must be positive and finite")]
+    Reading {
+        /// The reading's index.
+        index: usize,
+        /// Its latency in nanoseconds.
+        ns: f64,
+    },
+}
+
+/// Relative standard error of a reading at the latency that counts, and what is added for a latency e times as high
+/// or low.
+const READING: f64 = 0.01;
+const FAR: f64 = 0.02;
+
+/// Standard errors of what is assumed, as shares of the dense latency: of the fixed part, at least of the operators, and
+/// of reformats.
+const FIXED: f64 = 0.2;
+const OPERATORS: f64 = 0.05;
+const REFORMAT: f64 = 0.3;
+
+/// Standard error of the scale: of layers measured alone, and of parts measured in the whole model.
+const SCALE: [f64; 2] = [0.2, 0.03];
+
+/// Multiples that engines may lay out channels by.
+const MULTIPLES: [usize; 5] = [4, 8, 16, 32, 64];
+
+/// By how much a reformat has to lower the sum of squared standardized errors to count: one coefficient does so by
+/// chance in one of a thousand cases.
+const EVIDENCE: f64 = 11.0;
+
+/// The residual that a fit with a reformat may leave: where more is left, something else is going on.
+const EXPLAINED: f64 = 0.015;
+
+/// The number of terms.
+const TERMS: usize = 4;
+
+/// Fits the whole model's latency to runs of it, by least squares of the relative errors:
+///
+/// `fixed + scale * (sum of what was measured by itself) + per_element * (elements that other operators move)
+/// + reformat * (elements of layers at widths that are not multiples of something)`
+///
+/// What was measured by itself are the layers' cells, or [what the whole model's profile says](Problem::fit_profiles)
+/// of layers and operators. None of the coefficients but the fixed part is negative. A reformat is only assumed if the
+/// readings show one, at the multiple that explains most.
+///
+/// One rule serves any number of readings. The fit is drawn towards this assumption, each coefficient with a standard
+/// error: what was measured by itself counts fully (scale 1); what the whole model takes beyond it goes to the
+/// operators, up to [`Assumptions::most_ns_per_element`], and then to the fixed part; what it takes less is shared by
+/// the scale and the fixed part. With one reading the assumption is met exactly. More readings move away from it in
+/// the directions that they tell apart.
+///
+/// # Errors
+/// If there are no readings, or one is not a positive finite latency.
+///
+/// # Panics
+/// If a reading's levels belong to a problem with other group or level counts.
+///
+/// ```
+/// use benefit::{Assumptions, Problem, Reading, fit_latency};
+/// let mut problem = Problem::builder();
+/// let a = problem.group("a", 64).levels(&[32, 64]).value(&[-1.0, 0.0]);
+/// problem.layer("conv", 3, a, |_, c_out| 10.0 * c_out as f64);
+/// problem.operator("concat", a, 100.0);
+/// let mut problem = problem.build()?;
+/// let fit = fit_latency(&problem, &[Reading { levels: problem.dense(), ns: 960.0 }], Assumptions::default())?;
+/// assert!((fit.ns_per_element.value - 0.05).abs() < 1e-9);
+/// problem.apply(&fit)?;
+/// assert!((problem.dense_ns() - 960.0).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn fit_latency(problem: &Problem, readings: &[Reading], assumed: Assumptions) -> Result<LatencyFit, FitError> {
+    if readings.is_empty() {
+        return Err(FitError::NoReadings);
+    }
+    if let Some((index, reading)) = readings.iter().enumerate().find(|(_, r)| !(r.ns > 0.0 && r.ns.is_finite())) {
+        return Err(FitError::Reading { index, ns: reading.ns });
+    }
+    let plain = Fit::new(problem, readings, assumed, None);
+    let reformats = MULTIPLES.iter().map(|&multiple| Fit::new(problem, readings, assumed, Some(multiple)));
+    let best = reformats.min_by(|a, b| a.error.total_cmp(&b.error));
+    let explains = |best: &Fit| plain.error - best.error > EVIDENCE && best.finish(readings).residual <= EXPLAINED;
+    let fit = best.filter(explains).map_or_else(|| plain.finish(readings), |best| best.finish(readings));
+    Ok(fit)
+}
+
+/// One linear model of the readings.
+struct Fit {
+    multiple: Option<usize>,
+    /// What the coefficients multiply, by reading.
+    terms: Vec<[f64; TERMS]>,
+    /// The coefficient that makes a term the latency of the first reading: unknowns are shares of it.
+    unit: [f64; TERMS],
+    shares: [f64; TERMS],
+    errors: [f64; TERMS],
+    /// Sum of squared standardized errors, those of the assumption included.
+    error: f64,
+}
+
+impl Fit {
+    fn new(problem: &Problem, readings: &[Reading], assumed: Assumptions, multiple: Option<usize>) -> Fit {
+        let terms: Vec<[f64; TERMS]> = readings.iter().map(|r| problem.terms(&r.levels, multiple)).collect();
+        let (first, first_ns) = (terms[0], readings[0].ns);
+        // Terms are compared in the first reading, the dense model's as a rule, or where they are largest.
+        let largest = |i: usize| terms.iter().map(|row| row[i]).fold(0.0, f64::max);
+        let size = [0, 1, 2, 3].map(|i| if first[i] > 0.0 { first[i] } else { largest(i) });
+        let unit = size.map(|term| if term > 0.0 { first_ns / term } else { 0.0 });
+        let (mean, sd) = assumption(first.map(|term| term / first_ns), assumed, false);
+
+        let rows = readings.len() + TERMS;
+        let weight = |reading: &Reading| {
+            let far = assumed.near_ns.map_or(0.0, |near_ns| (reading.ns / near_ns).ln().abs());
+            1.0 / (READING + FAR * far)
+        };
+        let design = DMatrix::from_fn(rows, TERMS, |row, i| match readings.get(row) {
+            Some(reading) => weight(reading) * terms[row][i] * unit[i] / reading.ns,
+            None => f64::from(row - readings.len() == i) / sd[i],
+        });
+        let target = DVector::from_fn(rows, |row, _| match readings.get(row) {
+            Some(reading) => weight(reading),
+            None => mean[row - readings.len()] / sd[row - readings.len()],
+        });
+        let (shares, error) = signed(&design, &target);
+        let inverse = (design.transpose() * &design).cholesky().map(|factored| factored.inverse());
+        let errors = [0, 1, 2, 3].map(|i| inverse.as_ref().map_or(sd[i], |inverse| inverse[(i, i)].max(0.0).sqrt()));
+        Fit { multiple, terms, unit, shares, errors, error }
+    }
+
+    fn finish(&self, readings: &[Reading]) -> LatencyFit {
+        let coefficient = |i: usize| {
+            let (share, error) = if self.unit[i] > 0.0 { (self.shares[i], self.errors[i]) } else { (0.0, 0.0) };
+            Coefficient { value: share * self.unit[i], error: error * self.unit[i] }
+        };
+        let [fixed_ns, scale, ns_per_element, reformat_ns_per_element] = [0, 1, 2, 3].map(coefficient);
+        let coefficients = [fixed_ns, scale, ns_per_element, reformat_ns_per_element].map(|c| c.value);
+        let error = |(terms, reading): (&[f64; TERMS], &Reading)| {
+            let predicted: f64 = terms.iter().zip(coefficients).map(|(term, c)| term * c).sum();
+            ((predicted - reading.ns) / reading.ns).powi(2)
+        };
+        let residual = (self.terms.iter().zip(readings).map(error).sum::<f64>() / readings.len() as f64).sqrt();
+        let (multiple, readings) = (self.multiple, readings.len());
+        LatencyFit { fixed_ns, scale, ns_per_element, reformat_ns_per_element, multiple, residual, readings }
+    }
+}
+
+/// What is assumed of each share of the first reading, and its standard error; `first` is what the coefficients
+/// multiply, per nanosecond of it. The shares sum up to 1.
+fn assumption(first: [f64; TERMS], assumed: Assumptions, is_profiled: bool) -> ([f64; TERMS], [f64; TERMS]) {
+    let [_, known, elements, _] = first;
+    let operators =
+        if elements > 0.0 { (assumed.most_ns_per_element * elements).min((1.0 - known).max(0.0)) } else { 0.0 };
+    let sd_scale = SCALE[usize::from(is_profiled)] * known.max(0.01);
+    // The scale and the fixed part share what is missing, or too much, as their standard errors are.
+    let missing = 1.0 - known - operators;
+    let of_scale = if known > 0.0 { sd_scale.powi(2) / (sd_scale.powi(2) + FIXED * FIXED) } else { 0.0 };
+    let mean = [(1.0 - of_scale) * missing, known + of_scale * missing, operators, 0.0];
+    (mean, [FIXED, sd_scale, operators.max(OPERATORS), REFORMAT])
+}
+
+/// The least-squares solution in which no entry but the first is negative, and its sum of squares: the best among
+/// those of all subsets of columns.
+fn signed(design: &DMatrix<f64>, target: &DVector<f64>) -> ([f64; TERMS], f64) {
+    let mut best = ([0.0; TERMS], f64::INFINITY);
+    for subset in (1..1_usize << TERMS).step_by(2) {
+        let columns: Vec<usize> = (0..TERMS).filter(|i| subset >> i & 1 == 1).collect();
+        let part = design.select_columns(&columns);
+        // Every column holds a row of the assumption, so the normal equations are positive definite.
+        let normal = part.transpose() * &part;
+        let Some(factored) = normal.cholesky() else { continue };
+        let solution = factored.solve(&(part.transpose() * target));
+        if columns.iter().zip(solution.iter()).any(|(&i, &share)| i > 0 && share < 0.0) {
+            continue;
+        }
+        let error = (&part * &solution - target).norm_squared();
+        if error < best.1 {
+            best = ([0.0; TERMS], error);
+            columns.iter().zip(solution.iter()).for_each(|(&i, &share)| best.0[i] = share);
+        }
+    }
+    best
+}
+
+impl Problem {
+    /// Takes over coefficients that fit the whole model.
+    pub fn apply(&mut self, fit: &LatencyFit) -> Result<(), ProblemError> {
+        let before = (self.fixed_ns, self.scale, self.ns_per_element, self.reformat);
+        (self.fixed_ns, self.scale, self.ns_per_element) =
+            (fit.fixed_ns.value, fit.scale.value, fit.ns_per_element.value);
+        let ns_per_element = fit.reformat_ns_per_element.value;
+        self.reformat = fit.multiple.map(|multiple| Reformat { multiple, ns_per_element });
+        self.check_coefficients().inspect_err(|_| {
+            (self.fixed_ns, self.scale, self.ns_per_element, self.reformat) = before;
+        })
+    }
+
+    /// What the coefficients multiply: 1, the sum of what was measured by itself in nanoseconds, the elements that other
+    /// operators move, those that layers write at widths that are not multiples of `multiple`.
+    fn terms(&self, levels: &Levels, multiple: Option<usize>) -> [f64; TERMS] {
+        let uses = self.cells(levels);
+        let cells: f64 = uses.iter().map(|used| used.cell.ns).sum();
+        let reformatted = |multiple| -> f64 {
+            uses.iter().map(|used| self.layers[used.layer].reformatted(multiple, used.c_out)).sum()
+        };
+        let levels = self.own(levels);
+        let elements = self.operators.iter().map(|operator| {
+            operator.elements_per_channel * operator.width.at(|group| self.width_of(levels, group)) as f64
+        });
+        [1.0, cells, elements.sum(), multiple.map_or(0.0, reformatted)]
+    }
+}

@@ -1,0 +1,119 @@
+//! What runs of the whole model say about it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use benefit::*;
+
+/// Three convolutions in a row, of which the first writes 400 elements per channel, and an operator behind the first.
+fn problem() -> Problem {
+    let mut problem = Problem::builder();
+    let curve = |channels: usize| ValueCurve::from_scores(&vec![1.0; channels]).unwrap();
+    let all = |channels: usize| (4..=channels).step_by(4).collect::<Vec<_>>();
+    let a = problem.group("a", 32).levels(&all(32)).curve(&curve(32));
+    let b = problem.group("b", 64).levels(&all(64)).curve(&curve(64));
+    let conv = |c_in: usize, c_out: usize| 200.0 + (c_in * c_out) as f64 * 10.0;
+    for (name, inputs, outputs, elements) in [
+        ("first", 3.into(), a.into(), 400.0),
+        ("second", a.into(), b.into(), 100.0),
+        ("third", b.into(), 10.into(), 1.0),
+    ] {
+        let (inputs, outputs): (netspec::Width, netspec::Width) = (inputs, outputs);
+        let layer = problem.layer(name, inputs, outputs, conv);
+        problem.writes(layer, elements);
+    }
+    problem.operator("pool", a, 500.0);
+    problem.build().unwrap()
+}
+
+/// Fits to runs at these level indices, in which the whole takes what `whole` says of the cells' sum, the operators'
+/// elements and the widths.
+fn fitted(indices: &[[usize; 2]], whole: impl Fn(f64, f64, [usize; 2]) -> f64) -> LatencyFit {
+    let problem = problem();
+    let reading = |indices: &[usize; 2]| {
+        let levels = problem.levels(indices).unwrap();
+        let cells = problem.cells(&levels).iter().map(|used| used.cell.ns).sum();
+        let widths = problem.widths(&levels);
+        let ns = whole(cells, 500.0 * widths[0] as f64, [widths[0], widths[1]]);
+        Reading { levels, ns }
+    };
+    let readings: Vec<Reading> = indices.iter().map(reading).collect();
+    fit_latency(&problem, &readings, Assumptions::default()).unwrap()
+}
+
+/// Dense, narrowest, and two in between: one on multiples of 8 throughout, one on none.
+const PROBES: [[usize; 2]; 4] = [[7, 15], [1, 3], [3, 7], [4, 8]];
+
+#[track_caller]
+fn check(found: Coefficient, expect: f64, tolerance: f64) {
+    assert!((found.value - expect).abs() <= tolerance, "{found:?}, not {expect}");
+    assert!(
+        (found.value - expect).abs() <= 2.0 * found.error,
+        "the standard error is too small: {found:?}, not {expect}"
+    );
+}
+
+#[test]
+fn a_fixed_cost_and_a_free_operator_are_told_apart() {
+    let fit = fitted(&PROBES, |cells, _, _| cells + 9000.0);
+    assert!(fit.residual < 0.01, "{fit:?}");
+    check(fit.scale, 1.0, 0.1);
+    check(fit.ns_per_element, 0.0, 0.1);
+    check(fit.fixed_ns, 9000.0, 1500.0);
+    assert!(fit.fixed_ns.is_significant() && !fit.ns_per_element.is_significant(), "{fit:?}");
+    assert_eq!(fit.multiple, None);
+}
+
+#[test]
+fn layers_may_pay_alone_for_what_the_whole_does_not() {
+    let fit = fitted(&PROBES, |cells, _, _| cells - 500.0);
+    assert!(fit.fixed_ns.value < 0.0 && fit.residual < 0.005, "{fit:?}");
+    let mut problem = problem();
+    problem.apply(&fit).unwrap();
+    let narrow = problem.levels(&PROBES[1]).unwrap();
+    let truth = problem.cells(&narrow).iter().map(|used| used.cell.ns).sum::<f64>() - 500.0;
+    assert!((problem.cost(&narrow).ns / truth - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn a_reformat_is_found_at_its_multiple_and_priced_where_it_comes() {
+    let written = |[a, b]: [usize; 2], multiple: usize| {
+        let of = |width: usize, elements: usize| if width.is_multiple_of(multiple) { 0 } else { width * elements };
+        // The third layer's ten channels are not a multiple of anything.
+        (of(a, 400) + of(b, 100) + of(10, 1)) as f64
+    };
+    let whole = |cells: f64, _: f64, widths| cells + 1.5 * written(widths, 8);
+    let fit = fitted(&PROBES, whole);
+    assert_eq!(fit.multiple, Some(8), "{fit:?}");
+    check(fit.reformat_ns_per_element, 1.5, 0.2);
+    assert!(fit.reformat_ns_per_element.is_significant());
+    let mut problem = problem();
+    problem.apply(&fit).unwrap();
+    // Between widths that were not run.
+    let cost = |indices: [usize; 2]| problem.cost(&problem.levels(&indices).unwrap()).ns;
+    assert!(cost([2, 11]) > cost([3, 11]), "12 channels cost more than 16");
+    assert!(TwoStage::default().plan(&problem, Budget::ratio(0.5)).unwrap().widths.iter().all(|width| width % 8 == 0));
+}
+
+#[test]
+fn a_difference_of_two_percent_is_not_a_reformat() {
+    let fit = fitted(&PROBES, |cells, _, [a, _]| cells * if a.is_multiple_of(8) { 1.0 } else { 1.02 });
+    assert_eq!((fit.multiple, fit.reformat_ns_per_element.value), (None, 0.0));
+}
+
+#[test]
+fn readings_near_the_latency_that_counts_decide() {
+    let problem = problem();
+    let reading = |indices: [usize; 2], factor: f64| {
+        let levels = problem.levels(&indices).unwrap();
+        let ns = factor * problem.cost(&levels).ns;
+        Reading { levels, ns }
+    };
+    let readings = [reading([7, 15], 1.0), reading([4, 8], 1.1), reading([3, 7], 0.95), reading([1, 3], 1.15)];
+    let off = |near: usize| {
+        let near_ns = Some(readings[near].ns);
+        let fit = fit_latency(&problem, &readings, Assumptions { near_ns, ..Assumptions::default() }).unwrap();
+        let mut fitted = problem.clone();
+        fitted.apply(&fit).unwrap();
+        (fitted.cost(&readings[3].levels).ns / readings[3].ns - 1.0).abs()
+    };
+    assert!(off(3) < 0.8 * off(0), "{} {}", off(3), off(0));
+}
