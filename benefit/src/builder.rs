@@ -207,7 +207,12 @@ impl ProblemBuilder {
 
     /// Adds an operator that moves `elements_per_channel` elements per channel, for the whole batch.
     pub fn operator(&mut self, name: &str, width: impl Into<Width>, elements_per_channel: f64) -> &mut Self {
-        self.operators.push(OperatorCost { name: name.to_owned(), width: width.into(), elements_per_channel });
+        self.operators.push(OperatorCost {
+            name: name.to_owned(),
+            width: width.into(),
+            elements_per_channel,
+            known: None,
+        });
         self
     }
 
@@ -236,9 +241,20 @@ impl ProblemBuilder {
         }
         let groups = self.groups.into_iter().map(DraftGroup::finish).collect::<Result<_, _>>()?;
         let ProblemBuilder { layers, operators, fixed_ns, ns_per_element, value_kind, .. } = self;
-        let (scale, reformat, estimate_error) = (1.0, None, None);
-        Problem { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
-            .checked()
+        let (scale, operators_cost, reformat, estimate_error) = (1.0, false, None, None);
+        Problem {
+            groups,
+            layers,
+            operators,
+            fixed_ns,
+            scale,
+            ns_per_element,
+            operators_cost,
+            reformat,
+            value_kind,
+            estimate_error,
+        }
+        .checked()
     }
 
     /// The narrowest level that [`set_levels`](Self::set_levels) lets a group have: its full width if it is frozen.

@@ -45,13 +45,28 @@ pub struct LayerCost {
     pub(crate) bend: f64,
     /// Elements written per output channel, for the whole batch; 0 if unknown.
     pub(crate) elements_per_channel: f64,
+    /// Factor and offset, in nanoseconds, from what it costs alone to what it costs in the whole model.
+    pub(crate) context: [f64; 2],
 }
 
 impl LayerCost {
     pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
         let (full, exact, gone_with) = ([0, 0], BTreeMap::new(), Vec::new());
-        let (by_in, by_out, bend, elements_per_channel) = (None, None, 0.0, 0.0);
-        LayerCost { name, inputs, outputs, coupled, gone_with, full, exact, by_in, by_out, bend, elements_per_channel }
+        let (by_in, by_out, bend, elements_per_channel, context) = (None, None, 0.0, 0.0, [1.0, 0.0]);
+        LayerCost {
+            name,
+            inputs,
+            outputs,
+            coupled,
+            gone_with,
+            full,
+            exact,
+            by_in,
+            by_out,
+            bend,
+            elements_per_channel,
+            context,
+        }
     }
 
     /// The elements that it writes if its width is not a multiple of `multiple`, but the full width is; else 0.

@@ -63,10 +63,12 @@ pub struct LatencyFit {
     pub reformat_ns_per_element: Coefficient,
     /// The multiple; `None` if no reading shows such a cost.
     pub multiple: Option<usize>,
-    /// Root mean square of (predicted - measured) / measured over the readings.
+    /// Root mean square of (predicted - measured) / measured over the readings, weighted as in the fit.
     pub residual: f64,
     /// The number of readings.
     pub readings: usize,
+    /// Whether layers and operators have costs from profiles of the whole model.
+    pub profiled: bool,
 }
 
 /// Why a fit is not possible.
@@ -159,7 +161,7 @@ pub fn fit_latency(problem: &Problem, readings: &[Reading], assumed: Assumptions
     let best = reformats.min_by(|a, b| a.error.total_cmp(&b.error));
     let explains = |best: &Fit| plain.error - best.error > EVIDENCE && best.finish(readings).residual <= EXPLAINED;
     let fit = best.filter(explains).map_or_else(|| plain.finish(readings), |best| best.finish(readings));
-    Ok(fit)
+    Ok(LatencyFit { profiled: problem.is_profiled(), ..fit })
 }
 
 /// One linear model of the readings.
@@ -167,6 +169,8 @@ struct Fit {
     multiple: Option<usize>,
     /// What the coefficients multiply, by reading.
     terms: Vec<[f64; TERMS]>,
+    /// One over the relative standard error of each reading.
+    weights: Vec<f64>,
     /// The coefficient that makes a term the latency of the first reading: unknowns are shares of it.
     unit: [f64; TERMS],
     shares: [f64; TERMS],
@@ -183,25 +187,23 @@ impl Fit {
         let largest = |i: usize| terms.iter().map(|row| row[i]).fold(0.0, f64::max);
         let size = [0, 1, 2, 3].map(|i| if first[i] > 0.0 { first[i] } else { largest(i) });
         let unit = size.map(|term| if term > 0.0 { first_ns / term } else { 0.0 });
-        let (mean, sd) = assumption(first.map(|term| term / first_ns), assumed, false);
+        let (mean, sd) = assumption(first.map(|term| term / first_ns), assumed, problem.is_profiled());
 
         let rows = readings.len() + TERMS;
-        let weight = |reading: &Reading| {
-            let far = assumed.near_ns.map_or(0.0, |near_ns| (reading.ns / near_ns).ln().abs());
-            1.0 / (READING + FAR * far)
-        };
+        let far = |ns: f64| assumed.near_ns.map_or(0.0, |near_ns| (ns / near_ns).ln().abs());
+        let weights: Vec<f64> = readings.iter().map(|reading| 1.0 / (READING + FAR * far(reading.ns))).collect();
         let design = DMatrix::from_fn(rows, TERMS, |row, i| match readings.get(row) {
-            Some(reading) => weight(reading) * terms[row][i] * unit[i] / reading.ns,
+            Some(reading) => weights[row] * terms[row][i] * unit[i] / reading.ns,
             None => f64::from(row - readings.len() == i) / sd[i],
         });
         let target = DVector::from_fn(rows, |row, _| match readings.get(row) {
-            Some(reading) => weight(reading),
+            Some(_) => weights[row],
             None => mean[row - readings.len()] / sd[row - readings.len()],
         });
         let (shares, error) = signed(&design, &target);
         let inverse = (design.transpose() * &design).cholesky().map(|factored| factored.inverse());
         let errors = [0, 1, 2, 3].map(|i| inverse.as_ref().map_or(sd[i], |inverse| inverse[(i, i)].max(0.0).sqrt()));
-        Fit { multiple, terms, unit, shares, errors, error }
+        Fit { multiple, terms, weights, unit, shares, errors, error }
     }
 
     fn finish(&self, readings: &[Reading]) -> LatencyFit {
@@ -211,13 +213,14 @@ impl Fit {
         };
         let [fixed_ns, scale, ns_per_element, reformat_ns_per_element] = [0, 1, 2, 3].map(coefficient);
         let coefficients = [fixed_ns, scale, ns_per_element, reformat_ns_per_element].map(|c| c.value);
-        let error = |(terms, reading): (&[f64; TERMS], &Reading)| {
+        let error = |((terms, weight), reading): ((&[f64; TERMS], &f64), &Reading)| {
             let predicted: f64 = terms.iter().zip(coefficients).map(|(term, c)| term * c).sum();
-            ((predicted - reading.ns) / reading.ns).powi(2)
+            (weight * (predicted - reading.ns) / reading.ns).powi(2)
         };
-        let residual = (self.terms.iter().zip(readings).map(error).sum::<f64>() / readings.len() as f64).sqrt();
-        let (multiple, readings) = (self.multiple, readings.len());
-        LatencyFit { fixed_ns, scale, ns_per_element, reformat_ns_per_element, multiple, residual, readings }
+        let squares: f64 = self.terms.iter().zip(&self.weights).zip(readings).map(error).sum();
+        let residual = (squares / self.weights.iter().map(|weight| weight * weight).sum::<f64>()).sqrt();
+        let (multiple, readings, profiled) = (self.multiple, readings.len(), false);
+        LatencyFit { fixed_ns, scale, ns_per_element, reformat_ns_per_element, multiple, residual, readings, profiled }
     }
 }
 
@@ -261,13 +264,14 @@ fn signed(design: &DMatrix<f64>, target: &DVector<f64>) -> ([f64; TERMS], f64) {
 impl Problem {
     /// Takes over coefficients that fit the whole model.
     pub fn apply(&mut self, fit: &LatencyFit) -> Result<(), ProblemError> {
-        let before = (self.fixed_ns, self.scale, self.ns_per_element, self.reformat);
+        let before = (self.fixed_ns, self.scale, self.ns_per_element, self.reformat, self.operators_cost);
         (self.fixed_ns, self.scale, self.ns_per_element) =
             (fit.fixed_ns.value, fit.scale.value, fit.ns_per_element.value);
+        self.operators_cost = fit.ns_per_element.is_significant();
         let ns_per_element = fit.reformat_ns_per_element.value;
         self.reformat = fit.multiple.map(|multiple| Reformat { multiple, ns_per_element });
         self.check_coefficients().inspect_err(|_| {
-            (self.fixed_ns, self.scale, self.ns_per_element, self.reformat) = before;
+            (self.fixed_ns, self.scale, self.ns_per_element, self.reformat, self.operators_cost) = before;
         })
     }
 
@@ -275,14 +279,19 @@ impl Problem {
     /// operators move, those that layers write at widths that are not multiples of `multiple`.
     fn terms(&self, levels: &Levels, multiple: Option<usize>) -> [f64; TERMS] {
         let uses = self.cells(levels);
-        let cells: f64 = uses.iter().map(|used| used.cell.ns).sum();
+        let layers: f64 = uses.iter().map(|used| self.layers[used.layer].in_context(used.cell.ns)).sum();
         let reformatted = |multiple| -> f64 {
             uses.iter().map(|used| self.layers[used.layer].reformatted(multiple, used.c_out)).sum()
         };
         let levels = self.own(levels);
-        let elements = self.operators.iter().map(|operator| {
-            operator.elements_per_channel * operator.width.at(|group| self.width_of(levels, group)) as f64
-        });
-        [1.0, cells, elements.sum(), multiple.map_or(0.0, reformatted)]
+        let [mut measured, mut moved] = [layers, 0.0];
+        for (index, operator) in self.operators.iter().enumerate() {
+            let elements = self.elements(index, levels);
+            match operator.known {
+                Some([per_element, beside]) => measured += per_element * elements + beside,
+                None => moved += elements,
+            }
+        }
+        [1.0, measured, moved, multiple.map_or(0.0, reformatted)]
     }
 }

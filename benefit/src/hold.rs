@@ -18,7 +18,7 @@ pub enum Hold {
     LaunchFloor,
     /// The same, and it moves its data nearly as fast as any layer does: channels that stay take the time.
     MemoryBound,
-    /// It is no layer: an operator that pays by the elements it moves, or the fixed part.
+    /// It is not a layer: operators between layers, or the fixed part.
     NoLayer,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Hold {
             Hold::OnEdge => "already on its edge",
             Hold::LaunchFloor => "launch floor",
             Hold::MemoryBound => "memory bound",
-            Hold::NoLayer => "no layer",
+            Hold::NoLayer => "not a layer",
         })
     }
 }

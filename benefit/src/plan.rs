@@ -7,7 +7,6 @@ use crate::ledger::Ledger;
 use crate::problem::Problem;
 use crate::solution::Solution;
 use crate::ticks::nanoseconds;
-use netspec::GroupId;
 use std::fmt;
 
 /// Chooses a level for every group.
@@ -65,7 +64,8 @@ impl<T: Planner + ?Sized> Planner for Box<T> {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Holder {
-    /// A layer's or an operator's name, or `the fixed part`.
+    /// A layer's name, an operator's if a profile of the whole model told what it costs, `the operators between layers`,
+    /// or `the fixed part`.
     pub name: String,
     /// Its time in nanoseconds.
     pub ns: f64,
@@ -94,6 +94,9 @@ pub struct Infeasible {
     pub narrowest_ratio: Option<f64>,
 }
 
+/// What operators are called together, where only their sum is known.
+const OPERATORS: &str = "the operators between layers";
+
 /// How many holders are named in words.
 const HOLDERS: usize = 3;
 
@@ -113,16 +116,21 @@ impl Infeasible {
         let layers = (0..problem.layers().len()).map(|layer| {
             (problem.layers()[layer].name(), nanoseconds(problem.layer_ticks(layer, levels)), Some(layer))
         });
-        let operators = problem.operators.iter().map(|operator| {
-            let channels = operator.width.at(|group: GroupId| problem.width_of(levels, group));
-            (operator.name.as_str(), problem.ns_per_element * operator.elements_per_channel * channels as f64, None)
+        let operators = problem.operators.iter().enumerate().filter_map(|(index, operator)| {
+            let [per_element, beside] = operator.known?;
+            let ns = problem.scale * (per_element * problem.elements(index, levels) + beside);
+            Some((operator.name.as_str(), ns, None))
         });
-        let fixed = std::iter::once(("the fixed part", problem.fixed_ns, None));
+        // Which of the others costs what is not known, and without evidence not even whether they cost anything.
+        let others = (0..problem.operators.len()).filter(|&index| problem.operators[index].known.is_none());
+        let others_ns = problem.ns_per_element * others.map(|index| problem.elements(index, levels)).sum::<f64>();
+        let named = if problem.operators_cost { others_ns } else { 0.0 };
+        let rest = [(OPERATORS, named, None), ("the fixed part", problem.fixed_ns + others_ns - named, None)];
         let holder = |(name, ns, layer): (&str, f64, Option<usize>)| {
             let hold = layer.map_or(Hold::NoLayer, |layer| problem.hold(layer));
             Holder { name: name.to_owned(), ns, hold }
         };
-        let mut holders: Vec<Holder> = layers.chain(operators).chain(fixed).map(holder).collect();
+        let mut holders: Vec<Holder> = layers.chain(operators).chain(rest).map(holder).collect();
         holders.retain(|holder| holder.ns > 0.0);
         holders.sort_by(|a, b| b.ns.total_cmp(&a.ns).then_with(|| a.name.cmp(&b.name)));
         Infeasible {

@@ -49,6 +49,9 @@ pub(crate) struct OperatorCost {
     pub(crate) width: Width,
     /// Elements read and written per channel, for the whole batch.
     pub(crate) elements_per_channel: f64,
+    /// Nanoseconds per element and beside, if profiles told them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) known: Option<[f64; 2]>,
 }
 
 /// A change of layout that the whole model pays for at widths that are not multiples of something.
@@ -94,7 +97,8 @@ impl CellUse {
 /// Groups that may be narrowed, what narrowing loses, and what every layer costs at every width.
 ///
 /// The predicted latency of a choice is
-/// `fixed_ns + scale * (sum of cells) + ns_per_element * (elements that operators move)`, and what reformats cost;
+/// `fixed_ns + scale * (sum of cells) + ns_per_element * (elements that operators move)`, and what reformats cost; where
+/// [profiles](Problem::fit_profiles) of the whole model tell, layers and operators cost what they say instead.
 /// [`fit_latency`](crate::fit_latency) sets the coefficients from runs of the whole model.
 /// Costs are summed in whole units of 2^-32 ns, so that neither the order of the layers nor the order of the
 /// moves changes a sum.
@@ -112,6 +116,8 @@ pub struct Problem {
     pub(crate) fixed_ns: f64,
     pub(crate) scale: f64,
     pub(crate) ns_per_element: f64,
+    /// Whether runs of the whole model show that operators cost anything.
+    pub(crate) operators_cost: bool,
     pub(crate) reformat: Option<Reformat>,
     pub(crate) value_kind: ValueKind,
     pub(crate) estimate_error: Option<f64>,
@@ -242,12 +248,15 @@ impl Problem {
         let reformatted = reformat.map_or(0.0, |reformat| {
             reformat.ns_per_element * self.layers[used.layer].reformatted(reformat.multiple, used.c_out)
         });
-        ticks(self.scale * used.cell.ns + reformatted)
+        ticks(self.scale * self.layers[used.layer].in_context(used.cell.ns) + reformatted)
     }
 
     /// What costs the same at all levels, layers aside.
     pub(crate) fn constant_ticks(&self) -> Ticks {
-        let fixed = |operator: &OperatorCost| self.element_ticks(operator, operator.width.fixed);
+        let fixed = |operator: &OperatorCost| {
+            let beside = operator.known.map_or(0.0, |[_, beside]| self.scale * beside);
+            self.element_ticks(operator, operator.width.fixed) + ticks(beside)
+        };
         ticks(self.fixed_ns) + self.operators.iter().map(fixed).sum::<Ticks>()
     }
 
@@ -261,7 +270,8 @@ impl Problem {
     }
 
     fn element_ticks(&self, operator: &OperatorCost, channels: usize) -> Ticks {
-        ticks(self.ns_per_element * operator.elements_per_channel * channels as f64)
+        let ns_per_element = operator.known.map_or(self.ns_per_element, |[per_element, _]| self.scale * per_element);
+        ticks(ns_per_element * operator.elements_per_channel * channels as f64)
     }
 }
 

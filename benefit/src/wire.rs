@@ -17,6 +17,8 @@ pub(crate) struct Wire {
     scale: f64,
     ns_per_element: f64,
     #[serde(default)]
+    operators_cost: bool,
+    #[serde(default)]
     reformat: Option<Reformat>,
     value_kind: ValueKind,
     #[serde(default)]
@@ -36,8 +38,15 @@ struct WireLayer {
     bend: f64,
     #[serde(default)]
     elements_per_channel: f64,
+    #[serde(default = "alone")]
+    context: [f64; 2],
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone_with: Vec<GroupId>,
+}
+
+/// A layer that costs in the whole model what it costs alone.
+fn alone() -> [f64; 2] {
+    [1.0, 0.0]
 }
 
 /// JSON has no map with pairs as keys.
@@ -58,12 +67,24 @@ impl From<Problem> for Wire {
             fixed_ns,
             scale,
             ns_per_element,
+            operators_cost,
             reformat,
             value_kind,
             estimate_error,
         } = problem;
         let layers = layers.into_iter().map(WireLayer::from).collect();
-        Wire { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
+        Wire {
+            groups,
+            layers,
+            operators,
+            fixed_ns,
+            scale,
+            ns_per_element,
+            operators_cost,
+            reformat,
+            value_kind,
+            estimate_error,
+        }
     }
 }
 
@@ -80,6 +101,7 @@ impl From<LayerCost> for WireLayer {
             by_out,
             bend,
             elements_per_channel,
+            context,
             full: _,
         } = layer;
         let cell =
@@ -87,26 +109,70 @@ impl From<LayerCost> for WireLayer {
         let knots = |sweep: Option<Sweep>| sweep.map(|sweep| sweep.knots().to_vec()).unwrap_or_default();
         let (by_in, by_out) = (knots(by_in), knots(by_out));
         let cells = exact.into_iter().map(cell).collect();
-        WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, elements_per_channel, gone_with }
+        WireLayer {
+            name,
+            inputs,
+            outputs,
+            coupled,
+            cells,
+            by_in,
+            by_out,
+            bend,
+            elements_per_channel,
+            context,
+            gone_with,
+        }
     }
 }
 
 impl TryFrom<Wire> for Problem {
     type Error = ProblemError;
     fn try_from(wire: Wire) -> Result<Problem, ProblemError> {
-        let Wire { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error } =
-            wire;
+        let Wire {
+            groups,
+            layers,
+            operators,
+            fixed_ns,
+            scale,
+            ns_per_element,
+            operators_cost,
+            reformat,
+            value_kind,
+            estimate_error,
+        } = wire;
         let layers = layers.into_iter().map(LayerCost::try_from).collect::<Result<_, _>>()?;
-        Problem { groups, layers, operators, fixed_ns, scale, ns_per_element, reformat, value_kind, estimate_error }
-            .checked()
+        Problem {
+            groups,
+            layers,
+            operators,
+            fixed_ns,
+            scale,
+            ns_per_element,
+            operators_cost,
+            reformat,
+            value_kind,
+            estimate_error,
+        }
+        .checked()
     }
 }
 
 impl TryFrom<WireLayer> for LayerCost {
     type Error = ProblemError;
     fn try_from(wire: WireLayer) -> Result<LayerCost, ProblemError> {
-        let WireLayer { name, inputs, outputs, coupled, cells, by_in, by_out, bend, elements_per_channel, gone_with } =
-            wire;
+        let WireLayer {
+            name,
+            inputs,
+            outputs,
+            coupled,
+            cells,
+            by_in,
+            by_out,
+            bend,
+            elements_per_channel,
+            context,
+            gone_with,
+        } = wire;
         let sweep = |axis, knots: Vec<Knot>| match knots.is_empty() {
             true => Ok(None),
             false => match Sweep::new(knots) {
@@ -117,7 +183,7 @@ impl TryFrom<WireLayer> for LayerCost {
         let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
         let mut layer = LayerCost::new(name, inputs, outputs, coupled);
         (layer.by_in, layer.by_out, layer.bend, layer.gone_with) = (by_in, by_out, bend, gone_with);
-        layer.elements_per_channel = elements_per_channel;
+        (layer.elements_per_channel, layer.context) = (elements_per_channel, context);
         for WireCell { c_in, c_out, ns, provenance } in cells {
             layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
         }

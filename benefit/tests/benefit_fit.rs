@@ -117,3 +117,61 @@ fn readings_near_the_latency_that_counts_decide() {
     };
     assert!(off(3) < 0.8 * off(0), "{} {}", off(3), off(0));
 }
+
+/// Profiles in which layers take 0.9 of what they take alone and 10 ns less, and the operator 0.2 ns per element and 700.
+fn profiles(problem: &Problem) -> Vec<Profile> {
+    let profile = |indices: &[usize; 2]| {
+        let levels = problem.levels(indices).unwrap();
+        let layers = problem.cells(&levels).iter().map(|used| 1000.0 * (0.9 * used.cell.ns - 10.0)).collect();
+        let operators = vec![1000.0 * (0.2 * 500.0 * problem.widths(&levels)[0] as f64 + 700.0)];
+        Profile { levels, layers, operators }
+    };
+    PROBES.iter().map(profile).collect()
+}
+
+#[test]
+fn profiles_price_layers_and_operators_as_they_are_in_the_whole_model() {
+    // In microseconds, since a profiler counts them.
+    let mut problem = problem();
+    let mut scaled = Problem::builder();
+    for group in problem.groups() {
+        let curve = ValueCurve::from_scores(&vec![1.0; group.channels]).unwrap();
+        scaled.group(&group.name, group.channels).levels(&group.levels).curve(&curve);
+    }
+    for index in 0..problem.layers().len() {
+        let layer = problem.layers()[index].clone();
+        let ns = |c_in, c_out| 1000.0 * layer.cell(c_in, c_out).unwrap().ns;
+        scaled.layer(layer.name(), layer.inputs().clone(), layer.outputs().clone(), ns);
+    }
+    scaled.operator("pool", netspec::GroupId(0), 500.0);
+    let profiles = profiles(&problem);
+    problem = scaled.build().unwrap();
+    problem.fit_profiles(&profiles);
+    for (profile, indices) in profiles.iter().zip(PROBES) {
+        let levels = problem.levels(&indices).unwrap();
+        let truth: f64 = profile.layers.iter().chain(&profile.operators).sum();
+        let found = problem.cost(&levels).ns;
+        assert!((found / truth - 1.0).abs() < 0.02, "{indices:?}: {found}, not {truth}");
+    }
+    let why = TwoStage::default().plan(&problem, Budget::ratio(0.01)).unwrap_err();
+    assert!(why.holders.iter().any(|holder| holder.name == "pool"), "{why}");
+    // Without a profile everything stays as it was.
+    let before = problem.clone();
+    problem.fit_profiles(&[]);
+    assert_eq!(problem, before);
+}
+
+#[test]
+fn operators_without_a_profile_are_one_item_and_only_with_evidence() {
+    let named = |fit: LatencyFit| {
+        let mut problem = problem();
+        problem.apply(&fit).unwrap();
+        let why = TwoStage::default().plan(&problem, Budget::ratio(0.01)).unwrap_err();
+        assert!(why.holders.iter().all(|holder| holder.name != "pool"), "{why}");
+        why.holders.iter().any(|holder| holder.name == "the operators between layers")
+    };
+    // The second layer's elements do not follow the operator's.
+    let more: Vec<[usize; 2]> = PROBES.into_iter().chain([[7, 3], [1, 15], [3, 15]]).collect();
+    assert!(named(fitted(&more, |cells, elements, _| cells + 2.0 * elements)));
+    assert!(!named(fitted(&more, |cells, _, _| cells + 9000.0)));
+}

@@ -53,3 +53,14 @@ mod tract;
 pub use onnxruntime::{OnnxRuntime, OrtConv, Provider};
 #[cfg(feature = "tract")]
 pub use tract::{METHOD, Tract, TractConv};
+
+/// Time that a profile may take, and the number of runs, at least and at most.
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
+const PROFILE: (f64, [u32; 2]) = (3e8, [5, 30]);
+
+/// The number of runs of a profile of a model that takes `ns`.
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
+fn profile_runs(ns: f64) -> u32 {
+    let (most_ns, [least, most]) = PROFILE;
+    ((most_ns / ns) as u32).clamp(least, most)
+}

@@ -4,6 +4,8 @@ use crate::aim::{ATTEMPTS, Aim, Bracket, Point, Verdict};
 use crate::model::Model;
 use crate::planned::Planned;
 use crate::planning::Planning;
+use crate::profile::PartTimes;
+use crate::report::TimedPlan;
 use crate::run::Pruned;
 use crate::{Error, holds};
 use benefit::Budget;
@@ -38,6 +40,11 @@ impl Attempts {
         self.timed.is_empty()
     }
 
+    /// Whether a plan that was timed holds the budget.
+    pub(crate) fn is_met(&self) -> bool {
+        self.timed.iter().any(|attempt| attempt.verdict.is_within())
+    }
+
     fn is_over(&self) -> bool {
         self.timed.len() >= ATTEMPTS || self.timed.last().is_some_and(|last| last.verdict == Verdict::Close)
     }
@@ -68,14 +75,19 @@ impl Attempts {
     }
 
     /// Judges a plan by its time, and lets `planning` learn from it.
-    pub(crate) fn add(&mut self, mut pruned: Pruned, planning: &mut Planning<'_>) -> Result<(), Error> {
+    pub(crate) fn add(
+        &mut self,
+        mut pruned: Pruned,
+        parts: Option<PartTimes>,
+        planning: &mut Planning<'_>,
+    ) -> Result<(), Error> {
         let achieved_ns = match self.budget {
             Budget::Ns(_) => pruned.pair.pruned_ns,
             // Of the latency that the budget was computed from; the ratio itself is free of drift.
             _ => pruned.pair.ratio * self.dense_ns,
         };
         let verdict = if pruned.pair.ratio_interval[1] < 1.0 { self.aim.judge(achieved_ns) } else { Verdict::Slow };
-        planning.learn(&pruned.planned.solution.levels, achieved_ns)?;
+        planning.learn(&pruned.planned.solution.levels, achieved_ns, parts)?;
         pruned.latency_fit = planning.latency_fit;
         pruned.rounds = self.timed.len() + 1;
         self.timed.push(Attempt { pruned, achieved_ns, verdict });
@@ -91,7 +103,13 @@ impl Attempts {
         });
         let Some((best, _)) = best else { return Err(self.refuted(model)) };
         let below_budget = self.below_budget(&self.timed[best]);
+        let timed = self.timed.iter().map(|Attempt { pruned, achieved_ns, .. }| TimedPlan {
+            predicted_ratio: pruned.planned.solution.ratio(),
+            ratio: achieved_ns / self.dense_ns,
+        });
+        let timed = timed.collect();
         let mut pruned = self.timed.swap_remove(best).pruned;
+        pruned.timed = timed;
         pruned.below_budget = below_budget;
         Ok(pruned)
     }

@@ -51,6 +51,7 @@ mod planning;
 pub mod plot;
 mod preprocess;
 mod probes;
+mod profile;
 mod progress;
 mod prune;
 mod remembered;

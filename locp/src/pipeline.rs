@@ -13,7 +13,7 @@ use crate::report::{AlignReport, ExplainReport, FrontierReport, StepsReport};
 use crate::steps::steps;
 use crate::sweeps::{SearchKind, SweepOptions};
 use crate::{Error, Shard, Watch, engine, frontier};
-use benefit::{Budget, Criterion, Exact, Limits, Magnitude, Planner, Scope, Value};
+use benefit::{Budget, Criterion, Exact, Limits, Magnitude, Planner, Scope, Solution, Value};
 use netspec::ConvSpec;
 use sharing::Store;
 use stairstep::{Config, Search};
@@ -227,6 +227,18 @@ impl<'a> Pipeline<'a> {
         limit_ns: f64,
     ) -> Result<Planned, Error> {
         let solution = planning.solve(&*self.planner, limit_ns, &mut self.measurer, self.watch.progress)?;
+        self.planned(planning, value, budget, limit_ns, solution)
+    }
+
+    /// A planner's solution as a plan, if it is worth as much as was asked for.
+    pub(crate) fn planned(
+        &mut self,
+        planning: &Planning<'_>,
+        value: &dyn Value,
+        budget: Budget,
+        limit_ns: f64,
+        solution: Solution,
+    ) -> Result<Planned, Error> {
         let floor = planning.model.constraints().value_floor;
         if let Some(floor) = floor.filter(|floor| solution.value < *floor) {
             let (limit_ms, value, bound) = (limit_ns / 1e6, solution.value, solution.bound);

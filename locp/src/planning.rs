@@ -6,16 +6,20 @@ use crate::line::Line;
 use crate::measure::Measurer;
 use crate::model::Model;
 use crate::probes;
+use crate::profile::{Names, PartTimes};
 use crate::report::Covers;
 use crate::sweeps::{SweepOptions, Sweeps};
 use crate::whole;
 use crate::{Error, Watch};
 use benefit::{
-    Assumptions, CellUse, Knot, LatencyFit, LevelRule, Levels, Limits, Problem, ProblemBuilder, Reading, Solution,
-    Value,
+    Assumptions, CellUse, Knot, LatencyFit, LevelRule, Levels, Limits, Problem, ProblemBuilder, Profile, Reading,
+    Solution, Value,
 };
 use netspec::{Axis, ConvSpec, Measurement, Network, StopReason};
 use std::collections::HashSet;
+
+/// By how much a fit by profiles may miss whole runs more than one without.
+const PROFILED: f64 = 0.002;
 
 /// What a plan took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +43,9 @@ pub(crate) struct Planning<'a> {
     pub(crate) drift: f64,
     /// Runs of the whole model, in the problem's nanoseconds, and what they say of sum and whole.
     readings: Vec<Reading>,
+    /// What layers and operators took in some of these runs.
+    profiles: Vec<Profile>,
+    pub(crate) names: Names,
     assumed: Assumptions,
     pub(crate) latency_fit: LatencyFit,
     /// The narrowest network, if it was timed.
@@ -96,8 +103,21 @@ impl<'a> Planning<'a> {
         let readings = vec![Reading { levels: problem.dense(), ns: dense_ns / drift }];
         let latency_fit = benefit::fit_latency(&problem, &readings, assumed)?;
         let (effort, fresh, narrowest) = (Effort::default(), HashSet::new(), None);
-        let mut planning =
-            Planning { model, problem, dense_ns, drift, readings, assumed, latency_fit, narrowest, effort, fresh };
+        let (profiles, names) = (Vec::new(), Names::new(model));
+        let mut planning = Planning {
+            model,
+            problem,
+            dense_ns,
+            drift,
+            readings,
+            profiles,
+            names,
+            assumed,
+            latency_fit,
+            narrowest,
+            effort,
+            fresh,
+        };
         if measurer.covers() == Covers::WholeModel {
             planning.probe(measurer, value, watch)?;
         }
@@ -117,14 +137,26 @@ impl<'a> Planning<'a> {
             networks.push(carried_out(self.model, &plan)?);
         }
         self.problem.refit();
-        let models: Vec<&Model> = networks.iter().map(|(_, model)| model).collect();
-        let ratios = whole::ratios(measurer.source(), self.model, &models, watch)?;
+        let models: Vec<&Model> = std::iter::once(self.model).chain(networks.iter().map(|(_, model)| model)).collect();
+        let probed = probes::take(measurer.source(), &models, &self.names, watch)?;
         watch.progress.end("");
-        let dense_ns = self.readings[0].ns;
-        self.readings
-            .extend(probes.into_iter().zip(ratios).map(|(levels, ratio)| Reading { levels, ns: ratio * dense_ns }));
+        let dense = self.readings[0].clone();
+        for (index, (levels, probed)) in std::iter::once(dense.levels).chain(probes).zip(probed).enumerate() {
+            self.add_profile(&levels, probed.parts);
+            // The dense model's own latency is known.
+            if index > 0 {
+                self.readings.push(Reading { levels, ns: probed.ratio * dense.ns });
+            }
+        }
         self.narrowest = self.readings.get(1).cloned();
         Ok(())
+    }
+
+    /// Takes over what parts of a whole model took, as shares of the dense latency.
+    fn add_profile(&mut self, levels: &Levels, parts: Option<PartTimes>) {
+        let Some(parts) = parts else { return };
+        let PartTimes { layers, operators } = parts.scaled(self.readings[0].ns);
+        self.profiles.push(Profile { levels: levels.clone(), layers, operators });
     }
 
     /// Makes predictions best around a latency, in the time of `dense_ns`.
@@ -135,14 +167,36 @@ impl<'a> Planning<'a> {
 
     /// Takes a run of the whole model, in the time of `dense_ns`, into account: all runs so far show how sum and whole
     /// differ.
-    pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64) -> Result<(), Error> {
+    ///
+    /// `parts` are what its parts took, as shares of the dense latency.
+    pub(crate) fn learn(&mut self, levels: &Levels, achieved_ns: f64, parts: Option<PartTimes>) -> Result<(), Error> {
+        self.add_profile(levels, parts);
         self.readings.push(Reading { levels: levels.clone(), ns: achieved_ns / self.drift });
         self.fit()
     }
 
+    /// Relates the sum of the parts and the whole model, by the profiles if that explains the whole runs about as well as
+    /// the runs alone: in models of a few microseconds per node a profiler times itself.
     fn fit(&mut self) -> Result<(), Error> {
+        self.problem.forget_profiles();
         self.latency_fit = benefit::fit_latency(&self.problem, &self.readings, self.assumed)?;
+        if !self.profiles.is_empty() {
+            let mut profiled = self.problem.clone();
+            profiled.fit_profiles(&self.profiles);
+            let fit = benefit::fit_latency(&profiled, &self.readings, self.assumed)?;
+            if fit.residual <= self.latency_fit.residual + PROFILED {
+                (self.problem, self.latency_fit) = (profiled, fit);
+            }
+        }
         Ok(self.problem.apply(&self.latency_fit)?)
+    }
+
+    /// Returns the narrowest network as a plan, if it was timed and takes at most `limit_ns`, in the time of `dense_ns`.
+    pub(crate) fn narrowest_within(&self, limit_ns: f64) -> Option<Solution> {
+        let narrowest = self.narrowest.as_ref().filter(|narrowest| narrowest.ns * self.drift <= limit_ns)?;
+        let mut solution = Solution::new(&self.problem, "narrowest", narrowest.levels.clone());
+        (solution.predicted_ns, solution.dense_ns) = (narrowest.ns * self.drift, self.dense_ns);
+        Some(solution)
     }
 
     /// Returns what is predicted for `levels` by now, in the time of `dense_ns`.

@@ -1,7 +1,12 @@
 //! Narrow versions of the model that are timed before anything is planned: how the whole model differs from the sum of
 //! its layers is only seen on several of them.
 
+use crate::model::Model;
+use crate::profile::{Names, PartTimes};
+use crate::{Error, Watch, whole};
 use benefit::{Levels, Problem};
+use stats::median;
+use timing::LatencySource;
 
 /// Widths of a network in between, as shares of the full ones.
 const BETWEEN: [f64; 2] = [0.375, 0.75];
@@ -49,4 +54,37 @@ fn between(problem: &Problem, group: usize, rank: impl Fn(usize) -> u32) -> usiz
     let best = middle.min_by(|a, b| rank(a.1).cmp(&rank(b.1)).then(off(a.1).total_cmp(&off(b.1))));
     let nearest = || all().min_by(|a, b| off(a.1).total_cmp(&off(b.1)));
     best.or_else(nearest).map_or(group.full(), |(level, _)| level)
+}
+
+/// Times that all networks are loaded anew.
+const BLOCKS: u64 = 3;
+
+/// A network that was timed in turns with the dense one.
+pub(crate) struct Probed {
+    /// Its latency as a share of the dense one's.
+    pub(crate) ratio: f64,
+    /// What its parts take, as shares of the dense latency, if the source profiles.
+    pub(crate) parts: Option<PartTimes>,
+}
+
+/// Times networks in turns, of which the first one is dense, in blocks that load all of them anew, and profiles them.
+pub(crate) fn take(
+    source: &dyn LatencySource,
+    models: &[&Model],
+    names: &Names,
+    watch: &Watch<'_>,
+) -> Result<Vec<Probed>, Error> {
+    let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); models.len()];
+    let mut parts: Vec<Vec<PartTimes>> = vec![Vec::new(); models.len()];
+    for block in 0..BLOCKS {
+        let Some(all_ns) = whole::in_turns(source, models, block, watch)? else { break };
+        for (index, model) in models.iter().enumerate() {
+            ratios[index].push(all_ns[index] / all_ns[0]);
+            parts[index].extend(names.profile(source, model)?.map(|parts| parts.scaled(1.0 / all_ns[0])));
+        }
+    }
+    let probed = |(ratios, parts): (&Vec<f64>, &Vec<PartTimes>)| {
+        Some(Probed { ratio: median(ratios)?, parts: PartTimes::median(parts) })
+    };
+    Ok(ratios.iter().zip(&parts).filter_map(probed).collect())
 }

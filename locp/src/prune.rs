@@ -33,6 +33,7 @@ pub fn report(
         channels_before: sum(|g| g.channels),
         channels_after: sum(|g| g.keep.len()),
         rounds: pruned.rounds,
+        timed: pruned.timed.clone(),
         below_budget: pruned.below_budget.clone(),
         latency_fit: pruned.latency_fit,
         repair: pruned.repair.clone(),

@@ -31,7 +31,7 @@ pub use explain::{ExplainReport, Finding, GroupExplained, LintReport, MemberRepo
 pub use failure::ErrorReport;
 pub use frontier::{FrontierPlan, FrontierReport};
 pub use plan::{BudgetReport, ConstraintsReport, PlanReport};
-pub use prune::{PruneReport, VerifyReport};
+pub use prune::{PruneReport, TimedPlan, VerifyReport};
 pub use steps::{AuditReport, EdgeReport, PointReport, RangeReport, StairReport, StepsReport};
 pub use table::{DiffReport, DiffRow, MachineCount, RiserReport, SetAsideReport, TableReport, TransferReport};
 

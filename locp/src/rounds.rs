@@ -4,7 +4,7 @@ use crate::holds;
 use crate::measure::Measurer;
 use crate::planning::{Effort, Planning};
 use crate::{Error, Progress};
-use benefit::{Budget, Infeasible, Levels, Planner, Reading, Solution, Stopped};
+use benefit::{Budget, Infeasible, Levels, Planner, Solution, Stopped};
 
 /// By what share of the loss a plan must be better, over cells measured afresh, than the one they were measured for.
 const CHASED: f64 = 0.005;
@@ -88,9 +88,8 @@ impl Planning<'_> {
             (Err(_), Some(last)) if is_lower => Ok(Proposal { solution: last.clone(), is_last: true, is_lower }),
             (Err(infeasible), _) => {
                 // What was timed is known better than what is predicted.
-                let timed = self.narrowest.clone().filter(|narrowest| narrowest.ns <= rounds.limit_ns);
-                let Some(Reading { levels, .. }) = timed else { return Err(self.no_plan(infeasible).into()) };
-                let solution = Solution::new(&self.problem, &infeasible.planner, levels);
+                let timed = self.narrowest_within(rounds.limit_ns * self.drift);
+                let Some(solution) = timed else { return Err(self.no_plan(infeasible).into()) };
                 Ok(Proposal { solution, is_last: true, is_lower })
             }
         }

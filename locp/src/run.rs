@@ -7,6 +7,8 @@ use crate::model::Model;
 use crate::pipeline::Pipeline;
 use crate::planned::Planned;
 use crate::planning::Planning;
+use crate::profile::PartTimes;
+use crate::report::TimedPlan;
 use crate::whole::{self, Pair};
 use crate::{Error, Watch, engine};
 use benefit::{Budget, LatencyFit, Value};
@@ -20,6 +22,8 @@ pub struct Pruned {
     pub planned: Planned,
     /// The number of plans that were timed.
     pub rounds: usize,
+    /// What was predicted of each plan that was timed for this budget and what it took, in their order.
+    pub timed: Vec<TimedPlan>,
     /// How the sum of the layers and the whole model differ, by all plans that were timed until this one.
     pub latency_fit: LatencyFit,
     /// Why more than 3 % of the budget is left; `None` if it is used.
@@ -87,8 +91,8 @@ impl Pipeline<'_> {
         planning.aim_at(budget.limit_ns(planning.dense_ns))?;
         let mut attempts = Attempts::new(budget, planning.dense_ns);
         while let Some(planned) = self.next_plan(&mut planning, &value, &mut attempts)? {
-            let pruned = self.carry_out(model, planned, &planning)?;
-            attempts.add(pruned, &mut planning)?;
+            let (pruned, parts) = self.carry_out(model, planned, &planning)?;
+            attempts.add(pruned, parts, &mut planning)?;
         }
         let mut best = attempts.best(model)?;
         if let Some(calib) = &self.calib {
@@ -119,11 +123,31 @@ impl Pipeline<'_> {
                 Some(false) => bracket.lowered(),
             };
         }
-        Ok(None)
+        self.narrowest_plan(planning, value, attempts)
     }
 
-    /// Surgery and verification of one plan.
-    fn carry_out(&mut self, model: &Model, planned: Planned, planning: &Planning<'_>) -> Result<Pruned, Error> {
+    /// Returns the narrowest network, if no plan holds the budget and it is known to; `None` if it was timed as a plan.
+    fn narrowest_plan(
+        &mut self,
+        planning: &Planning<'_>,
+        value: &dyn Value,
+        attempts: &Attempts,
+    ) -> Result<Option<Planned>, Error> {
+        let limit_ns = attempts.budget.limit_ns(planning.dense_ns);
+        let Some(solution) = planning.narrowest_within(limit_ns).filter(|_| !attempts.is_met()) else {
+            return Ok(None);
+        };
+        let planned = self.planned(planning, value, attempts.budget, limit_ns, solution)?;
+        Ok(attempts.known(&planned).is_none().then_some(planned))
+    }
+
+    /// Surgery and verification of one plan, and what its parts take, as shares of the dense latency.
+    fn carry_out(
+        &mut self,
+        model: &Model,
+        planned: Planned,
+        planning: &Planning<'_>,
+    ) -> Result<(Pruned, Option<PartTimes>), Error> {
         if planned.plan.groups.is_empty() {
             return Err(Error::NotFaster {
                 why: format!("the model takes {:.4} ms, which holds the budget as it is", planned.report.dense_ms),
@@ -132,9 +156,23 @@ impl Pipeline<'_> {
         }
         let (folder, smaller) = carried_out(model, &planned.plan)?;
         let pair = whole::compare(self.measurer.source(), [model, &smaller], &self.watch)?;
+        let parts = planning.names.profile(self.measurer.source(), &smaller)?;
+        let parts = parts.map(|parts| parts.scaled(1.0 / pair.dense_ns));
         let parameters = [model, &smaller].map(|m| m.network().parameters);
         let path = smaller.path().to_owned();
         let (latency_fit, repair, below_budget) = (planning.latency_fit, None, None);
-        Ok(Pruned { planned, rounds: 0, latency_fit, below_budget, repair, pair, folder, path, parameters })
+        let pruned = Pruned {
+            planned,
+            rounds: 0,
+            timed: Vec::new(),
+            latency_fit,
+            below_budget,
+            repair,
+            pair,
+            folder,
+            path,
+            parameters,
+        };
+        Ok((pruned, parts))
     }
 }

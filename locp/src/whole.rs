@@ -120,36 +120,25 @@ fn pairs_per_block(runs: &mut [&mut Box<dyn Prepared + Send>; 2], policy: &Polic
     Ok((fit as u32).clamp(PAIRS[0], PAIRS[1]))
 }
 
-/// Times that all networks are loaded anew by [`ratios`].
-const FEW_BLOCKS: u32 = 3;
-
-/// Times networks in turns with `dense`, and returns each one's latency as a share of the dense one's: the median over
-/// blocks that load all of them anew. Of a source that runs nothing the result is empty.
-pub(crate) fn ratios(
+/// Times networks in turns, all loaded anew, and returns their latencies in nanoseconds; `None` on a source that runs
+/// nothing.
+pub(crate) fn in_turns(
     source: &dyn LatencySource,
-    dense: &Model,
-    others: &[&Model],
+    models: &[&Model],
+    seed: u64,
     watch: &Watch<'_>,
-) -> Result<Vec<f64>, Error> {
-    let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); others.len()];
-    for block in 0..FEW_BLOCKS {
-        let all = std::iter::once(&dense).chain(others).map(|model| load(source, model));
-        let Some(mut all) = all.collect::<Result<Option<Vec<_>>, Error>>()? else { return Ok(Vec::new()) };
-        let policy = policy(source).warm_up(2).seed(u64::from(block)).cancel(watch.cancel.flag());
-        let mut once_ns = 0.0;
-        for run in &mut all {
-            once_ns += timing::measure(run, &mut stop::Count::new(3), &policy)?.median_ns;
-        }
-        let runs = ((BLOCK_TIME.as_nanos() as f64 / once_ns) as u32).clamp(PAIRS[0], PAIRS[1]);
-        let mut medians = Vec::new();
-        for samples in timing::interleave(&mut all, &stop::Count::new(runs), &policy.warmed_up()) {
-            medians.push(samples?.measurement().median_ns);
-        }
-        for (of_one, ns) in ratios.iter_mut().zip(&medians[1..]) {
-            of_one.push(ns / medians[0]);
-        }
+) -> Result<Option<Vec<f64>>, Error> {
+    let loaded = models.iter().map(|model| load(source, model)).collect::<Result<Option<Vec<_>>, Error>>()?;
+    let Some(mut loaded) = loaded else { return Ok(None) };
+    let policy = policy(source).warm_up(2).seed(seed).cancel(watch.cancel.flag());
+    let mut once_ns = 0.0;
+    for run in &mut loaded {
+        once_ns += timing::measure(run, &mut stop::Count::new(3), &policy)?.median_ns;
     }
-    Ok(ratios.iter().map(|of_one| median(of_one).expect("there is at least one block")).collect())
+    let runs = ((BLOCK_TIME.as_nanos() as f64 / once_ns) as u32).clamp(PAIRS[0], PAIRS[1]);
+    let samples = timing::interleave(&mut loaded, &stop::Count::new(runs), &policy.warmed_up()).into_iter();
+    let medians = samples.map(|samples| Ok(samples?.measurement().median_ns));
+    Ok(Some(medians.collect::<Result<_, Error>>()?))
 }
 
 /// Readings of everything in one round of [`with_parts`].

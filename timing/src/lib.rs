@@ -65,7 +65,7 @@ pub use error::{TimingError, Unavailable};
 pub use from_fn::{FromFn, from_fn};
 pub use interleave::interleave;
 pub use layers::{Counted, Counts, Limited};
-pub use model::{ModelBackend, ModelRun};
+pub use model::{ModelBackend, ModelRun, NodeTime};
 pub use policy::Policy;
 pub use sample::{Samples, measure, sample};
 pub use sampling::{Rule, Sampling};

@@ -44,6 +44,38 @@ use std::path::Path;
 pub trait ModelBackend: Send + Sync {
     /// Loads a model for inputs of `batch` images.
     fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError>;
+
+    /// Runs a model on inputs of its own and returns what each of its nodes takes, in the order in which they run;
+    /// `None` if the engine cannot tell.
+    ///
+    /// Nodes are those that the engine runs: some of the file's are fused into others or left out, and some are added.
+    fn profile(&self, _onnx: &Path, _batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        None
+    }
+}
+
+/// What a node of a whole model takes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct NodeTime {
+    /// Its name, as the engine says: that of a node or a tensor of the file, or one that begins with such a name, where
+    /// the engine has kept it.
+    pub name: String,
+    /// Its operator, as the engine calls it.
+    pub op: String,
+    /// Nanoseconds of a typical run.
+    pub ns: f64,
+}
+
+impl NodeTime {
+    /// Sums up what a node took in several runs, by the mean of the middle half: profilers count in coarse units, so that
+    /// a median would, too. `None` without a run.
+    pub fn typical(name: &str, op: &str, mut runs_ns: Vec<f64>) -> Option<NodeTime> {
+        runs_ns.sort_by(f64::total_cmp);
+        let middle = &runs_ns[runs_ns.len() / 4..runs_ns.len() - runs_ns.len() / 4];
+        let ns = middle.iter().sum::<f64>() / middle.len() as f64;
+        (!middle.is_empty()).then(|| NodeTime { name: name.to_owned(), op: op.to_owned(), ns })
+    }
 }
 
 /// A loaded model: it can be timed as any [`Prepared`], on inputs of its own, and run on given ones.
@@ -57,6 +89,9 @@ macro_rules! forward_model_backend {
         impl<T: ModelBackend + ?Sized> ModelBackend for $pointer {
             fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
                 (**self).load(onnx, batch)
+            }
+            fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+                (**self).profile(onnx, batch)
             }
         }
     )*};

@@ -7,7 +7,6 @@ use crate::fill;
 use netspec::{CacheState, ConvSpec, DType, Layout, Tensor, TensorView};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use timing::{ModelRun, Prepared, Reading, TimingError};
 
 /// Bytes of weights up to which a model is one message of protobuf.
@@ -83,21 +82,15 @@ fn session(runtime: &OnnxRuntime, model: &[u8], spec: &ConvSpec) -> Result<Run, 
 
 /// How long the nodes of a run of the model take that are not the convolution's.
 fn profile(runtime: &OnnxRuntime, model: &[u8], spec: &ConvSpec) -> Result<f64, TimingError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let failed = |reason: String| TimingError::unsupported(spec, reason);
-    let name = format!("locp-ort-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let builder = runtime.builder().map_err(failed)?.with_profiling(std::env::temp_dir().join(name));
-    let session = builder.map_err(|error| failed(error.to_string()))?.commit_from_memory(model);
+    let session = runtime.profiling().map_err(failed)?.commit_from_memory(model);
     let session = session.map_err(|error| failed(error.to_string()))?;
     let mut run = Run::new(format!("`{spec}`"), session, inputs(spec)?, Arc::clone(&runtime.caches))?;
     for _ in 0..reorder::RUNS {
         run.time(CacheState::Warm)?;
     }
-    let path = run.into_session().end_profiling().map_err(|error| failed(error.to_string()))?;
-    let overhead_ns = reorder::overhead_ns(path.as_ref());
-    // Only a leftover in the folder for temporary files.
-    _ = std::fs::remove_file(&path);
-    overhead_ns.ok_or_else(|| failed(format!("its profile {path} tells of no run")))
+    let told = run.profiled(reorder::overhead_ns).map_err(failed)?;
+    told.ok_or_else(|| failed("its profile tells of no run".to_owned()))
 }
 
 impl fmt::Debug for OrtConv {

@@ -6,6 +6,7 @@
 mod conv;
 mod discover;
 mod encode;
+mod profile;
 mod reorder;
 mod session;
 
@@ -13,7 +14,7 @@ pub use conv::OrtConv;
 
 use crate::caches::Caches;
 use crate::{fill, machine};
-use netspec::{ConvSpec, ElementType, Machine, Tensor};
+use netspec::{CacheState, ConvSpec, ElementType, Machine, Tensor};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider as _, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
@@ -22,11 +23,15 @@ use ort::value::{TensorElementType, ValueType};
 use session::Run;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use timing::{Backend, ModelBackend, ModelRun, Prepared, TimingError, Unavailable};
+use timing::{Backend, ModelBackend, ModelRun, NodeTime, Prepared, TimingError, Unavailable};
 
 /// Version of the timing method; it rises when numbers before and after may no longer be mixed.
 const METHOD: u32 = 2;
+
+/// Runs of a profile that are thrown away.
+const PROFILE_IDLE: usize = 3;
 
 /// What the library computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -181,8 +186,30 @@ impl OnnxRuntime {
         Ok(builder)
     }
 
-    fn load(&self, path: &Path, batch: usize) -> Result<Run, String> {
-        let session = self.builder()?.commit_from_file(path).map_err(|error| error.to_string())?;
+    /// The same, with the library's profiler on.
+    fn profiling(&self) -> Result<SessionBuilder, String> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("locp-ort-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        self.builder()?.with_profiling(std::env::temp_dir().join(name)).map_err(|error| error.to_string())
+    }
+
+    /// Profiles a whole model.
+    fn node_times(&self, path: &Path, batch: usize) -> Result<Vec<NodeTime>, String> {
+        let mut run = self.load(self.profiling()?, path, batch)?;
+        let mut once = || run.time(CacheState::Warm).map_err(|error| error.to_string());
+        for _ in 0..PROFILE_IDLE {
+            once()?;
+        }
+        let first_ns = once()?.ns;
+        for _ in 0..crate::profile_runs(first_ns) {
+            once()?;
+        }
+        let text = run.profiled(|path| std::fs::read_to_string(path))?.map_err(|error| error.to_string())?;
+        Ok(profile::node_times(&profile::runs(&text), PROFILE_IDLE))
+    }
+
+    fn load(&self, mut builder: SessionBuilder, path: &Path, batch: usize) -> Result<Run, String> {
+        let session = builder.commit_from_file(path).map_err(|error| error.to_string())?;
         let inputs = session.inputs().iter().enumerate();
         let inputs: Vec<Tensor> = inputs.map(|(i, input)| filled(i, input.dtype(), batch)).collect::<Result<_, _>>()?;
         Run::new(path.display().to_string(), session, inputs, Arc::clone(&self.caches))
@@ -240,8 +267,13 @@ impl Backend for OnnxRuntime {
 
 impl ModelBackend for OnnxRuntime {
     fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
-        let run = OnnxRuntime::load(self, onnx, batch);
+        let run = self.builder().and_then(|builder| OnnxRuntime::load(self, builder, onnx, batch));
         let run = run.map_err(|reason| TimingError::Model { path: onnx.to_owned(), reason })?;
         Ok(Box::new(conv::WholeModel(run)))
+    }
+
+    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        let times = self.node_times(onnx, batch);
+        Some(times.map_err(|reason| TimingError::Model { path: onnx.to_owned(), reason }))
     }
 }

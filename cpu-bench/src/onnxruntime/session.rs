@@ -4,6 +4,7 @@ use crate::caches::Caches;
 use netspec::{CacheState, ElementType, Tensor, TensorView};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor as OrtTensor, TensorElementType, ValueType};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use timing::{Reading, TimingError};
@@ -76,8 +77,13 @@ impl Run {
         converted.collect::<Result<_, _>>().map_err(|reason| TimingError::run(&self.what, reason))
     }
 
-    pub(crate) fn into_session(self) -> Session {
-        self.session
+    /// Ends profiling, and returns what `read` makes of the profile.
+    pub(crate) fn profiled<T>(mut self, read: impl Fn(&Path) -> T) -> Result<T, String> {
+        let path = self.session.end_profiling().map_err(|error| error.to_string())?;
+        let told = read(path.as_ref());
+        // Only a leftover in the folder for temporary files.
+        _ = std::fs::remove_file(&path);
+        Ok(told)
     }
 }
 

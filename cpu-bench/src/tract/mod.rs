@@ -12,7 +12,7 @@ use crate::{allocator, machine};
 use netspec::{ConvSpec, Machine};
 use std::path::Path;
 use std::sync::Arc;
-use timing::{Backend, ModelBackend, ModelRun, Prepared, TimingError, Unavailable};
+use timing::{Backend, ModelBackend, ModelRun, NodeTime, Prepared, TimingError, Unavailable};
 
 /// Version of the timing method; it rises when numbers before and after may no longer be mixed.
 pub const METHOD: u32 = 2;
@@ -88,5 +88,10 @@ impl ModelBackend for Tract {
     fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
         self.refuse_threads()?;
         Ok(Box::new(model::load(onnx, batch, Arc::clone(&self.caches))?))
+    }
+
+    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        let model = model::load(onnx, batch, Arc::clone(&self.caches));
+        Some(model.and_then(|mut model| model.profile()))
     }
 }

@@ -7,7 +7,7 @@ use netspec::{CacheState, Tensor, TensorView};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use timing::{ModelRun, Prepared, Reading, TimingError};
+use timing::{ModelRun, NodeTime, Prepared, Reading, TimingError};
 use tract_onnx::prelude::{
     DatumType, Framework as _, InferenceFact, InferenceModelExt as _, IntoTValue as _, TValue, TVec,
     Tensor as TractTensor, TractResult,
@@ -16,7 +16,14 @@ use tract_onnx::tract_core::internal::{DimLike as _, ToDim as _, bail};
 use tract_onnx::tract_hir::infer::Factoid as _;
 
 /// A loaded model.
-struct TractModel(Plan);
+pub(super) struct TractModel(Plan);
+
+impl TractModel {
+    /// Returns what each node takes, in the order in which they run.
+    pub(super) fn profile(&mut self) -> Result<Vec<NodeTime>, TimingError> {
+        self.0.profile()
+    }
+}
 
 impl Prepared for TractModel {
     fn run(&mut self, cache: CacheState) -> Result<Reading, TimingError> {
@@ -32,7 +39,7 @@ impl ModelRun for TractModel {
 }
 
 /// Loads an ONNX file for inputs of `batch` images.
-pub(crate) fn load(path: &Path, batch: usize, caches: Arc<Caches>) -> Result<impl ModelRun + use<>, TimingError> {
+pub(super) fn load(path: &Path, batch: usize, caches: Arc<Caches>) -> Result<TractModel, TimingError> {
     let refused = |reason: String| TimingError::Model { path: path.to_owned(), reason };
     // tract's reader indexes by names that a malformed file may lack, and panics where one is missing.
     match catch_unwind(AssertUnwindSafe(|| read(path, batch, caches))) {

@@ -5,8 +5,9 @@ use crate::caches::Caches;
 use netspec::{CacheState, Tensor, TensorView};
 use std::sync::Arc;
 use std::time::Instant;
-use timing::{Reading, TimingError};
+use timing::{NodeTime, Reading, TimingError};
 use tract_onnx::prelude::{IntoRunnable as _, TValue, TVec, TractResult, TypedModel, TypedSimpleState};
+use tract_onnx::tract_core::plan::eval;
 
 /// An optimized model, its reusable state, and inputs to time it on.
 pub(crate) struct Plan {
@@ -37,6 +38,28 @@ impl Plan {
             Ok(_) => Ok(Reading::new((elapsed.as_nanos() as f64).max(1.0))),
             Err(error) => Err(TimingError::run(&self.what, format!("{error:#}"))),
         }
+    }
+
+    /// Returns what each node takes, in the order in which they run.
+    pub(crate) fn profile(&mut self) -> Result<Vec<NodeTime>, TimingError> {
+        let mut nodes: Vec<(String, String, Vec<f64>)> = Vec::new();
+        let first_ns = self.time(CacheState::Warm)?.ns;
+        for run in 0..crate::profile_runs(first_ns) {
+            let mut place = 0;
+            let ran = self.state.run_plan_with_eval(self.inputs.clone(), |context, state, node, inputs| {
+                let start = Instant::now();
+                let outputs = eval(context, state, node, inputs);
+                let ns = start.elapsed().as_nanos() as f64;
+                if run == 0 {
+                    nodes.push((node.name.clone(), node.op.name().into_owned(), Vec::new()));
+                }
+                nodes[place].2.push(ns);
+                place += 1;
+                outputs
+            });
+            ran.map_err(|error| TimingError::run(&self.what, format!("{error:#}")))?;
+        }
+        Ok(nodes.into_iter().filter_map(|(name, op, ns)| NodeTime::typical(&name, &op, ns)).collect())
     }
 
     /// Runs on given inputs.

@@ -37,6 +37,8 @@ pub struct PruneReport {
     pub channels_after: usize,
     /// The number of plans that were timed as whole models.
     pub rounds: usize,
+    /// What was predicted of each of them and what it took, in their order.
+    pub timed: Vec<TimedPlan>,
     /// Why more than 3 % of the budget is left, if that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below_budget: Option<String>,
@@ -60,6 +62,16 @@ pub struct PruneReport {
     /// How far the pruned model does what the dense one does, where images were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreement: Option<Agreement>,
+}
+
+/// A plan that was timed as a whole model: shares of the dense latency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TimedPlan {
+    /// What was predicted before it was timed.
+    pub predicted_ratio: f64,
+    /// What it took.
+    pub ratio: f64,
 }
 
 /// Result of `verify`.

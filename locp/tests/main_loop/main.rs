@@ -4,6 +4,7 @@
 mod budget;
 #[cfg(feature = "tract")]
 mod calibration;
+mod context;
 mod failures;
 mod order;
 mod scripted;

@@ -1,12 +1,12 @@
 //! A device by script: latencies by a formula, a virtual clock, faults on demand, and a log of everything it did.
 
-use locp::netspec::{CacheState, ConvSpec, Machine, Tensor, TensorView};
+use locp::netspec::{CacheState, ConvSpec, Machine, Network, Tensor, TensorView};
 use locp::{Cancel, MemoryStore, Model, Pipeline, Progress, Watch};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use timing::{Backend, BackendSource, ModelBackend, ModelRun, Prepared, Reading, TimingError, Unavailable};
+use timing::{Backend, BackendSource, ModelBackend, ModelRun, NodeTime, Prepared, Reading, TimingError, Unavailable};
 
 /// Launching a convolution takes this long, in nanoseconds.
 const LAUNCH_NS: f64 = 1000.0;
@@ -14,6 +14,10 @@ const NS_PER_MAC: f64 = 0.01;
 
 /// A function of virtual time, or of a model's work.
 type Curve<T> = Box<dyn Fn(T) -> f64 + Send + Sync>;
+
+/// The index of a layer, the name of what runs behind it, and its nanoseconds.
+pub(crate) type Node = (usize, &'static str, f64);
+type Between = Box<dyn Fn(&Network) -> Vec<Node> + Send + Sync>;
 
 /// How the device behaves.
 pub(crate) struct Script {
@@ -30,6 +34,10 @@ pub(crate) struct Script {
     pub(crate) cancel: Option<(u64, Cancel)>,
     /// What a whole model takes in nanoseconds, by the sum of its convolutions and its share of the dense model's sum.
     pub(crate) whole: Curve<(f64, f64)>,
+    /// What runs in a whole model beside its convolutions: names and nanoseconds, each behind the layer of an index.
+    pub(crate) between: Between,
+    /// Whether the device tells what each node of a whole model takes.
+    pub(crate) profiles: bool,
 }
 
 impl Default for Script {
@@ -42,6 +50,8 @@ impl Default for Script {
             fails: None,
             cancel: None,
             whole: Box::new(|(parts_ns, _)| parts_ns),
+            between: Box::new(|_| Vec::new()),
+            profiles: false,
         }
     }
 }
@@ -90,6 +100,11 @@ impl Device {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.1.lock().unwrap()
+    }
+
+    /// A pipeline on this device that runs no whole models.
+    pub(crate) fn pipeline_of_parts(&self) -> Pipeline<'_> {
+        Pipeline::new(BackendSource::new(self.clone()).unwrap(), MemoryStore::default())
     }
 
     pub(crate) fn source(&self) -> BackendSource<Device> {
@@ -147,9 +162,16 @@ impl Device {
 
     /// The share of the dense model's latency that a model takes on an idle device.
     pub(crate) fn true_ratio(&self, dense: &Model, pruned: &Path) -> f64 {
-        let parts = [self.parts_ns(dense), self.parts_ns(&Model::open(pruned, Some(dense.batch())).unwrap())];
-        let [of_dense, of_pruned] = parts.map(|parts_ns| (self.0.0.whole)((parts_ns, parts_ns / parts[0])));
-        of_pruned / of_dense
+        let pruned = Model::open(pruned, Some(dense.batch())).unwrap();
+        let dense_ns = self.parts_ns(dense);
+        self.whole_ns(&pruned, dense_ns) / self.whole_ns(dense, dense_ns)
+    }
+
+    /// What a whole model takes on an idle device, where the dense one's convolutions take `dense_ns`.
+    fn whole_ns(&self, model: &Model, dense_ns: f64) -> f64 {
+        let parts_ns = self.parts_ns(model);
+        let between_ns: f64 = (self.0.0.between)(model.network()).iter().map(|(_, _, ns)| ns).sum();
+        (self.0.0.whole)((parts_ns, parts_ns / dense_ns)) + between_ns
     }
 
     /// Runs something that takes `ns` on an idle device.
@@ -209,8 +231,23 @@ impl ModelBackend for Device {
         let (dense, dense_ns) = state.dense.get_or_insert_with(|| (onnx.to_owned(), parts_ns)).clone();
         let which = if dense == onnx { Which::Dense } else { Which::Pruned };
         state.log.push(Event::Loaded(which));
-        let ns = (self.0.0.whole)((parts_ns, parts_ns / dense_ns));
+        let ns = self.whole_ns(&model, dense_ns);
         Ok(Box::new(Whole { device: self.clone(), which, ns, onnx: onnx.to_owned(), batch }))
+    }
+
+    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        if !self.0.0.profiles {
+            return None;
+        }
+        let model = Model::open(onnx, Some(batch)).unwrap();
+        let between = (self.0.0.between)(model.network());
+        let mut nodes = Vec::new();
+        for (index, layer) in model.network().layers.iter().enumerate() {
+            nodes.extend(NodeTime::typical(&layer.name, "Conv", vec![self.truth_ns(&layer.spec)]));
+            let behind = between.iter().filter(|(layer, _, _)| *layer == index);
+            nodes.extend(behind.filter_map(|(_, name, ns)| NodeTime::typical(name, "Other", vec![*ns])));
+        }
+        Some(Ok(nodes))
     }
 }
 

@@ -15,17 +15,23 @@ pub(super) struct Fusion<'a> {
     inference: &'a Inference,
     consumers: HashMap<TensorId, Vec<usize>>,
     outputs: HashSet<TensorId>,
-    fused: Vec<bool>,
+    /// The node of the layer that each node is fused into.
+    fused: Vec<Option<usize>>,
 }
 
 impl<'a> Fusion<'a> {
     pub(super) fn new(graph: &'a Graph, inference: &'a Inference) -> Fusion<'a> {
         let outputs = graph.outputs.iter().filter_map(|port| graph.ids.get(&port.name).copied()).collect();
-        Fusion { graph, inference, consumers: graph.consumers(), outputs, fused: vec![false; graph.nodes.len()] }
+        Fusion { graph, inference, consumers: graph.consumers(), outputs, fused: vec![None; graph.nodes.len()] }
     }
 
     /// Whether the node is part of a convolution's epilogue.
     pub(super) fn is_fused(&self, node: usize) -> bool {
+        self.fused[node].is_some()
+    }
+
+    /// The node of the layer into which a node is fused.
+    pub(super) fn fused_into(&self, node: usize) -> Option<usize> {
         self.fused[node]
     }
 
@@ -41,21 +47,21 @@ impl<'a> Fusion<'a> {
                 "Identity" | "Dropout" | "Cast" => (),
                 _ => break,
             }
-            self.fused[next] = true;
+            self.fused[next] = Some(node);
             at = next;
         }
         if let Some(next) = self.only_reader(at).filter(|&next| self.inference.is_residual(&self.graph.nodes[next])) {
             epilogue.residual = true;
-            self.fused[next] = true;
+            self.fused[next] = Some(node);
             at = next;
         }
-        self.activation(at, epilogue);
+        self.activation(node, at, epilogue);
     }
 
     /// The one node that reads the only output of `node`.
     fn only_reader(&self, node: usize) -> Option<usize> {
         match self.readers(node)?[..] {
-            [reader] if !self.fused[reader] => Some(reader),
+            [reader] if !self.is_fused(reader) => Some(reader),
             _ => None,
         }
     }
@@ -81,7 +87,7 @@ impl<'a> Fusion<'a> {
         (0..2).any(|i| self.value(node, i).is_some_and(small))
     }
 
-    fn activation(&mut self, at: usize, epilogue: &mut Epilogue) {
+    fn activation(&mut self, layer: usize, at: usize, epilogue: &mut Epilogue) {
         let Some(readers) = self.readers(at) else { return };
         let (activation, nodes) = match *readers {
             [one] => (self.plain(&self.graph.nodes[one]), vec![one]),
@@ -92,9 +98,9 @@ impl<'a> Fusion<'a> {
             },
             _ => return,
         };
-        if activation != Activation::None && nodes.iter().all(|&node| !self.fused[node]) {
+        if activation != Activation::None && nodes.iter().all(|&node| !self.is_fused(node)) {
             epilogue.activation = activation;
-            nodes.into_iter().for_each(|node| self.fused[node] = true);
+            nodes.into_iter().for_each(|node| self.fused[node] = Some(layer));
         }
     }
 

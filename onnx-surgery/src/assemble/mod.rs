@@ -6,6 +6,7 @@ mod operators;
 use crate::branch::{Branches, branches};
 use crate::graph::Graph;
 use crate::infer::Inference;
+use crate::nodes::NetworkPart;
 use epilogue::Fusion;
 use netspec::{Layer, Network, Width};
 
@@ -38,11 +39,31 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
     }
     let mut network = Network::default();
     (network.layers, network.groups) = (layers, groups);
-    network.operators = operators::operators(graph, inference, &fusion);
+    network.operators = operators::operators(graph, inference, &fusion).into_iter().map(|(_, op)| op).collect();
     network.frozen = inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect();
     network.untimed = inference.unmeasurable.clone();
     network.parameters = parameters(graph);
     network
+}
+
+/// What part of the network each node of the graph belongs to, if any.
+pub(crate) fn parts(graph: &Graph, inference: &Inference) -> Vec<Option<NetworkPart>> {
+    let mut fusion = Fusion::new(graph, inference);
+    let mut parts = vec![None; graph.nodes.len()];
+    // Backwards, as in `network`.
+    for (index, draft) in inference.layers.iter().enumerate().rev() {
+        parts[draft.node] = Some(NetworkPart::Layer(index));
+        fusion.fuse(draft.node, &mut draft.spec.epilogue.clone());
+    }
+    for (index, (node, _)) in operators::operators(graph, inference, &fusion).into_iter().enumerate() {
+        parts[node] = Some(NetworkPart::Operator(index));
+    }
+    for node in 0..parts.len() {
+        if let Some(layer) = fusion.fused_into(node) {
+            parts[node] = parts[layer];
+        }
+    }
+    parts
 }
 
 /// Elements of all floating-point constants that are no mere numbers.

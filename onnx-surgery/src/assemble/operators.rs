@@ -9,13 +9,15 @@ use std::collections::HashSet;
 /// Operators that only change how a tensor is called, or nothing at all once a model is loaded.
 const FREE: [&str; 8] = ["Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Constant"];
 
-pub(super) fn operators(graph: &Graph, inference: &Inference, fusion: &Fusion<'_>) -> Vec<Operator> {
+/// The operators with their nodes.
+pub(super) fn operators(graph: &Graph, inference: &Inference, fusion: &Fusion<'_>) -> Vec<(usize, Operator)> {
     let layers: HashSet<usize> = inference.layers.iter().map(|layer| layer.node).collect();
     let moves = |(index, node): &(usize, &Node)| {
         let is_free = FREE.contains(&node.op.as_str()) || inference.folded[*index];
         !is_free && !layers.contains(index) && !fusion.is_fused(*index)
     };
-    graph.nodes.iter().enumerate().filter(moves).filter_map(|(_, node)| operator(node, inference)).collect()
+    let moving = graph.nodes.iter().enumerate().filter(moves);
+    moving.filter_map(|(index, node)| Some((index, operator(node, inference)?))).collect()
 }
 
 /// The cost of one node. One whose shapes are not known has none that could be stated.
