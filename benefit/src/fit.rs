@@ -97,7 +97,7 @@ const FAR: f64 = 0.02;
 /// of reformats.
 const FIXED: f64 = 0.2;
 const OPERATORS: f64 = 0.05;
-const REFORMAT: f64 = 0.3;
+const REFORMAT: f64 = 1.0;
 
 /// Standard error of the scale: of layers measured alone, and of parts measured in the whole model.
 const SCALE: [f64; 2] = [0.2, 0.03];

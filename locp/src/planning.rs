@@ -132,7 +132,8 @@ impl<'a> Planning<'a> {
         let mut networks = Vec::new();
         for levels in &probes {
             let cells = self.problem.unmeasured_cells(levels);
-            self.measure(&cells, 1.0, |specs| measurer.get(specs))?;
+            // They are measured now, whenever the rest of the table was.
+            self.measure(&cells, self.drift, |specs| measurer.get(specs))?;
             let plan = Solution::new(&self.problem, "probe", levels.clone()).to_plan(self.model.network(), value)?;
             networks.push(carried_out(self.model, &plan)?);
         }
