@@ -109,6 +109,9 @@ const MULTIPLES: [usize; 5] = [4, 8, 16, 32, 64];
 /// chance in one of a thousand cases.
 const EVIDENCE: f64 = 11.0;
 
+/// Fits whose sums of squared standardized errors differ by no more are alike.
+const ALIKE: f64 = 1.0;
+
 /// The residual that a fit with a reformat may leave: where more is left, something else is going on.
 const EXPLAINED: f64 = 0.015;
 
@@ -157,8 +160,11 @@ pub fn fit_latency(problem: &Problem, readings: &[Reading], assumed: Assumptions
         return Err(FitError::Reading { index, ns: reading.ns });
     }
     let plain = Fit::new(problem, readings, assumed, None);
-    let reformats = MULTIPLES.iter().map(|&multiple| Fit::new(problem, readings, assumed, Some(multiple)));
-    let best = reformats.min_by(|a, b| a.error.total_cmp(&b.error));
+    let reformats: Vec<Fit> =
+        MULTIPLES.iter().map(|&multiple| Fit::new(problem, readings, assumed, Some(multiple))).collect();
+    let least = reformats.iter().map(|fit| fit.error).fold(f64::INFINITY, f64::min);
+    // Of multiples that explain the readings alike, the highest keeps plans off all of them.
+    let best = reformats.into_iter().rfind(|fit| fit.error <= least + ALIKE);
     let explains = |best: &Fit| plain.error - best.error > EVIDENCE && best.finish(readings).residual <= EXPLAINED;
     let fit = best.filter(explains).map_or_else(|| plain.finish(readings), |best| best.finish(readings));
     Ok(LatencyFit { profiled: problem.is_profiled(), ..fit })
