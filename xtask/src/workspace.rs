@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// Crates whose interface is a command line.
-const PROGRAMS: [&str; 2] = ["locp-cli", "xtask"];
+const PROGRAMS: [&str; 3] = ["locp-cli", "study-steps", "xtask"];
 
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
