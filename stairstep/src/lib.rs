@@ -1,10 +1,12 @@
 //! Finds the steps of a latency staircase from few measurements.
 //!
-//! Latency is a staircase in the number of channels: flat treads, jumps (risers) between them.
-//! Only the right end of a tread, an *edge*, is worth choosing: the most channels for that price.
+//! Latency is a staircase in the number of channels: flat treads with steps between them.
+//! Only the last width of a tread, an *edge*, is worth choosing: the most channels for that latency.
 //! Nothing here measures: a [`Search`] asks for a width, takes its latency, and cannot fail, so that the
-//! measuring may happen in this thread, in another process or in a table.
-//! The price is that the caller drives the loop ([`find_steps`] is that loop for a closure).
+//! measuring may happen in this thread, in another process or in a table. The caller drives the loop ([`find_steps`] is
+//! that loop for a closure).
+//! Readings are noisy in one direction, because a run that is preempted takes longer and none takes less: latencies and
+//! comparisons are those of the uncontaminated readings.
 //!
 //! ```
 //! use stairstep::{Config, find_steps};
