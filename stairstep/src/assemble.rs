@@ -97,13 +97,36 @@ pub(crate) fn staircase(
     let probed: Vec<Probed> = ledger.known().map(|(channels, estimate)| probed(channels, &estimate)).collect();
     let widths = standing_edges(ledger, config, granularity);
     let edges = edge_list(&widths, &probed, config, granularity, ledger);
-    // Without an edge above, nothing is claimed.
-    let starts = [config.min_channels].into_iter().chain(widths.iter().map(|edge| edge + 1));
-    let dominated =
-        starts.zip(&widths).filter(|(from, edge)| from < *edge).map(|(from, edge)| (from, edge - 1)).collect();
-    let unseen = (config.max_channels - config.min_channels + 1) - probed.len();
-    let missed = missed.unwrap_or_else(|| MissBound::new(unseen, 0, 0));
+    let known: Vec<usize> = probed.iter().map(|probed| probed.channels).collect();
+    let dominated = dominated(&widths, &known, config, granularity);
+    let missed = missed.unwrap_or_else(|| MissBound::new(unseen(&dominated, &known).len(), 0, 0));
     Staircase { edges, dominated, probed, granularity, missed }
+}
+
+/// Ranges of widths that cost at least as much as the edge that follows them.
+///
+/// After an edge they begin where the step is: right after it, if the next width was read or the edge is on the granularity.
+/// Otherwise latency rises somewhere up to the next width that was read, and of the widths between nothing is claimed.
+pub(crate) fn dominated(
+    edges: &[usize],
+    known: &[usize],
+    config: &Config,
+    granularity: Granularity,
+) -> Vec<(usize, usize)> {
+    let apart = config.granularity.unwrap_or(1);
+    let start = |edge: usize| {
+        let next = known.get(known.partition_point(|&c| c <= edge)).copied().unwrap_or(edge);
+        let is_sharp = next - edge <= apart || (granularity != Granularity::NONE && granularity.contains(edge));
+        if is_sharp { edge + 1 } else { next }
+    };
+    // Without an edge above, nothing is claimed.
+    let starts = [config.min_channels].into_iter().chain(edges.iter().map(|&edge| start(edge)));
+    starts.zip(edges).filter(|(from, edge)| from < *edge).map(|(from, edge)| (from, edge - 1)).collect()
+}
+
+/// The widths of these ranges that were not read.
+pub(crate) fn unseen(ranges: &[(usize, usize)], known: &[usize]) -> Vec<usize> {
+    ranges.iter().flat_map(|&(from, to)| from..=to).filter(|c| known.binary_search(c).is_err()).collect()
 }
 
 fn probed(channels: usize, estimate: &Estimate) -> Probed {

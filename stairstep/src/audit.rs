@@ -2,13 +2,14 @@
 
 /// A bound on the widths that were never probed and are cheaper than the staircase claims.
 ///
-/// The staircase claims of every width that was never probed that the next larger probed one costs no more
-/// (within the tolerance), so that no edge was missed. An exception is a width for which this is false.
+/// The staircase claims of every width in [`Staircase::dominated`](crate::Staircase::dominated) that was never probed that
+/// the next larger probed one costs no more (within the tolerance), so that no edge was missed. An exception is a width
+/// for which this is false.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct MissBound {
-    /// Widths never probed before the audits.
+    /// Dominated widths never probed before the audits.
     pub unseen: usize,
     /// Those checked at random.
     pub audits: usize,

@@ -5,7 +5,8 @@ use crate::{Config, Granularity, MissBound, Sample, Shape, assemble};
 
 /// The steps of one latency curve.
 ///
-/// Every width in range is either an edge or dominated.
+/// Every width in range is an edge, or dominated by one, or lies on a slope between two widths that were read, where
+/// nothing is claimed of it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Staircase {

@@ -214,6 +214,20 @@ fn a_granularity_with_an_offset_is_learned() {
 }
 
 #[test]
+fn nothing_is_claimed_of_the_inside_of_a_slope() {
+    // Each channel costs as much as every other: no step, and no width that another one dominates by more than the tolerance.
+    let ns = |c: usize| 100.0 + c as f64;
+    let config = Config::new(300).min_channels(100).exact();
+    let (stairs, taken) = run(Strategy::ThreePoint, &config.audits(40), ns);
+    assert!(stairs.edges().iter().all(|edge| !edge.is_step), "{:?}", edges(&stairs));
+    assert!(taken.len() < 130, "{} widths", taken.len());
+    assert_eq!(stairs.missed().exceptions, 0, "{:?}", stairs.missed());
+    for &(from, to) in stairs.dominated() {
+        assert!(ns(from) * 1.03 * 1.001 >= ns(to + 1), "{from} to {to} are no tread");
+    }
+}
+
+#[test]
 fn one_sided_noise_is_seen_through() {
     // Nearly a third of the readings take 5 % to several times longer.
     let mut rng = stats::Rng::new(11);

@@ -307,9 +307,11 @@ impl ThreePoint {
     fn audit(&mut self, wants: &mut Wants<'_>) {
         match &self.audit {
             Audit::Due => {
-                let range = wants.config.min_channels..=wants.config.max_channels;
-                let is_unseen = |c: &usize| !wants.is_known(*c);
-                let mut unseen: Vec<usize> = range.filter(is_unseen).collect();
+                let known: Vec<usize> = wants.ledger.known().map(|(channels, _)| channels).collect();
+                let edges = assemble::standing_edges(wants.ledger, wants.config, self.granularity);
+                let claimed = assemble::dominated(&edges, &known, wants.config, self.granularity);
+                let mut unseen = assemble::unseen(&claimed, &known);
+                unseen.retain(|&channels| !wants.is_known(channels));
                 stats::Rng::new(!wants.config.seed).shuffle(&mut unseen);
                 let widths: BTreeSet<usize> = unseen.iter().copied().take(wants.config.audits).collect();
                 self.audit = if widths.is_empty() {
