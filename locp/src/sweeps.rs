@@ -4,7 +4,7 @@ use crate::line::{Index, Kind, Line};
 use crate::measure::Measurer;
 use crate::{Error, Progress, Shard};
 use benefit::Knot;
-use netspec::{ConvSpec, Layer, Measurement, Network};
+use netspec::{ConvSpec, Measurement, Network};
 use stairstep::{Ask, Config, Granularity, Readings, Sample, Search, Staircase, Strategy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -126,15 +126,11 @@ impl Sweeps {
         options: &SweepOptions,
         progress: &dyn Progress,
     ) -> Result<Sweeps, Error> {
-        let lines = |wanted: &dyn Fn(&Layer) -> bool| {
-            let layers = network.layers.iter().filter(|layer| wanted(layer));
-            let mut lines: Vec<Line> = layers.flat_map(|layer| Line::of(layer, network, options.residual)).collect();
-            let all = lines.len();
-            lines.sort();
-            lines.dedup();
-            (lines, all)
-        };
-        let (wanted, with_repeats) = lines(&|candidate| layer.is_none_or(|name| candidate.name == name));
+        let layers = network.layers.iter().filter(|candidate| layer.is_none_or(|name| candidate.name == name));
+        let mut wanted: Vec<Line> = layers.flat_map(|layer| Line::of(layer, network, options.residual)).collect();
+        let with_repeats = wanted.len();
+        wanted.sort();
+        wanted.dedup();
         let mut wanted = match options.shard {
             Some(shard) => shard.of_lines(wanted),
             None => wanted,

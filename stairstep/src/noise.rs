@@ -85,22 +85,16 @@ impl Levels {
     /// Estimates the levels of all widths with readings. Without noise (`is_exact`) a level is its smallest reading.
     pub(crate) fn estimate(readings: &BTreeMap<usize, Vec<Reading>>, is_exact: bool) -> Levels {
         let mut levels = Levels::default();
-        let sound = readings.iter().filter(|(_, of)| !of.is_empty());
-        for (&channels, of) in sound.clone() {
-            let least = of.iter().map(|reading| reading.ln).fold(f64::INFINITY, f64::min);
-            levels.of.insert(channels, Level { ln: least, variance: 0.0, drift: 0.0, readings: of.len() });
-            if !is_exact {
-                of.iter().for_each(|reading| _ = levels.blocks.entry(reading.block).or_default());
-            }
+        let mut noise = first_guess(readings);
+        let mut drift = DRIFT;
+        for (&channels, of) in readings.iter().filter(|(_, of)| !of.is_empty()) {
+            let least = || of.iter().map(|reading| reading.ln).fold(f64::INFINITY, f64::min);
+            let ln = if is_exact { least() } else { most_likely(of, &noise) };
+            levels.of.insert(channels, Level { ln, variance: 0.0, drift: 0.0, readings: of.len() });
+            of.iter().for_each(|reading| _ = levels.blocks.entry(reading.block).or_default());
         }
         if is_exact {
             return levels;
-        }
-        let mut noise = first_guess(readings);
-        let mut drift = DRIFT;
-        for (&channels, of) in sound.clone() {
-            let ln = most_likely(of, &noise);
-            levels.of.insert(channels, Level { ln, variance: 0.0, drift: 0.0, readings: of.len() });
         }
         for _ in 0..ITERATIONS {
             levels.shift_blocks(readings, &noise, drift);

@@ -126,7 +126,7 @@ impl ThreePoint {
         // The largest width may be slow for being off the granularity: the last one on it tells.
         points.extend(config.granularity.map(|step| (max / step * step).max(min)));
         points.push(max);
-        // What lies below the first width on a granularity that may be too coarse must be held against something.
+        // A granularity that may be too coarse says nothing of the widths below its first one.
         points.extend(config.granularity.is_none().then_some(min));
         points.extend(self.halves(config));
         points.extend(&self.extra);
@@ -261,7 +261,7 @@ fn grid(config: &Config) -> usize {
     config.narrowest.saturating_mul(2).min(widths / GRID).max(1)
 }
 
-/// The one of two widths that costs less, held against a third one.
+/// The one of two widths that costs less, by its difference to a third one.
 fn cheaper(a: usize, b: usize, than: usize, wants: &Wants<'_>) -> usize {
     if wants.difference(a, than).0 < wants.difference(b, than).0 { a } else { b }
 }
