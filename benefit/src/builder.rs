@@ -176,6 +176,14 @@ impl ProblemBuilder {
         self
     }
 
+    /// Sets how many weights a layer has at full width: they may cost more to load inside of a model than alone.
+    pub fn weights(&mut self, layer: usize, weights: f64) -> &mut Self {
+        if let Some(cost) = self.known_layer(layer) {
+            cost.weights = weights;
+        }
+        self
+    }
+
     /// Gives a layer the staircase of one axis, the other axis at its full width (in a coupled layer: c_out,
     /// with c_in following). Together the two axes price every cell.
     pub fn sweep(&mut self, layer: usize, axis: Axis, knots: Vec<Knot>) -> &mut Self {
@@ -241,7 +249,8 @@ impl ProblemBuilder {
         }
         let groups = self.groups.into_iter().map(DraftGroup::finish).collect::<Result<_, _>>()?;
         let ProblemBuilder { layers, operators, fixed_ns, ns_per_element, value_kind, .. } = self;
-        let (scale, operators_cost, reformat, estimate_error) = (1.0, false, None, None);
+        let (scale, ns_per_weight, operators_cost) = (1.0, 0.0, false);
+        let (loading, reformat, estimate_error) = (None, None, None);
         Problem {
             groups,
             layers,
@@ -249,6 +258,8 @@ impl ProblemBuilder {
             fixed_ns,
             scale,
             ns_per_element,
+            ns_per_weight,
+            loading,
             operators_cost,
             reformat,
             value_kind,

@@ -45,6 +45,8 @@ pub struct LayerCost {
     pub(crate) bend: f64,
     /// Elements written per output channel, for the whole batch; 0 if unknown.
     pub(crate) elements_per_channel: f64,
+    /// Weights at full width; 0 if unknown.
+    pub(crate) weights: f64,
     /// Factor and offset, in nanoseconds, from what it costs alone to what it costs in the whole model.
     pub(crate) context: [f64; 2],
 }
@@ -52,7 +54,7 @@ pub struct LayerCost {
 impl LayerCost {
     pub(crate) fn new(name: String, inputs: Width, outputs: Width, coupled: bool) -> LayerCost {
         let (full, exact, gone_with) = ([0, 0], BTreeMap::new(), Vec::new());
-        let (by_in, by_out, bend, elements_per_channel, context) = (None, None, 0.0, 0.0, [1.0, 0.0]);
+        let (by_in, by_out, bend, elements_per_channel, weights, context) = (None, None, 0.0, 0.0, 0.0, [1.0, 0.0]);
         LayerCost {
             name,
             inputs,
@@ -65,6 +67,7 @@ impl LayerCost {
             by_out,
             bend,
             elements_per_channel,
+            weights,
             context,
         }
     }
@@ -73,6 +76,14 @@ impl LayerCost {
     pub(crate) fn reformatted(&self, multiple: usize, c_out: usize) -> f64 {
         let is_changed = self.full[1].is_multiple_of(multiple) && !c_out.is_multiple_of(multiple);
         if is_changed { self.elements_per_channel * c_out as f64 } else { 0.0 }
+    }
+
+    /// The weights at a pair of widths.
+    pub(crate) fn weights_at(&self, c_in: usize, c_out: usize) -> f64 {
+        let [full_in, full_out] = self.full.map(|width| width.max(1) as f64);
+        // What each output reads of a grouped layer is one group's, whatever the number of groups.
+        let of_in = if self.coupled { 1.0 } else { c_in as f64 / full_in };
+        self.weights * of_in * (c_out as f64 / full_out)
     }
 
     /// The layer's name.

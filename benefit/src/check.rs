@@ -29,6 +29,11 @@ impl Problem {
         check_between("fixed_ns", self.fixed_ns, [-MOST_NS, MOST_NS])?;
         check_number("scale", self.scale, MOST_NS)?;
         check_number("ns_per_element", self.ns_per_element, MOST_NS)?;
+        check_number("ns_per_weight", self.ns_per_weight, MOST_NS)?;
+        if let Some(loading) = self.loading {
+            check_number("a profile's ns_per_weight", loading.ns_per_weight, MOST_NS)?;
+            check_number("a profile's cached weights", loading.cached, MOST_NS)?;
+        }
         let Some(reformat) = self.reformat else { return Ok(()) };
         check_between("a reformat's multiple", reformat.multiple as f64, [1.0, MOST_CHANNELS])?;
         check_number("a reformat's ns_per_element", reformat.ns_per_element, MOST_NS)
@@ -90,6 +95,7 @@ fn check_layer(groups: &[Group], layer: &mut LayerCost) -> Result<(), ProblemErr
     check_width(groups, &layer.name, &layer.outputs)?;
     let what = format!("elements per channel of layer `{}`", layer.name);
     check_number(&what, layer.elements_per_channel, MOST_NS)?;
+    check_number(&format!("weights of layer `{}`", layer.name), layer.weights, MOST_NS)?;
     if let Some(group) = layer.gone_with.iter().find(|group| group.0 >= groups.len()) {
         let (name, group, groups) = (layer.name.clone(), group.0, groups.len());
         return Err(ProblemError::UnknownGroup { name, group, groups });

@@ -2,8 +2,9 @@
 
 use crate::cells::LayerCost;
 use crate::choice::Levels;
+use crate::loading::{Loading, capacities, loaded};
 use crate::problem::Problem;
-use nalgebra::{Matrix2, Vector2};
+use nalgebra::{SMatrix, SVector};
 
 /// What parts of the whole model took in a run of it at some choice of levels.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,11 @@ const COMMON: [f64; 2] = [0.2, 5000.0];
 /// By how much one layer differs from what all have in common.
 const OWN: [f64; 2] = [0.15, 3000.0];
 
+/// Standard error of what a weight costs more, in nanoseconds: far above what any memory takes for four bytes.
+const PER_WEIGHT: f64 = 100.0;
+/// By how much loading has to lower the sum of squared standardized errors to count.
+const EVIDENCE: f64 = 11.0;
+
 /// A layer in the whole model costs at least this share of what it costs alone.
 const LEAST: f64 = 0.1;
 
@@ -39,8 +45,8 @@ impl LayerCost {
 
 impl Problem {
     /// Fits what layers and operators cost in the whole model to profiles of it, each time from scratch: layers affine in
-    /// what they cost alone, drawn towards what all layers have in common, and operators affine in the elements that they
-    /// move. Without a profile everything stays as it is.
+    /// what they cost alone, drawn towards what all layers have in common, besides what loading their weights costs, and
+    /// operators affine in the elements that they move. Without a profile everything stays as it is.
     ///
     /// Follow it by [`fit_latency`](crate::fit_latency), which relates the sum of the parts and the whole model.
     ///
@@ -54,22 +60,29 @@ impl Problem {
         let mut points: Vec<Vec<Point>> = vec![Vec::new(); layers];
         for profile in profiles {
             assert_eq!(profile.layers.len(), layers, "the profile belongs to another problem");
+            let all_weights = self.weights(&profile.levels);
             for (used, &ns) in self.cells(&profile.levels).iter().zip(&profile.layers) {
                 if used.runs() && ns > 0.0 {
-                    points[used.layer].push(Point { size: used.cell.ns, ns });
+                    let weights = self.layers[used.layer].weights_at(used.c_in, used.c_out);
+                    points[used.layer].push(Point { size: used.cell.ns, weights, all_weights, ns });
                 }
             }
         }
         let all: Vec<Point> = points.iter().flatten().copied().collect();
-        let common = affine(&all, [1.0, 0.0], COMMON);
+        let (common, loading) = common(&all, self.weights(&self.dense()));
         for (layer, points) in self.layers.iter_mut().zip(&points) {
-            layer.context = affine(points, common, OWN);
+            let beside = |point: &Point| Point { ns: point.ns - loading.map_or(0.0, |l| point.loaded_ns(l)), ..*point };
+            let points: Vec<Point> = points.iter().map(beside).collect();
+            layer.context = affine(&points, common, OWN);
         }
+        self.loading = loading;
         for index in 0..self.operators.len() {
             let points: Vec<Point> = profiles
                 .iter()
                 .map(|profile| Point {
                     size: self.elements(index, self.own(&profile.levels)),
+                    weights: 0.0,
+                    all_weights: 0.0,
                     ns: profile.operators[index],
                 })
                 .collect();
@@ -81,6 +94,7 @@ impl Problem {
     pub fn forget_profiles(&mut self) {
         self.layers.iter_mut().for_each(|layer| layer.context = [1.0, 0.0]);
         self.operators.iter_mut().for_each(|operator| operator.known = None);
+        self.loading = None;
     }
 
     /// Whether profiles told what layers and operators cost in the whole model.
@@ -100,26 +114,73 @@ impl Problem {
 #[derive(Clone, Copy)]
 struct Point {
     size: f64,
+    /// Weights of the layer, and of the whole model.
+    weights: f64,
+    all_weights: f64,
     ns: f64,
 }
 
 impl Point {
     fn weight(&self) -> f64 {
-        (RELATIVE * self.ns + ABSOLUTE_NS).powi(-2)
+        (RELATIVE * self.ns.abs() + ABSOLUTE_NS).powi(-2)
     }
+
+    /// The layer's share of the weights that each run loads.
+    fn loaded(&self, cached: f64) -> f64 {
+        if self.all_weights > 0.0 { self.weights / self.all_weights * loaded(self.all_weights, cached) } else { 0.0 }
+    }
+
+    fn loaded_ns(&self, loading: Loading) -> f64 {
+        loading.ns_per_weight * self.loaded(loading.cached)
+    }
+}
+
+/// Factor and offset that all layers have in common, and what loading weights costs if that explains the points.
+fn common(points: &[Point], dense_weights: f64) -> ([f64; 2], Option<Loading>) {
+    let plain = affine(points, [1.0, 0.0], COMMON);
+    let error = |[scale, offset_ns]: [f64; 2], loading: Option<Loading>| -> f64 {
+        let off = |point: &Point| {
+            scale * point.size + offset_ns + loading.map_or(0.0, |loading| point.loaded_ns(loading)) - point.ns
+        };
+        points.iter().map(|point| point.weight() * off(point).powi(2)).sum()
+    };
+    let mut best = (error(plain, None) - EVIDENCE, plain, None);
+    for cached in capacities(dense_weights) {
+        let row = |point: &Point| [point.size, 1.0, point.loaded(cached)];
+        let Some([scale, offset_ns, ns_per_weight]) =
+            least_squares(points, row, [1.0, 0.0, 0.0], [COMMON[0], COMMON[1], PER_WEIGHT])
+        else {
+            continue;
+        };
+        let loading = Some(Loading { ns_per_weight, cached });
+        let error = error([scale, offset_ns], loading);
+        if scale > 0.0 && ns_per_weight > 0.0 && error < best.0 {
+            best = (error, [scale, offset_ns], loading);
+        }
+    }
+    (best.1, best.2)
 }
 
 /// The factor and the offset that fit `points`, drawn towards `mean`, from which they differ by `sd`.
 fn affine(points: &[Point], mean: [f64; 2], sd: [f64; 2]) -> [f64; 2] {
-    let mut normal = Matrix2::new(sd[0].powi(-2), 0.0, 0.0, sd[1].powi(-2));
-    let mut target = normal * Vector2::from(mean);
+    least_squares(points, |point| [point.size, 1.0], mean, sd).filter(|fitted| fitted[0] > 0.0).unwrap_or(mean)
+}
+
+/// The coefficients of the rows that fit the points' costs, drawn towards `mean`, from which they differ by `sd`.
+fn least_squares<const N: usize>(
+    points: &[Point],
+    row: impl Fn(&Point) -> [f64; N],
+    mean: [f64; N],
+    sd: [f64; N],
+) -> Option<[f64; N]> {
+    let mut normal = SMatrix::<f64, N, N>::from_diagonal(&SVector::from(sd.map(|sd| sd.powi(-2))));
+    let mut target = normal * SVector::from(mean);
     for point in points {
-        let row = Vector2::new(point.size, 1.0);
+        let row = SVector::from(row(point));
         normal += point.weight() * row * row.transpose();
         target += point.weight() * point.ns * row;
     }
-    let fitted = normal.cholesky().map_or(Vector2::from(mean), |factored| factored.solve(&target));
-    if fitted[0] > 0.0 { [fitted[0], fitted[1]] } else { mean }
+    Some(normal.cholesky()?.solve(&target).into())
 }
 
 /// What an operator costs per element and beside, neither of them below 0.

@@ -2,6 +2,7 @@
 
 use crate::choice::Levels;
 use crate::error::ProblemError;
+use crate::loading::{capacities, loaded};
 use crate::problem::{Problem, Reformat};
 use nalgebra::{DMatrix, DVector};
 
@@ -61,6 +62,11 @@ pub struct LatencyFit {
     /// What layers pay per output element at widths that are not multiples of [`multiple`](Self::multiple) where the full
     /// width is one, in nanoseconds.
     pub reformat_ns_per_element: Coefficient,
+    /// What layers pay more for each weight in the whole model than alone, in nanoseconds, around the latency that counts:
+    /// of a model with more weights than a cache holds, each run loads the excess anew. The fixed part is lower by what is
+    /// not loaded. 0 where a cache holds all weights.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub ns_per_weight: Coefficient,
     /// The multiple; `None` if no reading shows such a cost.
     pub multiple: Option<usize>,
     /// Root mean square of (predicted - measured) / measured over the readings, weighted as in the fit.
@@ -93,11 +99,12 @@ pub enum FitError {
 const READING: f64 = 0.01;
 const FAR: f64 = 0.02;
 
-/// Standard errors of what is assumed, as shares of the dense latency: of the fixed part, at least of the operators, and
-/// of reformats.
+/// Standard errors of what is assumed, as shares of the dense latency: of the fixed part, at least of the operators, of
+/// reformats and of weights.
 const FIXED: f64 = 0.2;
 const OPERATORS: f64 = 0.05;
 const REFORMAT: f64 = 1.0;
+const WEIGHTS: f64 = 1.0;
 
 /// Standard error of the scale: of layers measured alone, and of parts measured in the whole model.
 const SCALE: [f64; 2] = [0.2, 0.03];
@@ -105,27 +112,29 @@ const SCALE: [f64; 2] = [0.2, 0.03];
 /// Multiples that engines may lay out channels by.
 const MULTIPLES: [usize; 5] = [4, 8, 16, 32, 64];
 
-/// By how much a reformat has to lower the sum of squared standardized errors to count: one coefficient does so by
-/// chance in one of a thousand cases.
-const EVIDENCE: f64 = 11.0;
+/// By how much reformats have to lower the sum of squared standardized errors to count, one coefficient does so by
+/// chance in one of a thousand cases, and by how much loading of weights, for which many capacities are tried.
+const EVIDENCE: [f64; 2] = [11.0, 17.0];
 
 /// Fits whose sums of squared standardized errors differ by no more are alike.
 const ALIKE: f64 = 1.0;
 
-/// The residual that a fit with a reformat may leave: where more is left, something else is going on.
+/// The residual that a fit with reformats or loading may leave: where more is left, something else is going on.
 const EXPLAINED: f64 = 0.015;
 
-/// The number of terms.
-const TERMS: usize = 4;
+/// The number of terms, and their indices.
+const TERMS: usize = 5;
+const ALL: [usize; TERMS] = [0, 1, 2, 3, 4];
 
 /// Fits the whole model's latency to runs of it, by least squares of the relative errors:
 ///
 /// `fixed + scale * (sum of what was measured by itself) + per_element * (elements that other operators move)
-/// + reformat * (elements of layers at widths that are not multiples of something)`
+/// + reformat * (elements of layers at widths that are not multiples of something)
+/// + per_weight * (weights beyond what a cache holds)`
 ///
 /// What was measured by itself are the layers' cells, or [what the whole model's profile says](Problem::fit_profiles)
-/// of layers and operators. None of the coefficients but the fixed part is negative. A reformat is only assumed if the
-/// readings show one, at the multiple that explains most.
+/// of layers and operators. None of the coefficients but the fixed part is negative. Reformats and loading of weights are
+/// only assumed if the readings show them, with the multiple and the size of the cache that explain most.
 ///
 /// One rule serves any number of readings. The fit is drawn towards this assumption, each coefficient with a standard
 /// error: what was measured by itself counts fully (scale 1); what the whole model takes beyond it goes to the
@@ -159,20 +168,35 @@ pub fn fit_latency(problem: &Problem, readings: &[Reading], assumed: Assumptions
     if let Some((index, reading)) = readings.iter().enumerate().find(|(_, r)| !(r.ns > 0.0 && r.ns.is_finite())) {
         return Err(FitError::Reading { index, ns: reading.ns });
     }
-    let plain = Fit::new(problem, readings, assumed, None);
-    let reformats: Vec<Fit> =
-        MULTIPLES.iter().map(|&multiple| Fit::new(problem, readings, assumed, Some(multiple))).collect();
-    let least = reformats.iter().map(|fit| fit.error).fold(f64::INFINITY, f64::min);
-    // Of multiples that explain the readings alike, the highest keeps plans off all of them.
-    let best = reformats.into_iter().rfind(|fit| fit.error <= least + ALIKE);
-    let explains = |best: &Fit| plain.error - best.error > EVIDENCE && best.finish(readings).residual <= EXPLAINED;
-    let fit = best.filter(explains).map_or_else(|| plain.finish(readings), |best| best.finish(readings));
-    Ok(LatencyFit { profiled: problem.is_profiled(), ..fit })
+    let dense_weights = problem.weights(&problem.dense());
+    // Profiles, where there are any, tell what loading weights costs.
+    let loading = capacities(dense_weights).filter(|_| !problem.is_profiled());
+    let cached = std::iter::once(None).chain(loading.map(Some));
+    let mut best: Option<(f64, Fit)> = None;
+    for cached in cached {
+        let fit = |multiple| Fit::new(problem, readings, assumed, multiple, cached);
+        let reformats = MULTIPLES.map(|multiple| fit(Some(multiple)));
+        let least = reformats.iter().map(|fit| fit.error).fold(f64::INFINITY, f64::min);
+        // Of multiples that explain the readings alike, the highest keeps plans off all of them.
+        let reformat = reformats.into_iter().rfind(|fit| fit.error <= least + ALIKE);
+        for fit in std::iter::once(fit(None)).chain(reformat) {
+            let penalty = fit.penalty();
+            let error = fit.error + penalty;
+            let explains = penalty == 0.0 || fit.residual(readings) <= EXPLAINED;
+            if explains && best.as_ref().is_none_or(|(least, _)| error < *least) {
+                best = Some((error, fit));
+            }
+        }
+    }
+    let (_, best) = best.expect("one fit is without a reformat and without loading");
+    Ok(best.finish(problem, readings, assumed))
 }
 
 /// One linear model of the readings.
 struct Fit {
     multiple: Option<usize>,
+    /// The number of weights that a cache holds, if weights are loaded at all.
+    cached: Option<f64>,
     /// What the coefficients multiply, by reading.
     terms: Vec<[f64; TERMS]>,
     /// One over the relative standard error of each reading.
@@ -186,12 +210,18 @@ struct Fit {
 }
 
 impl Fit {
-    fn new(problem: &Problem, readings: &[Reading], assumed: Assumptions, multiple: Option<usize>) -> Fit {
-        let terms: Vec<[f64; TERMS]> = readings.iter().map(|r| problem.terms(&r.levels, multiple)).collect();
+    fn new(
+        problem: &Problem,
+        readings: &[Reading],
+        assumed: Assumptions,
+        multiple: Option<usize>,
+        cached: Option<f64>,
+    ) -> Fit {
+        let terms: Vec<[f64; TERMS]> = readings.iter().map(|r| problem.terms(&r.levels, multiple, cached)).collect();
         let (first, first_ns) = (terms[0], readings[0].ns);
         // Terms are compared in the first reading, the dense model's as a rule, or where they are largest.
         let largest = |i: usize| terms.iter().map(|row| row[i]).fold(0.0, f64::max);
-        let size = [0, 1, 2, 3].map(|i| if first[i] > 0.0 { first[i] } else { largest(i) });
+        let size = ALL.map(|i| if first[i] > 0.0 { first[i] } else { largest(i) });
         let unit = size.map(|term| if term > 0.0 { first_ns / term } else { 0.0 });
         let (mean, sd) = assumption(first.map(|term| term / first_ns), assumed, problem.is_profiled());
 
@@ -208,40 +238,78 @@ impl Fit {
         });
         let (shares, error) = signed(&design, &target);
         let inverse = (design.transpose() * &design).cholesky().map(|factored| factored.inverse());
-        let errors = [0, 1, 2, 3].map(|i| inverse.as_ref().map_or(sd[i], |inverse| inverse[(i, i)].max(0.0).sqrt()));
-        Fit { multiple, terms, weights, unit, shares, errors, error }
+        let errors = ALL.map(|i| inverse.as_ref().map_or(sd[i], |inverse| inverse[(i, i)].max(0.0).sqrt()));
+        Fit { multiple, cached, terms, weights, unit, shares, errors, error }
     }
 
-    fn finish(&self, readings: &[Reading]) -> LatencyFit {
-        let coefficient = |i: usize| {
+    /// The evidence that its terms need.
+    fn penalty(&self) -> f64 {
+        let [of_reformat, of_loading] = EVIDENCE;
+        self.multiple.map_or(0.0, |_| of_reformat) + self.cached.map_or(0.0, |_| of_loading)
+    }
+
+    fn coefficients(&self) -> [Coefficient; TERMS] {
+        ALL.map(|i| {
             let (share, error) = if self.unit[i] > 0.0 { (self.shares[i], self.errors[i]) } else { (0.0, 0.0) };
             Coefficient { value: share * self.unit[i], error: error * self.unit[i] }
-        };
-        let [fixed_ns, scale, ns_per_element, reformat_ns_per_element] = [0, 1, 2, 3].map(coefficient);
-        let coefficients = [fixed_ns, scale, ns_per_element, reformat_ns_per_element].map(|c| c.value);
+        })
+    }
+
+    /// Root mean square of the relative errors, weighted as in the fit.
+    fn residual(&self, readings: &[Reading]) -> f64 {
+        let coefficients = self.coefficients().map(|coefficient| coefficient.value);
         let error = |((terms, weight), reading): ((&[f64; TERMS], &f64), &Reading)| {
             let predicted: f64 = terms.iter().zip(coefficients).map(|(term, c)| term * c).sum();
             (weight * (predicted - reading.ns) / reading.ns).powi(2)
         };
         let squares: f64 = self.terms.iter().zip(&self.weights).zip(readings).map(error).sum();
-        let residual = (squares / self.weights.iter().map(|weight| weight * weight).sum::<f64>()).sqrt();
-        let (multiple, readings, profiled) = (self.multiple, readings.len(), false);
-        LatencyFit { fixed_ns, scale, ns_per_element, reformat_ns_per_element, multiple, residual, readings, profiled }
+        (squares / self.weights.iter().map(|weight| weight * weight).sum::<f64>()).sqrt()
+    }
+
+    fn finish(&self, problem: &Problem, readings: &[Reading], assumed: Assumptions) -> LatencyFit {
+        let [mut fixed_ns, scale, ns_per_element, reformat_ns_per_element, per_weight] = self.coefficients();
+        // What profiles say of weights is scaled like all that they say.
+        let of_profiles = problem.loading.map(|loading| {
+            let Coefficient { value, error } = scale;
+            let [value, error] = [value, error].map(|scale| scale * loading.ns_per_weight);
+            (Coefficient { value, error }, loading.cached)
+        });
+        let loading = of_profiles.or(self.cached.map(|cached| (per_weight, cached)));
+        // Where all weights stay in the cache around the latency that counts, loading costs nothing.
+        let near = |reading: &Reading| assumed.near_ns.map_or(0.0, |near_ns| (reading.ns / near_ns).ln().abs());
+        let nearest = readings.iter().min_by(|a, b| near(a).total_cmp(&near(b)));
+        let loads = |cached| nearest.is_some_and(|reading| problem.weights(&reading.levels) > cached);
+        let mut ns_per_weight = Coefficient::default();
+        if let Some((per_weight, cached)) = loading.filter(|&(_, cached)| loads(cached)) {
+            fixed_ns.value -= per_weight.value * cached;
+            ns_per_weight = per_weight;
+        }
+        LatencyFit {
+            fixed_ns,
+            scale,
+            ns_per_element,
+            reformat_ns_per_element,
+            ns_per_weight,
+            multiple: self.multiple,
+            residual: self.residual(readings),
+            readings: readings.len(),
+            profiled: problem.is_profiled(),
+        }
     }
 }
 
 /// What is assumed of each share of the first reading, and its standard error; `first` is what the coefficients
 /// multiply, per nanosecond of it. The shares sum up to 1.
 fn assumption(first: [f64; TERMS], assumed: Assumptions, is_profiled: bool) -> ([f64; TERMS], [f64; TERMS]) {
-    let [_, known, elements, _] = first;
+    let [_, known, elements, ..] = first;
     let operators =
         if elements > 0.0 { (assumed.most_ns_per_element * elements).min((1.0 - known).max(0.0)) } else { 0.0 };
     let sd_scale = SCALE[usize::from(is_profiled)] * known.max(0.01);
     // The scale and the fixed part share what is missing, or too much, as their standard errors are.
     let missing = 1.0 - known - operators;
     let of_scale = if known > 0.0 { sd_scale.powi(2) / (sd_scale.powi(2) + FIXED * FIXED) } else { 0.0 };
-    let mean = [(1.0 - of_scale) * missing, known + of_scale * missing, operators, 0.0];
-    (mean, [FIXED, sd_scale, operators.max(OPERATORS), REFORMAT])
+    let mean = [(1.0 - of_scale) * missing, known + of_scale * missing, operators, 0.0, 0.0];
+    (mean, [FIXED, sd_scale, operators.max(OPERATORS), REFORMAT, WEIGHTS])
 }
 
 /// The least-squares solution in which no entry but the first is negative, and its sum of squares: the best among
@@ -270,27 +338,34 @@ fn signed(design: &DMatrix<f64>, target: &DVector<f64>) -> ([f64; TERMS], f64) {
 impl Problem {
     /// Takes over coefficients that fit the whole model.
     pub fn apply(&mut self, fit: &LatencyFit) -> Result<(), ProblemError> {
-        let before = (self.fixed_ns, self.scale, self.ns_per_element, self.reformat, self.operators_cost);
-        (self.fixed_ns, self.scale, self.ns_per_element) =
-            (fit.fixed_ns.value, fit.scale.value, fit.ns_per_element.value);
-        self.operators_cost = fit.ns_per_element.is_significant();
         let ns_per_element = fit.reformat_ns_per_element.value;
-        self.reformat = fit.multiple.map(|multiple| Reformat { multiple, ns_per_element });
-        self.check_coefficients().inspect_err(|_| {
-            (self.fixed_ns, self.scale, self.ns_per_element, self.reformat, self.operators_cost) = before;
-        })
+        let fitted = Problem {
+            fixed_ns: fit.fixed_ns.value,
+            scale: fit.scale.value,
+            ns_per_element: fit.ns_per_element.value,
+            ns_per_weight: fit.ns_per_weight.value,
+            operators_cost: fit.ns_per_element.is_significant(),
+            reformat: fit.multiple.map(|multiple| Reformat { multiple, ns_per_element }),
+            ..self.clone()
+        };
+        fitted.check_coefficients()?;
+        *self = fitted;
+        Ok(())
     }
 
     /// What the coefficients multiply: 1, the sum of what was measured by itself in nanoseconds, the elements that other
-    /// operators move, those that layers write at widths that are not multiples of `multiple`.
-    fn terms(&self, levels: &Levels, multiple: Option<usize>) -> [f64; TERMS] {
+    /// operators move, those that layers write at widths that are not multiples of `multiple`, and the weights beyond
+    /// `cached`.
+    fn terms(&self, levels: &Levels, multiple: Option<usize>, cached: Option<f64>) -> [f64; TERMS] {
         let uses = self.cells(levels);
         let layers: f64 = uses.iter().map(|used| self.layers[used.layer].in_context(used.cell.ns)).sum();
         let reformatted = |multiple| -> f64 {
             uses.iter().map(|used| self.layers[used.layer].reformatted(multiple, used.c_out)).sum()
         };
+        let weights = self.weights(levels);
+        let loading = self.loading.map_or(0.0, |loading| loading.ns_per_weight * loaded(weights, loading.cached));
+        let [mut measured, mut moved] = [layers + loading, 0.0];
         let levels = self.own(levels);
-        let [mut measured, mut moved] = [layers, 0.0];
         for (index, operator) in self.operators.iter().enumerate() {
             let elements = self.elements(index, levels);
             match operator.known {
@@ -298,6 +373,7 @@ impl Problem {
                 None => moved += elements,
             }
         }
-        [1.0, measured, moved, multiple.map_or(0.0, reformatted)]
+        let reformatted = multiple.map_or(0.0, reformatted);
+        [1.0, measured, moved, reformatted, cached.map_or(0.0, |cached| loaded(weights, cached))]
     }
 }

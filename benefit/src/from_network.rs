@@ -95,8 +95,8 @@ impl ProblemBuilder {
             let (inputs, outputs) = (layer.inputs.clone(), layer.outputs.clone());
             let index = builder.bare_layer(&layer.name, inputs, outputs, layer.spec.groups > 1);
             builder.gone_with(index, &layer.gone_with);
-            let [_, _, written] = layer.spec.elements();
-            builder.writes(index, written as f64 / layer.spec.c_out as f64);
+            let [_, weights, written] = layer.spec.elements();
+            builder.writes(index, written as f64 / layer.spec.c_out as f64).weights(index, weights as f64);
         }
         // A network's layers share one batch size; operators move that many images' elements.
         let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);

@@ -52,6 +52,7 @@ mod labels;
 mod lagrange;
 mod ledger;
 mod levels;
+mod loading;
 mod magnitude;
 mod marginals;
 mod model;

@@ -4,6 +4,7 @@ use crate::builder::ProblemBuilder;
 use crate::cells::{Cell, LayerCost};
 use crate::choice::Levels;
 use crate::error::ProblemError;
+use crate::loading::Loading;
 use crate::ticks::{Ticks, nanoseconds, ticks};
 use crate::value::ValueKind;
 use netspec::{GroupId, Provenance, Width};
@@ -97,8 +98,8 @@ impl CellUse {
 /// Groups that may be narrowed, what narrowing loses, and what every layer costs at every width.
 ///
 /// The predicted latency of a choice is
-/// `fixed_ns + scale * (sum of cells) + ns_per_element * (elements that operators move)`, and what reformats cost; where
-/// [profiles](Problem::fit_profiles) of the whole model tell, layers and operators cost what they say instead.
+/// `fixed_ns + scale * (sum of cells) + ns_per_element * (elements that operators move)`, and what reformats and weights
+/// cost beyond; where [profiles](Problem::fit_profiles) of the whole model tell, layers and operators cost what they say instead.
 /// [`fit_latency`](crate::fit_latency) sets the coefficients from runs of the whole model.
 /// Costs are summed in whole units of 2^-32 ns, so that neither the order of the layers nor the order of the
 /// moves changes a sum.
@@ -116,6 +117,10 @@ pub struct Problem {
     pub(crate) fixed_ns: f64,
     pub(crate) scale: f64,
     pub(crate) ns_per_element: f64,
+    /// What each weight costs beyond.
+    pub(crate) ns_per_weight: f64,
+    /// What profiles say of weights.
+    pub(crate) loading: Option<Loading>,
     /// Whether runs of the whole model show that operators cost anything.
     pub(crate) operators_cost: bool,
     pub(crate) reformat: Option<Reformat>,
@@ -244,11 +249,15 @@ impl Problem {
 
     /// What a layer costs in the whole model.
     fn used_ticks(&self, used: &CellUse) -> Ticks {
-        let reformat = self.reformat.filter(|_| used.runs());
-        let reformatted = reformat.map_or(0.0, |reformat| {
-            reformat.ns_per_element * self.layers[used.layer].reformatted(reformat.multiple, used.c_out)
-        });
-        ticks(self.scale * self.layers[used.layer].in_context(used.cell.ns) + reformatted)
+        if !used.runs() {
+            return ticks(0.0);
+        }
+        let layer = &self.layers[used.layer];
+        let reformatted = self
+            .reformat
+            .map_or(0.0, |reformat| reformat.ns_per_element * layer.reformatted(reformat.multiple, used.c_out));
+        let loaded = self.ns_per_weight * layer.weights_at(used.c_in, used.c_out);
+        ticks(self.scale * layer.in_context(used.cell.ns) + loaded + reformatted)
     }
 
     /// What costs the same at all levels, layers aside.

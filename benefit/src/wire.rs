@@ -2,6 +2,7 @@
 
 use crate::cells::{Cell, LayerCost};
 use crate::error::ProblemError;
+use crate::loading::Loading;
 use crate::problem::{Group, OperatorCost, Problem, Reformat};
 use crate::sweep::{Knot, Sweep};
 use crate::value::ValueKind;
@@ -16,6 +17,10 @@ pub(crate) struct Wire {
     fixed_ns: f64,
     scale: f64,
     ns_per_element: f64,
+    #[serde(default)]
+    ns_per_weight: f64,
+    #[serde(default)]
+    loading: Option<Loading>,
     #[serde(default)]
     operators_cost: bool,
     #[serde(default)]
@@ -38,6 +43,8 @@ struct WireLayer {
     bend: f64,
     #[serde(default)]
     elements_per_channel: f64,
+    #[serde(default)]
+    weights: f64,
     #[serde(default = "alone")]
     context: [f64; 2],
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +74,8 @@ impl From<Problem> for Wire {
             fixed_ns,
             scale,
             ns_per_element,
+            ns_per_weight,
+            loading,
             operators_cost,
             reformat,
             value_kind,
@@ -80,6 +89,8 @@ impl From<Problem> for Wire {
             fixed_ns,
             scale,
             ns_per_element,
+            ns_per_weight,
+            loading,
             operators_cost,
             reformat,
             value_kind,
@@ -101,6 +112,7 @@ impl From<LayerCost> for WireLayer {
             by_out,
             bend,
             elements_per_channel,
+            weights,
             context,
             full: _,
         } = layer;
@@ -119,6 +131,7 @@ impl From<LayerCost> for WireLayer {
             by_out,
             bend,
             elements_per_channel,
+            weights,
             context,
             gone_with,
         }
@@ -135,6 +148,8 @@ impl TryFrom<Wire> for Problem {
             fixed_ns,
             scale,
             ns_per_element,
+            ns_per_weight,
+            loading,
             operators_cost,
             reformat,
             value_kind,
@@ -148,6 +163,8 @@ impl TryFrom<Wire> for Problem {
             fixed_ns,
             scale,
             ns_per_element,
+            ns_per_weight,
+            loading,
             operators_cost,
             reformat,
             value_kind,
@@ -170,6 +187,7 @@ impl TryFrom<WireLayer> for LayerCost {
             by_out,
             bend,
             elements_per_channel,
+            weights,
             context,
             gone_with,
         } = wire;
@@ -183,7 +201,7 @@ impl TryFrom<WireLayer> for LayerCost {
         let (by_in, by_out) = (sweep(Axis::CIn, by_in)?, sweep(Axis::COut, by_out)?);
         let mut layer = LayerCost::new(name, inputs, outputs, coupled);
         (layer.by_in, layer.by_out, layer.bend, layer.gone_with) = (by_in, by_out, bend, gone_with);
-        (layer.elements_per_channel, layer.context) = (elements_per_channel, context);
+        (layer.elements_per_channel, layer.weights, layer.context) = (elements_per_channel, weights, context);
         for WireCell { c_in, c_out, ns, provenance } in cells {
             layer.set_exact(c_in, c_out, Cell { ns, provenance })?;
         }

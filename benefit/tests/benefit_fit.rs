@@ -18,7 +18,8 @@ fn problem() -> Problem {
     ] {
         let (inputs, outputs): (netspec::Width, netspec::Width) = (inputs, outputs);
         let layer = problem.layer(name, inputs, outputs, conv);
-        problem.writes(layer, elements);
+        let weights = if name == "second" { 32.0 * 64.0 } else { 10.0 };
+        problem.writes(layer, elements).weights(layer, weights);
     }
     problem.operator("pool", a, 500.0);
     problem.build().unwrap()
@@ -118,34 +119,113 @@ fn readings_near_the_latency_that_counts_decide() {
     assert!(off(3) < 0.8 * off(0), "{} {}", off(3), off(0));
 }
 
+/// Weights at these widths, and what is loaded of them where a cache holds 600.
+fn loaded([a, b]: [usize; 2]) -> f64 {
+    let weights = a as f64 / 32.0 * 10.0 + (a * b) as f64 + b as f64 / 64.0 * 10.0;
+    (weights - 600.0).max(0.0)
+}
+
+#[test]
+fn weights_that_no_cache_holds_are_loaded_in_each_run() {
+    let whole = |cells: f64, _: f64, widths| cells + 8.0 * loaded(widths);
+    let fit = fitted(&PROBES, whole);
+    assert!(fit.residual < 0.01 && fit.multiple.is_none(), "{fit:?}");
+    check(fit.ns_per_weight, 8.0, 2.0);
+    let mut problem = problem();
+    problem.apply(&fit).unwrap();
+    // Widths that were not run, with the same weights in total and other cells.
+    for indices in [[7, 12], [6, 15], [5, 11]] {
+        let levels = problem.levels(&indices).unwrap();
+        let cells: f64 = problem.cells(&levels).iter().map(|used| used.cell.ns).sum();
+        let widths = problem.widths(&levels);
+        let truth = whole(cells, 0.0, [widths[0], widths[1]]);
+        assert!((problem.cost(&levels).ns / truth - 1.0).abs() < 0.02, "{indices:?}");
+    }
+    // Where the cache holds all of them, nothing is loaded.
+    let problem = self::problem();
+    let reading = |indices: &[usize; 2]| {
+        let levels = problem.levels(indices).unwrap();
+        let widths = problem.widths(&levels);
+        let cells = problem.cells(&levels).iter().map(|used| used.cell.ns).sum();
+        Reading { levels, ns: whole(cells, 0.0, [widths[0], widths[1]]) }
+    };
+    let readings = PROBES.map(|indices| reading(&indices));
+    let near_ns = Some(readings[1].ns);
+    let narrow = fit_latency(&problem, &readings, Assumptions { near_ns, ..Assumptions::default() }).unwrap();
+    assert_eq!(narrow.ns_per_weight.value, 0.0);
+    let mut fitted = problem.clone();
+    fitted.apply(&narrow).unwrap();
+    assert!((fitted.cost(&readings[1].levels).ns / readings[1].ns - 1.0).abs() < 0.02);
+}
+
 /// Profiles in which layers take 0.9 of what they take alone and 10 ns less, and the operator 0.2 ns per element and 700.
 fn profiles(problem: &Problem) -> Vec<Profile> {
     let profile = |indices: &[usize; 2]| {
         let levels = problem.levels(indices).unwrap();
-        let layers = problem.cells(&levels).iter().map(|used| 1000.0 * (0.9 * used.cell.ns - 10.0)).collect();
+        let layers = self::problem().cells(&levels).iter().map(|used| 1000.0 * (0.9 * used.cell.ns - 10.0)).collect();
         let operators = vec![1000.0 * (0.2 * 500.0 * problem.widths(&levels)[0] as f64 + 700.0)];
         Profile { levels, layers, operators }
     };
     PROBES.iter().map(profile).collect()
 }
 
-#[test]
-fn profiles_price_layers_and_operators_as_they_are_in_the_whole_model() {
-    // In microseconds, since a profiler counts them.
-    let mut problem = problem();
-    let mut scaled = Problem::builder();
+/// The same problem in microseconds, since a profiler counts them, with a thousand times the weights.
+fn scaled() -> Problem {
+    let (problem, mut scaled) = (problem(), Problem::builder());
     for group in problem.groups() {
         let curve = ValueCurve::from_scores(&vec![1.0; group.channels]).unwrap();
         scaled.group(&group.name, group.channels).levels(&group.levels).curve(&curve);
     }
-    for index in 0..problem.layers().len() {
+    for (index, weights) in [1e4, 2048e3, 1e4].into_iter().enumerate() {
         let layer = problem.layers()[index].clone();
         let ns = |c_in, c_out| 1000.0 * layer.cell(c_in, c_out).unwrap().ns;
         scaled.layer(layer.name(), layer.inputs().clone(), layer.outputs().clone(), ns);
+        scaled.weights(index, weights);
     }
     scaled.operator("pool", netspec::GroupId(0), 500.0);
-    let profiles = profiles(&problem);
-    problem = scaled.build().unwrap();
+    scaled.build().unwrap()
+}
+
+#[test]
+fn profiles_tell_which_layers_load_their_weights() {
+    let mut problem = scaled();
+    let mut profiles = profiles(&problem);
+    for profile in &mut profiles {
+        let widths = problem.widths(&profile.levels);
+        // Nearly all weights are the second layer's.
+        profile.layers[1] += 8000.0 * loaded([widths[0], widths[1]]);
+    }
+    let readings: Vec<Reading> = profiles
+        .iter()
+        .map(|profile| Reading {
+            levels: profile.levels.clone(),
+            ns: profile.layers.iter().chain(&profile.operators).sum(),
+        })
+        .collect();
+    problem.fit_profiles(&profiles);
+    let fit = fit_latency(&problem, &readings, Assumptions::default()).unwrap();
+    assert!(fit.profiled && fit.residual < 0.02, "{fit:?}");
+    assert!((fit.ns_per_weight.value / 8.0 - 1.0).abs() < 0.1, "{fit:?}");
+    problem.apply(&fit).unwrap();
+    let [wide, square] = [[7, 12], [6, 15]].map(|indices| problem.levels(&indices).unwrap());
+    for levels in [wide, square] {
+        let widths = problem.widths(&levels);
+        let parts: f64 = problem.cells(&levels).iter().map(|used| 0.9 * used.cell.ns - 10_000.0).sum();
+        let truth = parts + 8000.0 * loaded([widths[0], widths[1]]) + 1000.0 * (0.2 * 500.0 * widths[0] as f64 + 700.0);
+        assert!(
+            (problem.cost(&levels).ns / truth - 1.0).abs() < 0.02,
+            "{widths:?}: {}, not {truth}",
+            problem.cost(&levels).ns
+        );
+    }
+    problem.forget_profiles();
+    assert_eq!(fit_latency(&problem, &readings[..1], Assumptions::default()).unwrap().ns_per_weight.value, 0.0);
+}
+
+#[test]
+fn profiles_price_layers_and_operators_as_they_are_in_the_whole_model() {
+    let profiles = profiles(&problem());
+    let mut problem = scaled();
     problem.fit_profiles(&profiles);
     for (profile, indices) in profiles.iter().zip(PROBES) {
         let levels = problem.levels(&indices).unwrap();

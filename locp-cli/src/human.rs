@@ -235,7 +235,7 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
         format!("parts   one by one and summed: dense {}, pruned {}\n", ms(dense), ms(pruned))
     });
     format!(
-        "engine  {}\ndense   {} {}\npruned  {} {}\n{parts}ratio   {:.3}x {} from {} interleaved pairs ({}, in {})\n{}\n",
+        "engine  {}\ndense   {} {}\npruned  {} {}\n{parts}ratio   {:.3}x {} from {} pairs of turns ({}, in {})\n{}\n",
         engine_line(&report.header),
         ms(report.dense_ms),
         interval(report.dense_interval_ms),

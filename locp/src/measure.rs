@@ -139,8 +139,8 @@ impl<'a> Measurer<'a> {
             }
         }
         let mut how = self.how(&self.survey, 0x0dd);
-        // One run to warm up what was just prepared, beside the one that each turn begins with.
-        how.policy = how.policy.warm_up(1);
+        // The runs that each turn begins with warm up what was just prepared.
+        how.policy = how.policy.warm_up(0);
         let read = self.cached.source().read(&requests, &how);
         // Where a convolution's tensors lie in memory shifts its latency by a percent or so for as long as it is prepared:
         // further readings are taken of another preparation.

@@ -67,7 +67,7 @@ pub(crate) struct Probed {
     pub(crate) parts: Option<PartTimes>,
 }
 
-/// Times networks in turns, of which the first one is dense, in blocks that load all of them anew, and profiles them.
+/// Times networks in turns, of which the first one is dense, in blocks that load all of them anew, and profiles them once.
 pub(crate) fn take(
     source: &dyn LatencySource,
     models: &[&Model],
@@ -75,16 +75,16 @@ pub(crate) fn take(
     watch: &Watch<'_>,
 ) -> Result<Vec<Probed>, Error> {
     let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); models.len()];
-    let mut parts: Vec<Vec<PartTimes>> = vec![Vec::new(); models.len()];
+    let mut parts: Vec<Option<PartTimes>> = vec![None; models.len()];
     for block in 0..BLOCKS {
         let Some(all_ns) = whole::in_turns(source, models, block, watch)? else { break };
         for (index, model) in models.iter().enumerate() {
             ratios[index].push(all_ns[index] / all_ns[0]);
-            parts[index].extend(names.profile(source, model)?.map(|parts| parts.scaled(1.0 / all_ns[0])));
+            if block == 0 {
+                parts[index] = names.profile(source, model)?.map(|parts| parts.scaled(1.0 / all_ns[0]));
+            }
         }
     }
-    let probed = |(ratios, parts): (&Vec<f64>, &Vec<PartTimes>)| {
-        Some(Probed { ratio: median(ratios)?, parts: PartTimes::median(parts) })
-    };
-    Ok(ratios.iter().zip(&parts).filter_map(probed).collect())
+    let probed = |(ratios, parts): (&Vec<f64>, Option<PartTimes>)| Some(Probed { ratio: median(ratios)?, parts });
+    Ok(ratios.iter().zip(parts).filter_map(probed).collect())
 }

@@ -19,16 +19,6 @@ impl PartTimes {
         let scaled = |all: &[f64]| all.iter().map(|ns| factor * ns).collect();
         PartTimes { layers: scaled(&self.layers), operators: scaled(&self.operators) }
     }
-
-    /// The median of each part over several profiles; `None` without one.
-    pub(crate) fn median(profiles: &[PartTimes]) -> Option<PartTimes> {
-        let first = profiles.first()?;
-        let over = |pick: fn(&PartTimes) -> &Vec<f64>| -> Option<Vec<f64>> {
-            let of = |index| stats::median(&profiles.iter().map(|profile| pick(profile)[index]).collect::<Vec<f64>>());
-            (0..pick(first).len()).map(of).collect()
-        };
-        Some(PartTimes { layers: over(|profile| &profile.layers)?, operators: over(|profile| &profile.operators)? })
-    }
 }
 
 /// The names that a model's nodes and tensors have, and what they are in its network. Pruning keeps them.

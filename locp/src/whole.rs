@@ -18,8 +18,12 @@ use timing::{Answer, LatencySource, Policy, Prepared, Request, Sampling, StopRul
 /// of runs averages out. The extremes of six blocks are a 97 % interval of their median (1 - 2 / 2^6).
 const BLOCKS: u32 = 6;
 
-/// Pairs of runs in a block, at least and at most, and the time that one block may take between the two.
-const PAIRS: [u32; 2] = [5, 150];
+/// Pairs of turns in a block, at least and at most, and the time that one block may take as a rule.
+const PAIRS: [u32; 2] = [2, 40];
+/// Readings of each network in a block of several, at least and at most.
+const READINGS: [u32; 2] = [4, 100];
+/// Runs in a turn, those included that settle the caches.
+const RUNS: f64 = 8.0;
 const BLOCK_TIME: Duration = Duration::from_millis(1500);
 
 /// Two whole-network latencies and their ratio.
@@ -116,7 +120,7 @@ fn pairs_per_block(runs: &mut [&mut Box<dyn Prepared + Send>; 2], policy: &Polic
     for run in runs {
         pair_ns += timing::measure(*run, &mut stop::Count::new(3), policy)?.median_ns;
     }
-    let fit = BLOCK_TIME.as_nanos() as f64 / pair_ns;
+    let fit = BLOCK_TIME.as_nanos() as f64 / (RUNS * pair_ns);
     Ok((fit as u32).clamp(PAIRS[0], PAIRS[1]))
 }
 
@@ -135,8 +139,9 @@ pub(crate) fn in_turns(
     for run in &mut loaded {
         once_ns += timing::measure(run, &mut stop::Count::new(3), &policy)?.median_ns;
     }
-    let runs = ((BLOCK_TIME.as_nanos() as f64 / once_ns) as u32).clamp(PAIRS[0], PAIRS[1]);
-    let samples = timing::interleave(&mut loaded, &stop::Count::new(runs), &policy.warmed_up()).into_iter();
+    let bursts = BLOCK_TIME.as_nanos() as f64 / (RUNS * once_ns);
+    let readings = ((f64::from(BURST) * bursts) as u32).clamp(READINGS[0], READINGS[1]);
+    let samples = timing::interleave(&mut loaded, &stop::Count::new(readings), &policy.warmed_up()).into_iter();
     let medians = samples.map(|samples| Ok(samples?.measurement().median_ns));
     Ok(Some(medians.collect::<Result<_, Error>>()?))
 }
@@ -152,8 +157,10 @@ pub(crate) fn with_parts(source: &mut dyn LatencySource, model: &Model, watch: &
     let network = model.network();
     let mut whole = load(source, model)?;
     watch.progress.begin("whole", None);
-    let rule = stop::Relative::new(0.005).min_samples(15).max_samples(200).limit_ms(4000.0);
-    let mut parts: BTreeMap<&ConvSpec, Part> = network.layers.iter().map(|l| (&l.spec, Part::new(&rule))).collect();
+    let rule = stop::Relative::new(0.005).min_samples(8).max_samples(100).limit_ms(1500.0);
+    // Their errors partly cancel in the sum.
+    let of_part = stop::Relative::new(0.02).min_samples(8).max_samples(60).limit_ms(1000.0);
+    let mut parts: BTreeMap<&ConvSpec, Part> = network.layers.iter().map(|l| (&l.spec, Part::new(&of_part))).collect();
     let mut of_whole = Part::new(&rule);
     // Each finds its weights cold, as the layers of a network do; the whole model does not care.
     let policy = Policy::network().warm_up(2).cancel(watch.cancel.flag());

@@ -16,25 +16,26 @@ pub struct Comparison {
     pub a: Measurement,
     /// The second one's latency.
     pub b: Measurement,
-    /// The median of the paired ratios b/a; below 1 the second one is faster.
+    /// The median of the ratios b/a, each of the medians of a pair of turns; below 1 the second one is faster.
     pub ratio: f64,
     /// Its 95 % interval by order statistics.
     pub ratio_interval: [f64; 2],
-    /// Pairs that all of this rests on.
+    /// Pairs of turns that all of this rests on.
     pub pairs: u32,
-    /// Pairs that were thrown away because one of their readings was throttled.
+    /// Pairs of turns that were thrown away because one of their readings was throttled.
     pub discarded: u32,
     /// Why sampling stopped.
     pub stop: StopReason,
 }
 
-/// Runs two things in turns, each pair in random order, until the rule says stop.
+/// Runs two things in turns, each pair of turns in random order, until the rule says stop.
 ///
-/// Both runs of a pair see the same machine, so clock frequency and neighbors cancel in their ratio, and the random
-/// order keeps either one from always running second.
+/// Both turns of a pair see the same machine, so clock frequency and neighbors cancel in their ratio, and the random
+/// order keeps either one from always running second. A turn is a burst of readings, which begins when the caches have
+/// settled ([`Policy::burst`], [`Policy::rewarm`]): single runs in turns would push each other's data out of the caches.
 ///
-/// The rule sees a pair as one sample: its ratio b/a, times a constant that makes a typical one the time of both
-/// runs. So [`crate::stop::Relative`] stops by the half-width of the *ratio*, and its time limit still limits time.
+/// The rule sees a pair as one sample: its ratio b/a, times a constant that makes a typical one the time of a run of
+/// both. So [`crate::stop::Relative`] stops by the half-width of the *ratio*, and its time limit still limits time.
 ///
 /// Fails as [`crate::measure`] does.
 pub fn compare(
@@ -53,10 +54,15 @@ pub fn compare(
         }
     }
     let mut sides = [Taken::default(), Taken::default()];
+    let mut medians = [Vec::new(), Vec::new()];
     let stop = loop {
-        let readings = pair(&mut sampler, a, b, &mut rng)?;
-        sides.iter_mut().zip(readings).for_each(|(side, reading)| side.push(reading));
-        let [ns_a, ns_b] = readings.map(|reading| reading.ns);
+        let turns = pair(&mut sampler, a, b, &mut rng)?;
+        let [ns_a, ns_b] = turns.each_ref().map(|turn| typical(turn));
+        for ((side, medians), (turn, ns)) in sides.iter_mut().zip(&mut medians).zip(turns.into_iter().zip([ns_a, ns_b]))
+        {
+            turn.into_iter().for_each(|reading| side.push(reading));
+            medians.push(ns);
+        }
         if fastest.iter().any(|ns| ns.is_infinite()) {
             fastest = [ns_a, ns_b];
         }
@@ -67,7 +73,7 @@ pub fn compare(
             break reason;
         }
     };
-    let ratio = ratio_interval(&sides[0].ns, &sides[1].ns, 0.95)
+    let ratio = ratio_interval(&medians[0], &medians[1], 0.95)
         .ok_or_else(|| TimingError::run("an interleaved comparison", "no pair of readings was accepted"))?;
     let [side_a, side_b] = sides;
     let discarded = sampler.discarded;
@@ -84,13 +90,19 @@ pub fn compare(
     })
 }
 
-/// One accepted pair, both readings or none.
+/// The median of a turn's readings.
+fn typical(turn: &[Reading]) -> f64 {
+    let ns: Vec<f64> = turn.iter().map(|reading| reading.ns).collect();
+    stats::median(&ns).unwrap_or(f64::NAN)
+}
+
+/// One accepted pair of turns, both or none.
 fn pair(
     sampler: &mut Sampler<'_>,
     a: &mut dyn Prepared,
     b: &mut dyn Prepared,
     rng: &mut Rng,
-) -> Result<[Reading; 2], TimingError> {
+) -> Result<[Vec<Reading>; 2], TimingError> {
     loop {
         let (reading_a, reading_b) = if rng.below(2) == 0 {
             (sampler.turn(a)?, sampler.turn(b)?)

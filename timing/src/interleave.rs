@@ -69,7 +69,7 @@ impl<'a, R: StopRule> Turn<'a, R> {
 
     fn burst(&mut self) -> Result<Verdict, TimingError> {
         let idle_runs = if self.taken.ns.is_empty() { self.policy.warm_up } else { self.policy.rewarm };
-        self.sampler.discard(self.prepared, idle_runs)?;
+        self.sampler.settle(self.prepared, idle_runs)?;
         for _ in 0..self.policy.burst.max(1) {
             let reading = self.sampler.accepted(self.prepared)?;
             self.taken.push(reading);

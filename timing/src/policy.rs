@@ -49,20 +49,21 @@ impl Policy {
 
     /// Each run finds its input in the caches, and its weights not, as inside of a network.
     ///
-    /// One run after each change is thrown away here too: what others did meanwhile decides how far away the weights
-    /// are, and a first reading that finds them in memory among others that find them in the last cache is no noise
-    /// that a median would settle.
+    /// Runs after each change are thrown away here too: what others did meanwhile decides how far away the weights are, and
+    /// first readings that find them in memory among others that find them in the last cache are no noise that a median
+    /// would settle.
     pub fn network() -> Policy {
         Policy::new(CacheState::Network, 1)
     }
 
-    /// Sets the number of runs before the first sample, whose times are thrown away; 3 by default.
+    /// Sets the least number of runs before the first sample, whose times are thrown away; 3 by default. More follow
+    /// until two in a row are no faster than all before, 12 at most; none if it is 0.
     pub fn warm_up(self, runs: u32) -> Policy {
         Policy { warm_up: runs, ..self }
     }
 
-    /// Sets, where several things take turns, the number of runs that are thrown away after each change: the others have
-    /// used the caches meanwhile, so a warm reading needs one.
+    /// Sets, where several things take turns, the least number of runs that are thrown away after each change, since the
+    /// others have used the caches meanwhile. More follow as in [`Policy::warm_up`]; none if it is 0.
     pub fn rewarm(self, runs: u32) -> Policy {
         Policy { rewarm: runs, ..self }
     }

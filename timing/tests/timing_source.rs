@@ -294,9 +294,9 @@ fn further_samples_are_counted_and_what_was_prepared_stays_ready() {
     };
     assert_eq!(taken(&first), [Some(vec![8.0; 3]), None, Some(vec![16.0; 2])]);
     assert!(matches!(&first[1], Err(TimingError::Unsupported { .. })));
-    // Three runs to warm each up, then bursts of two with one thrown away before each: 3 + 1 + 2 + 1 + 1, and 3 + 1 + 2.
+    // Three runs to warm each up, then bursts of two with three that settle before each: 3 + 3 + 2 + 3 + 1, and 3 + 3 + 2.
     let runs = |c_out: usize| engine.runs.lock().unwrap().iter().filter(|&&run| run == c_out).count();
-    assert_eq!((runs(8), runs(16)), (8, 6));
+    assert_eq!((runs(8), runs(16)), (12, 8));
     assert_eq!(taken(&source.read(&wanted(&[(16, 4)]), &how)), [Some(vec![16.0; 4])]);
     assert_eq!(*prepared.lock().unwrap(), [8, 13, 16], "prepared once each");
     source.forget();
