@@ -9,7 +9,7 @@ use netspec::{Axis, Width};
 impl Problem {
     /// Checks all that planners rely on; whatever makes a problem goes through here.
     pub(crate) fn checked(mut self) -> Result<Problem, ProblemError> {
-        if self.groups.is_empty() || self.layers.is_empty() {
+        if self.groups.is_empty() || self.layers.is_empty() && self.operators.is_empty() {
             return Err(ProblemError::Empty { groups: self.groups.len(), layers: self.layers.len() });
         }
         self.groups.iter().try_for_each(check_group)?;

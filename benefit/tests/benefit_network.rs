@@ -297,8 +297,24 @@ fn bad_weights_are_named() {
         |w| drop(w.insert("conv_c.w", tensor(&[64, 96], |_| f32::NAN))),
         "`conv_c.w` of group `conv_a` holds a number",
     );
-    let half = TensorView::new(ElementType::F16, vec![64, 1], vec![0; 128].into()).unwrap();
-    check_weights(|w| drop(w.insert("conv_a.w", half)), "elements of type F16");
+}
+
+#[test]
+fn weights_of_half_precision_are_read() {
+    let (network, weights) = (network(), weights());
+    let full = Magnitude::new(&network, &weights, Criterion::L2, Scope::PerLayer).curve(GroupId(0)).unwrap();
+    for element in [ElementType::F16, ElementType::Bf16] {
+        let half = |tensor: &Tensor| {
+            let bytes = element.encode(&tensor.to_f32().unwrap()).unwrap();
+            TensorView::new(element, tensor.shape.clone(), bytes.into()).unwrap()
+        };
+        let mut halves = self::weights();
+        halves.0 = weights.0.iter().map(|(name, tensor)| (*name, half(tensor))).collect();
+        let curve = Magnitude::new(&network, &halves, Criterion::L2, Scope::PerLayer).curve(GroupId(0)).unwrap();
+        for channels in [8, 32, 48] {
+            assert!((curve.value(channels) / full.value(channels) - 1.0).abs() < 0.01, "{element:?}");
+        }
+    }
 }
 
 #[test]

@@ -91,11 +91,15 @@ pub(crate) fn engine_line(header: &Header) -> String {
     format!("{} on {}{compute}{threads}{label}", machine.library, machine.device)
 }
 
-fn covers(covers: Covers) -> &'static str {
-    match covers {
+fn covers(covers: Covers, not_covered: Option<&NotCovered>) -> String {
+    let what = match covers {
         Covers::WholeModel => "whole model, end to end",
         Covers::Convolutions => "convolutions and fully connected layers only",
-    }
+    };
+    let Some(NotCovered { layers, macs_share, .. }) = not_covered else { return what.to_owned() };
+    let share = macs_share.map_or("an unknown share".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+    let plural = if *layers == 1 { "layer" } else { "layers" };
+    format!("{what}, without {layers} {plural} that cannot be timed alone ({share} of the MACs)")
 }
 
 /// Where an engine's libraries were looked for stands with the libraries.
@@ -132,14 +136,21 @@ pub(crate) fn doctor(report: &DoctorReport) -> String {
 
 pub(crate) fn inspect(report: &InspectReport) -> String {
     let mut out = format!(
-        "{}: {} layers ({} distinct), {} parameters, {:.1} M multiply-accumulates at batch {}\n\n",
+        "{}: {} layers ({} distinct), {} parameters, {:.1} M multiply-accumulates at batch {}\n\
+         prunable: {:.0} % of the layers' output channels; layers with such channels have {:.0} % of the multiply-accumulates\n",
         report.model.path,
         report.layers.len(),
         report.distinct_specs,
         thousands(report.parameters),
         report.macs as f64 / 1e6,
-        report.batch
+        report.batch,
+        100.0 * report.prunable.channels,
+        100.0 * report.prunable.macs
     );
+    for (reason, channels) in &report.prunable.reasons {
+        let _ = writeln!(out, "  {channels} channels stay: {reason}");
+    }
+    out.push('\n');
     let mut rows = vec![["layer", "convolution", "reads", "makes"].map(str::to_owned).to_vec()];
     let ids = |ids: &[GroupId]| ids.iter().map(|g| format!("g{}", g.0)).collect::<Vec<_>>().join("+");
     for layer in &report.layers {
@@ -164,8 +175,11 @@ pub(crate) fn inspect(report: &InspectReport) -> String {
     }
     out.push('\n');
     out.push_str(&table(&[false, true, true, false, false], &rows));
-    if report.untimed > 0 {
-        let _ = writeln!(out, "\n{} more layers cannot be timed alone and are not counted above", report.untimed);
+    if !report.untimed.is_empty() {
+        out.push_str("\nnot counted above, since they cannot be timed alone:\n");
+        for layer in &report.untimed {
+            let _ = writeln!(out, "  {} ({}): {}", layer.node, layer.op, layer.reason);
+        }
     }
     if !report.frozen.is_empty() {
         out.push_str("\ncannot be pruned:\n");
@@ -244,7 +258,7 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
         report.ratio,
         interval(report.ratio_interval),
         report.samples,
-        covers(report.covers),
+        covers(report.covers, report.not_covered.as_ref()),
         report.dtype,
         match report.passed {
             true => format!("yes: the interval ends below {}x", report.at_most),

@@ -127,8 +127,8 @@ pub(crate) fn no_models(source: &dyn LatencySource, what: &'static str) -> Error
     Error::NoModels { engine: source.machine().engine, what }
 }
 
-/// Refuses a model with layers that cannot be timed alone where the source could only leave them out, and a data type
-/// in which the source would not run the file, where it runs whole models as they are.
+/// Refuses a data type in which the source would not run the file, where it runs whole models as they are, and a model
+/// without a layer that could be timed, where it does not.
 pub(crate) fn check_model(source: &dyn LatencySource, model: &Model) -> Result<(), Error> {
     let runs_models = source.models().is_some();
     if runs_models && model.stored_in() != model.dtype() {
@@ -140,13 +140,10 @@ pub(crate) fn check_model(source: &dyn LatencySource, model: &Model) -> Result<(
         });
     }
     match model.network().untimed.as_slice() {
-        [first, ..] if !runs_models => Err(Error::Untimed {
-            path: model.path().to_owned(),
-            count: model.network().untimed.len(),
-            first: first.node.clone(),
-            reason: first.reason.clone(),
-            engine: source.machine().engine,
-        }),
+        [first, ..] if !runs_models && model.network().layers.is_empty() => {
+            let (first, reason) = (first.node.clone(), first.reason.clone());
+            Err(Error::NothingTimed { path: model.path().to_owned(), first, reason, engine: source.machine().engine })
+        }
         _ => Ok(()),
     }
 }

@@ -1,9 +1,10 @@
 //! `inspect`: what a model is made of, as pruning sees it.
 
 use crate::model::Model;
-use crate::report::{InspectReport, LayerReport};
-use netspec::{Network, Width};
-use std::collections::HashSet;
+use crate::report::{InspectReport, LayerReport, Prunable};
+use netspec::{Layer, Network, Width};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 
 /// Layers, channel groups, and what cannot be pruned and why.
 pub fn inspect(model: &Model) -> InspectReport {
@@ -25,12 +26,49 @@ pub fn inspect(model: &Model) -> InspectReport {
         model: model.report(),
         parameters: network.parameters,
         macs: network.layers.iter().map(|layer| layer.spec.macs()).sum(),
+        prunable: prunable(network),
         batch: model.batch(),
         distinct_specs: distinct_specs(network),
         layers,
         groups: network.groups.clone(),
-        untimed: network.untimed.len(),
+        untimed: network.untimed.clone(),
         frozen: network.frozen.clone(),
+    }
+}
+
+/// Channels of a layer that stay because no group has them.
+const FIXED: &str = "they do not belong to a group: an operator between the layers is not followed";
+
+fn prunable(network: &Network) -> Prunable {
+    let is_free = |width: &Width| width.parts.iter().any(|part| network.groups[part.group.0].frozen.is_none());
+    let [mut free, mut all] = [0, 0];
+    let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+    for layer in &network.layers {
+        all += layer.spec.c_out;
+        let mut left = layer.spec.c_out;
+        for part in &layer.outputs.parts {
+            let group = &network.groups[part.group.0];
+            let channels = (part.repeat * group.channels).min(left);
+            left -= channels;
+            match &group.frozen {
+                None => free += channels,
+                Some(reason) => *kept.entry(reason).or_default() += channels,
+            }
+        }
+        if left > 0 {
+            *kept.entry(FIXED).or_default() += left;
+        }
+    }
+    let touched = network.layers.iter().filter(|layer| is_free(&layer.inputs) || is_free(&layer.outputs));
+    let macs = |layers: &mut dyn Iterator<Item = &Layer>| layers.map(|layer| layer.spec.macs() as f64).sum::<f64>();
+    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+    let mut reasons: Vec<(String, usize)> = kept.into_iter().map(|(reason, n)| (reason.to_owned(), n)).collect();
+    reasons.sort_by_key(|(_, channels)| Reverse(*channels));
+    reasons.truncate(3);
+    Prunable {
+        channels: share(free as f64, all as f64),
+        macs: share(macs(&mut touched.into_iter()), macs(&mut network.layers.iter())),
+        reasons,
     }
 }
 

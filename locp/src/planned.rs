@@ -2,7 +2,7 @@
 
 use crate::model::Model;
 use crate::planning::Planning;
-use crate::report::{BudgetReport, ConstraintsReport, Covers, Header, PlanReport};
+use crate::report::{BudgetReport, ConstraintsReport, Covers, Header, NotCovered, PlanReport};
 use crate::{Error, modules};
 use benefit::{Budget, Limits, Problem, Solution, Value};
 use netspec::{GroupPlan, PrunePlan};
@@ -80,6 +80,7 @@ fn report(planning: &Planning<'_>, solution: &Solution, plan: &PrunePlan, of: Ci
         },
         dense_ms: planning.dense_ns / 1e6,
         covers,
+        not_covered: NotCovered::of(model.network(), covers),
         predicted_ms: solution.predicted_ns / 1e6,
         planner: solution.planner.clone(),
         value_kind: solution.value_kind.to_string(),

@@ -69,12 +69,9 @@ impl<'a> Planning<'a> {
         let network = model.network();
         check_prunable(model, limits)?;
         engine::check_model(measurer.source(), model)?;
-        if let ([first, ..], true) = (model.network().untimed.as_slice(), model.network().layers.is_empty()) {
-            let (first, reason) = (first.node.clone(), first.reason.clone());
-            return Err(Error::NothingTimed { path: model.path().to_owned(), first, reason });
-        }
-        let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
+        // Before anything is measured: it reads the weights.
         let mut builder = ProblemBuilder::from_network(network, limits, value)?;
+        let sweeps = Sweeps::search(network, None, measurer, options, watch.progress)?;
         for (i, layer) in network.layers.iter().enumerate() {
             let lines = Line::of(layer, network, options.residual);
             for line in &lines {
@@ -93,9 +90,10 @@ impl<'a> Planning<'a> {
         remember(&mut problem, network, measurer)?;
         let table_ns: f64 = problem.cells(&problem.dense()).iter().map(|used| used.cell.ns).sum();
         let [dense_ns, parts_ns] = whole::with_parts(measurer.source(), model, watch)?;
-        let drift = parts_ns / table_ns;
-        // Without whole models nothing runs but convolutions.
+        let drift = if table_ns > 0.0 { parts_ns / table_ns } else { 1.0 };
+        // Without whole models nothing runs but convolutions, and without convolutions nothing but operators.
         let most_ns_per_element = match measurer.covers() {
+            Covers::WholeModel if network.layers.is_empty() => f64::INFINITY,
             Covers::WholeModel => table_ns / moved_elements(network),
             Covers::Convolutions => 0.0,
         };
@@ -268,6 +266,7 @@ fn check_prunable(model: &Model, limits: &Limits) -> Result<(), Error> {
     }
     let reasons = network.groups.iter().filter_map(|g| g.frozen.clone());
     let reason = reasons.chain(network.frozen.iter().map(|f| f.reason.clone())).next();
-    let why = reason.unwrap_or_else(|| "it has no channel group".to_owned());
+    let of_file = model.onnx().unprunable().map(|node| format!("`{}` ({}) {}", node.node, node.op, node.reason));
+    let why = of_file.or(reason).unwrap_or_else(|| "it has no channel group".to_owned());
     Err(Error::NothingToPrune { path: model.path().to_owned(), why })
 }

@@ -4,7 +4,7 @@
 //! Times are milliseconds, intervals are `[low, high]` at 95 %.
 
 pub use crate::modules::ModuleKeep;
-use netspec::{ChannelGroup, Frozen, GroupId, GroupPlan, Machine, Measurement};
+use netspec::{ChannelGroup, Frozen, GroupId, GroupPlan, Machine, Measurement, Network, Untimed};
 use serde::{Deserialize, Serialize};
 
 mod accuracy;
@@ -86,6 +86,29 @@ pub enum Covers {
     Convolutions,
 }
 
+/// Layers that a time of all convolutions leaves out, because they cannot be timed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NotCovered {
+    /// How many.
+    pub layers: usize,
+    /// Their share of the multiply-accumulate operations of all layers, if their sizes are known.
+    pub macs_share: Option<f64>,
+}
+
+impl NotCovered {
+    /// What a time that covers `covers` leaves out of a network; `None` if it leaves out nothing.
+    pub(crate) fn of(network: &Network, covers: Covers) -> Option<NotCovered> {
+        if covers == Covers::WholeModel || network.untimed.is_empty() {
+            return None;
+        }
+        let untimed: Option<u64> = network.untimed.iter().map(|layer| layer.macs).sum();
+        let timed: u64 = network.layers.iter().map(|layer| layer.spec.macs()).sum();
+        let share = untimed.map(|untimed| untimed as f64 / (untimed + timed).max(1) as f64);
+        Some(NotCovered { layers: network.untimed.len(), macs_share: share })
+    }
+}
+
 /// A latency with its interval.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]
@@ -126,6 +149,8 @@ pub struct InspectReport {
     pub macs: u64,
     /// Images per run.
     pub batch: usize,
+    /// How much of the network can be pruned.
+    pub prunable: Prunable,
     /// Layers in topological order.
     pub layers: Vec<LayerReport>,
     /// How many different conv specs the layers have.
@@ -134,8 +159,20 @@ pub struct InspectReport {
     pub groups: Vec<ChannelGroup>,
     /// What cannot be pruned, and why.
     pub frozen: Vec<Frozen>,
-    /// How many layers are not listed, and not counted in `macs`, because their convolution is unknown.
-    pub untimed: usize,
+    /// Layers that are not listed, and not counted in `macs`, because they cannot be timed alone.
+    pub untimed: Vec<Untimed>,
+}
+
+/// How much of a network can be pruned, and what keeps most of the rest.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Prunable {
+    /// The share of the layers' output channels that may be removed.
+    pub channels: f64,
+    /// The share of the multiply-accumulate operations of layers that read or write such channels.
+    pub macs: f64,
+    /// What keeps most of the other channels, and how many each, at most three.
+    pub reasons: Vec<(String, usize)>,
 }
 
 /// A layer.

@@ -2,7 +2,7 @@
 
 use crate::measure::fresh_rule;
 use crate::model::Model;
-use crate::report::{Covers, VerifyReport};
+use crate::report::{Covers, NotCovered, VerifyReport};
 use crate::whole::{self, in_ms};
 use crate::{Error, Watch, engine};
 use netspec::Network;
@@ -50,6 +50,7 @@ pub fn verify(
         at_most,
         passed: pair.ratio_interval[1] <= at_most,
         covers,
+        not_covered: NotCovered::of(models[0].network(), covers),
         dtype: models[0].dtype(),
         parts_ms,
         samples: pair.samples,

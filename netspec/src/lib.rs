@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod constraint;
+mod half;
 mod machine;
 mod measurement;
 mod network;
@@ -30,7 +31,9 @@ mod words;
 pub use constraint::{Constraint, WidthError};
 pub use machine::Machine;
 pub use measurement::{CacheState, Measurement, Provenance, StopReason};
-pub use network::{ChannelGroup, Frozen, GroupId, IndexMap, Layer, Member, Network, Operator, Part, Role, Width};
+pub use network::{
+    ChannelGroup, Frozen, GroupId, IndexMap, Layer, Member, Network, Operator, Part, Role, Untimed, Width,
+};
 pub use plan::{GroupPlan, PlanError, PrunePlan};
 pub use spec::{Activation, Axis, ConvSpec, DType, Epilogue, Layout, SpecError};
 pub use tensor::{ElementType, Tensor, TensorError, TensorView, Weights};

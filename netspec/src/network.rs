@@ -250,6 +250,20 @@ pub struct Frozen {
     pub reason: String,
 }
 
+/// A layer that cannot be timed alone: a transposed or three-dimensional convolution, or one of unknown size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Untimed {
+    /// The node.
+    pub node: String,
+    /// Its operator type.
+    pub op: String,
+    /// The reason, for a person.
+    pub reason: String,
+    /// Multiply-accumulate operations of one run, if its size is known.
+    pub macs: Option<u64>,
+}
+
 /// A network as pruning sees it; `default()` is an empty one, to be filled field by field.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -263,8 +277,8 @@ pub struct Network {
     pub operators: Vec<Operator>,
     /// What cannot be pruned, and why.
     pub frozen: Vec<Frozen>,
-    /// Layers that are not among `layers` because their convolution is unknown: a sum over the layers leaves them out.
-    pub untimed: Vec<Frozen>,
+    /// Layers that are not among `layers`, because they cannot be timed alone: a sum over the layers leaves them out.
+    pub untimed: Vec<Untimed>,
     /// Elements of all weights.
     pub parameters: usize,
 }

@@ -1,5 +1,6 @@
 //! Tensors as bytes with a type and a shape; no array library in any signature.
 
+use crate::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -44,6 +45,18 @@ impl ElementType {
             ElementType::F16 | ElementType::Bf16 | ElementType::I16 | ElementType::U16 => 2,
             ElementType::U8 | ElementType::I8 | ElementType::Bool => 1,
         }
+    }
+
+    /// Returns `values` as little-endian bytes of this type, rounded to the nearest number of it; `None` if it is not a
+    /// floating-point type.
+    pub fn encode(self, values: &[f32]) -> Option<Vec<u8>> {
+        Some(match self {
+            ElementType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ElementType::F64 => values.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect(),
+            ElementType::F16 => values.iter().flat_map(|&v| f32_to_f16(v).to_le_bytes()).collect(),
+            ElementType::Bf16 => values.iter().flat_map(|&v| f32_to_bf16(v).to_le_bytes()).collect(),
+            _ => return None,
+        })
     }
 }
 
@@ -115,7 +128,7 @@ impl<'a> TensorView<'a> {
         self.bytes.is_empty()
     }
 
-    /// The elements as f32, converted from any integer or floating-point type but the 16-bit ones.
+    /// Returns the elements as f32, rounded where f32 cannot represent them.
     pub fn to_f32(&self) -> Result<Vec<f32>, TensorError> {
         let bytes = &self.bytes;
         Ok(match self.element {
@@ -129,7 +142,8 @@ impl<'a> TensorView<'a> {
             ElementType::U64 => chunks(bytes).map(|b| u64::from_le_bytes(b) as f32).collect(),
             ElementType::U8 | ElementType::Bool => bytes.iter().map(|&b| f32::from(b)).collect(),
             ElementType::I8 => bytes.iter().map(|&b| f32::from(b as i8)).collect(),
-            ElementType::F16 | ElementType::Bf16 => return Err(TensorError::Element { element: self.element }),
+            ElementType::F16 => chunks(bytes).map(|b| f16_to_f32(u16::from_le_bytes(b))).collect(),
+            ElementType::Bf16 => chunks(bytes).map(|b| bf16_to_f32(u16::from_le_bytes(b))).collect(),
         })
     }
 

@@ -148,6 +148,11 @@ impl Constant {
         self.element.map_or(0, |_| self.dims.iter().product())
     }
 
+    /// Whether its elements are floating-point numbers.
+    pub(crate) fn is_floating(&self) -> bool {
+        matches!(self.element, Ok(ElementType::F32 | ElementType::F64 | ElementType::F16 | ElementType::Bf16))
+    }
+
     /// The only element as a number, if there is just one.
     pub(crate) fn scalar(&self) -> Option<f32> {
         if self.elements() != 1 {

@@ -33,6 +33,7 @@ mod dependency;
 mod error;
 mod external;
 mod file;
+mod fold;
 mod graph;
 mod infer;
 mod model;

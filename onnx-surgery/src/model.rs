@@ -4,10 +4,11 @@ use crate::assemble;
 use crate::error::ModelError;
 use crate::external::{self, External};
 use crate::file;
+use crate::fold;
 use crate::graph::{Graph, Port};
-use crate::infer::{Inference, infer};
+use crate::infer::{Inference, infer, rules};
 use bytes::Bytes;
-use netspec::{Network, TensorView, Weights};
+use netspec::{Frozen, Network, TensorView, Weights};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// The file, and those beside it that hold its data, must stay as they are while the model is open.
 pub struct Model {
     pub(crate) path: Option<PathBuf>,
+    /// The file as it is.
+    source: Bytes,
+    /// The file with folded constants: what surgery works on.
     pub(crate) bytes: Bytes,
     pub(crate) external: External,
     pub(crate) graph: Graph,
@@ -39,6 +43,7 @@ impl Model {
     /// Opens a file and finds its layers and channel groups, at batch 1 where the batch is dynamic.
     ///
     /// Data that the model keeps in other files are read there, as long as those lie below the model's folder.
+    /// Weights and biases that nodes compute from constants alone are computed now, and count as constants.
     ///
     /// # Errors
     /// The file cannot be read, is not ONNX, is damaged, lacks a data file, contradicts itself, or has no
@@ -59,10 +64,13 @@ impl Model {
 
     fn new(bytes: Bytes, path: Option<PathBuf>) -> Result<Model, ModelError> {
         let file = path.as_ref().map_or("the model".to_owned(), |path| path.display().to_string());
-        let mut decoded = file::decode(&bytes, &file)?;
-        let mut external = external::open(&bytes, path.as_deref())?;
-        external.fill(&mut decoded);
-        let graph = Graph::new(decoded, bytes.len().saturating_add(external.bytes()))?;
+        let source = bytes;
+        let mut bytes = source.clone();
+        let (ir_version, mut external, mut graph) = read(&bytes, path.as_deref(), &file)?;
+        if let Some(folded) = fold::folded(&graph, &bytes, ir_version) {
+            bytes = folded;
+            (_, external, graph) = read(&bytes, path.as_deref(), &file)?;
+        }
         let inference = infer(&graph, 1)?;
         let network = assemble::network(&graph, &inference);
         if network.layers.is_empty() && network.untimed.is_empty() {
@@ -71,7 +79,7 @@ impl Model {
                 first.map_or("it has none at all".to_owned(), |f| format!("`{}` ({}) {}", f.node, f.op, f.reason));
             return Err(ModelError::NoLayers { file, why });
         }
-        Ok(Model { path, bytes, external, graph, inference, network })
+        Ok(Model { path, source, bytes, external, graph, inference, network })
     }
 
     /// The network at batch 1, or at the batch size that the file fixes.
@@ -93,6 +101,12 @@ impl Model {
             None => (),
         }
         Ok(assemble::network(&self.graph, &infer(&self.graph, batch)?))
+    }
+
+    /// Returns the node that says why nothing of this file can be pruned: one that computes with quantized numbers, that
+    /// ONNX Runtime's optimizer made, or that the file defines as a function. `None` if there is none.
+    pub fn unprunable(&self) -> Option<&Frozen> {
+        self.inference.stopped.as_ref().filter(|stopped| rules::is_of_file(&stopped.reason))
     }
 
     /// The model's inputs; initializers that old files list among them are left out.
@@ -117,8 +131,18 @@ impl Model {
 
     /// All bytes of the model's file and, behind it, of each of its data files: what names exactly this model.
     pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(&self.bytes).chain(&self.external.maps).map(|bytes| &**bytes)
+        std::iter::once(&self.source).chain(&self.external.maps).map(|bytes| &**bytes)
     }
+}
+
+/// Decodes a model's bytes; `file` is what errors call it. Returns its IR version, the data outside of it, and its graph.
+fn read(bytes: &Bytes, path: Option<&Path>, file: &str) -> Result<(i64, External, Graph), ModelError> {
+    let mut decoded = file::decode(bytes, file)?;
+    let mut external = external::open(bytes, path)?;
+    external.fill(&mut decoded);
+    let ir_version = decoded.ir_version.unwrap_or_default();
+    let graph = Graph::new(decoded, bytes.len().saturating_add(external.bytes()))?;
+    Ok((ir_version, external, graph))
 }
 
 /// Every initializer, and every Constant node's value under the name of its output; also the copies of shared

@@ -1,6 +1,6 @@
 //! A model whose outputs, and if need be its input, are tensors from its inside.
 
-use crate::constant::Home;
+use crate::constant::{Home, number_of};
 use crate::error::SurgeryError;
 use crate::graph::TensorId;
 use crate::model::Model;
@@ -10,13 +10,15 @@ use crate::splice::{number, stated, text_of};
 use crate::walk::Kind;
 use crate::wire::{Change, WireError, length_field, rewrite};
 use bytes::Bytes;
+use netspec::Weights as _;
 use std::collections::{HashMap, HashSet};
 
 /// ONNX's number of f32.
 const F32: i64 = 1;
 
 impl Model {
-    /// The model in memory, with these f32 tensors as its outputs, in this order, and no others.
+    /// The model in memory, with these tensors as its outputs, in this order, and no others. They are taken to have the
+    /// element type of the first layer's weights.
     ///
     /// Nodes that do not lead to them are left out. Shapes are left open.
     ///
@@ -26,7 +28,7 @@ impl Model {
         self.observed(None, tensors)
     }
 
-    /// The same with an f32 tensor from the inside, of this shape, as the only input: what leads to it is left out.
+    /// The same with a tensor from the inside, of this shape, as the only input: what leads to it is left out.
     ///
     /// [`cut`](Self::cut) tells from which tensor alone others can be computed; a runtime refuses what cannot.
     ///
@@ -70,8 +72,10 @@ impl Model {
             return Err(SurgeryError::NoTensor { tensor: missing.to_owned() });
         }
         let bytes = Bytes::from(Patch::nothing(self).to_bytes());
-        let observed =
-            Observed { model: self, from, tensors, needed: self.needed(from.map(|(name, _)| name), tensors) };
+        let needed = self.needed(from.map(|(name, _)| name), tensors);
+        let weight = self.network().layers.first().and_then(|layer| self.get(&layer.weight));
+        let element = weight.and_then(|weight| number_of(weight.element)).map_or(F32, i64::from);
+        let observed = Observed { model: self, from, tensors, needed, element };
         let rope = observed.rewritten(&bytes).expect("the bytes were decoded when the model was opened");
         Ok(rope.to_vec())
     }
@@ -100,6 +104,8 @@ struct Observed<'a> {
     tensors: &'a [&'a str],
     /// Places of the nodes that stay.
     needed: HashSet<usize>,
+    /// ONNX's number of the tensors' element type.
+    element: i64,
 }
 
 impl Observed<'_> {
@@ -119,10 +125,13 @@ impl Observed<'_> {
                 Ok(if goes { Change::Drop } else { Change::Keep })
             })?;
             if let Some((name, shape)) = self.from {
-                graph.append(length_field(number::GRAPH_INPUT, stated::tensor(name, F32, Some(stated::shape(shape)))));
+                graph.append(length_field(
+                    number::GRAPH_INPUT,
+                    stated::tensor(name, self.element, Some(stated::shape(shape))),
+                ));
             }
             for tensor in self.tensors {
-                graph.append(length_field(number::GRAPH_OUTPUT, stated::tensor(tensor, F32, None)));
+                graph.append(length_field(number::GRAPH_OUTPUT, stated::tensor(tensor, self.element, None)));
             }
             Ok(Change::Replace(length_field(field.number, graph)))
         })

@@ -22,6 +22,21 @@ LAYERS = [
 ]  # fmt: skip
 
 
+class Padding(nn.Conv2d):
+    """Pads inside of its own `forward`, as TensorFlow does: its attributes say another size."""
+
+    def forward(self, x):
+        pads = []
+        for length, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1]):
+            more = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+            pads += [more // 2, more - more // 2]
+        x = nn.functional.pad(x, pads)
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+LAYERS += [Padding(4, 6, 3, 2), Padding(4, 4, 5, (3, 2), groups=4, bias=False)]
+
+
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 @pytest.mark.parametrize("length", [9, 14])
 def test_what_stands_for_a_layer_has_its_size(layer, length):

@@ -111,6 +111,51 @@ def constant_of_shape():
     return n.model()
 
 
+def folded():
+    """Weights and biases that nodes compute from constants alone."""
+    n = Net("folded")
+
+    def conv(name, x, weight, c_out):
+        return n.relu(n.node("Conv", name, [x, weight, n.weight(f"{name}.bias", c_out)], pads=[1] * 4))
+
+    # Weight normalization, as it was trained.
+    v, g = n.weight("a.v", 6, 3, 3, 3), n.constant("a.g", n.rng.uniform(0.5, 1.5, (6, 1, 1, 1)))
+    length = n.node("ReduceL2", "a.length", [v], axes=[1, 2, 3])
+    x = conv("a", "image", n.node("Mul", "a.weight", [g, n.node("Div", "a.unit", [v, length])]), 6)
+    # Weight standardization.
+    w = n.weight("b.w", 8, 6, 3, 3)
+    centered = n.node("Sub", "b.centered", [w, n.node("ReduceMean", "b.mean", [w], axes=[1, 2, 3])])
+    square = n.node("Pow", "b.square", [centered, n.constant("two", 2.0)])
+    variance = n.node("ReduceMean", "b.variance", [square], axes=[1, 2, 3])
+    deviation = n.node("Sqrt", "b.deviation", [n.node("Add", "b.eps", [variance, n.constant("eps", 1e-5)])])
+    x = conv("b", x, n.node("Div", "b.weight", [centered, deviation]), 8)
+    # Integers with a scale for each output.
+    quantized = n.constant("c.q", n.rng.integers(-127, 128, (6, 8, 3, 3)), np.int8)
+    scales = n.constant("c.scale", n.rng.uniform(5e-4, 2e-3, 6))
+    zeros = n.constant("c.zero", n.rng.integers(-3, 4, 6), np.int8)
+    x = conv("c", x, n.node("DequantizeLinear", "c.weight", [quantized, scales, zeros], axis=0), 6)
+    # Another shape, turned around, and a bias that is scaled.
+    rows = n.weight("d.rows", 9 * 6, 8, fan_in=54)
+    kernel = n.node("Reshape", "d.kernel", [rows, n.constant("d.shape", [3, 3, 6, -1])])
+    kernel = n.node("Transpose", "d.weight", [kernel], perm=[3, 2, 0, 1])
+    bias = n.node("Mul", "d.bias", [n.weight("d.b", 8), n.constant("half", 0.5)])
+    x = n.relu(n.node("Conv", "d", [x, kernel, bias], pads=[1] * 4))
+    n.head(x, 8)
+    return n.model()
+
+
+def folded_old():
+    """The same where initializers are listed among the inputs and the unscaled weight has another reader."""
+    n = Net("folded_old", opset=9, ir=3)
+    w = n.weight("w", 6, 6, 3, 3)
+    x = n.conv_relu("a", "image", 3, 6)
+    x = n.relu(n.node("Conv", "b", [x, w], pads=[1] * 4))
+    scaled = n.node("Mul", "scaled", [w, n.constant("scale", n.rng.uniform(0.5, 1.5, (6, 1, 1, 1)))])
+    x = n.relu(n.node("Conv", "c", [x, scaled], pads=[1] * 4))
+    n.head(x, 6)
+    return n.model()
+
+
 def small(name, **more):
     """A residual block behind a stride, with BatchNormalization."""
     n = Net(name, **more)
@@ -247,6 +292,6 @@ def custom_op():
 
 
 ALL = [
-    opset9, opset10, opset11, opset_newest, constants, constant_of_shape, stated, f16, f64,
+    opset9, opset10, opset11, opset_newest, constants, constant_of_shape, folded, folded_old, stated, f16, f64,
     bf16, typed_fields, external, qdq, lstm, if_branch, custom_op,
 ]  # fmt: skip

@@ -16,7 +16,7 @@ pub(crate) fn plan(report: &PlanReport) -> String {
         ms(report.predicted_ms),
         ms(report.dense_ms),
         report.predicted_ms / report.dense_ms,
-        covers(report.covers),
+        covers(report.covers, report.not_covered.as_ref()),
         report.dtype
     );
     let _ = writeln!(out, "cells       {}", cells(report));
@@ -94,7 +94,7 @@ pub(crate) fn frontier(report: &FrontierReport) -> String {
         out,
         "dense   {} ({}, in {})\nplans   {}, value: {}\n",
         ms(report.dense_ms),
-        covers(report.covers),
+        covers(report.covers, None),
         report.dtype,
         report.planner,
         value(&report.value_kind, &report.value_name)
@@ -130,7 +130,7 @@ pub(crate) fn align(report: &AlignReport) -> String {
         report.value_aligned,
         report.ratio,
         interval(report.ratio_interval),
-        covers(report.covers),
+        covers(report.covers, None),
         report.dtype
     );
     let _ = writeln!(out, "widths   {moved} of {} moved\n", report.widths.len());
@@ -217,7 +217,7 @@ pub(crate) fn prune(report: &PruneReport) -> String {
         }
     };
     let _ = writeln!(out, "weights       {fitted}");
-    let _ = writeln!(out, "covers        {}, in {}", covers(plan.covers), plan.dtype);
+    let _ = writeln!(out, "covers        {}, in {}", covers(plan.covers, plan.not_covered.as_ref()), plan.dtype);
     let asked = report.measurements_new + report.measurements_shared;
     let _ = writeln!(
         out,

@@ -60,13 +60,12 @@ impl Error {
             Error::Output { .. }
             | Error::Incomparable { .. }
             | Error::Unrelated { .. }
-            | Error::NothingTimed { .. }
             | Error::Model(_)
             | Error::Surgery(_) => ErrorKind::Model,
             Error::UnknownEngine { .. }
             | Error::NoModels { .. }
             | Error::StoredType { .. }
-            | Error::Untimed { .. }
+            | Error::NothingTimed { .. }
             | Error::Unavailable(_)
             | Error::Timing(_) => ErrorKind::Engine,
             Error::Table(StoreError::Damaged { .. }) => ErrorKind::DamagedTable,
@@ -117,7 +116,7 @@ impl Error {
             Error::Whole { .. } => "whole",
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",
-            Error::Untimed { .. } | Error::NothingTimed { .. } => "untimed",
+            Error::NothingTimed { .. } => "untimed",
             Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",
             Error::Timing(_) => "timing",

@@ -188,20 +188,7 @@ pub enum Error {
         /// What was asked for.
         dtype: netspec::DType,
     },
-    /// Layers that cannot be timed alone, on an engine that sums layers.
-    Untimed {
-        /// The model.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// The first one's name.
-        first: String,
-        /// Why.
-        reason: String,
-        /// The engine.
-        engine: String,
-    },
-    /// No layer can be timed, so no width can be chosen.
+    /// No layer can be timed alone, on an engine that does not run whole models.
     NothingTimed {
         /// The model.
         path: PathBuf,
@@ -209,6 +196,8 @@ pub enum Error {
         first: String,
         /// Why.
         reason: String,
+        /// The engine.
+        engine: String,
     },
     /// Two models that are compared do not take or give the same tensors.
     Unrelated {

@@ -33,7 +33,7 @@ impl Error {
             Error::Contradiction { parameters, .. } => parameters.clone(),
             Error::WhichMachine { .. } => vec![Parameter::Machine],
             Error::Whole { .. } => vec![Parameter::Table],
-            Error::NoModels { .. } | Error::Untimed { .. } => vec![Parameter::Engine],
+            Error::NoModels { .. } | Error::NothingTimed { .. } => vec![Parameter::Engine],
             Error::StoredType { .. } => vec![Parameter::Dtype, Parameter::Engine],
             Error::Infeasible(_) => vec![
                 Parameter::Latency,
@@ -96,8 +96,7 @@ impl Error {
                 let or = "or an engine that times convolutions in that type (cuda, simulated:h100)";
                 return Some(format!("use the data type {stored}, {or}").into());
             }
-            Error::Untimed { .. } => "use the engine tract, which times the whole model",
-            Error::NothingTimed { .. } => "`inspect` and `apply` work on it all the same",
+            Error::NothingTimed { .. } => "use an engine that times whole models, tract or onnxruntime",
             Error::Unrelated { .. } => "compare a model with one that was made from it",
             Error::NothingToPrune { .. } => "`inspect` lists the groups, and why they keep their channels",
             Error::OnlyResidual { .. } => "open them with `prune_residual`",
@@ -163,13 +162,10 @@ impl Error {
             Error::StoredType { path, engine, stored, dtype } => {
                 format!("{}: {engine} runs it as it is stored, in {stored}, not in {dtype}", path.display())
             }
-            Error::Untimed { path, count, first, reason, engine } => format!(
-                "{}: {count} of its layers cannot be timed alone (first `{first}`: {reason}), and {engine} sums layers",
+            Error::NothingTimed { path, first, reason, engine } => format!(
+                "{}: none of its layers can be timed alone (first `{first}`: {reason}), and {engine} runs no whole models",
                 path.display()
             ),
-            Error::NothingTimed { path, first, reason } => {
-                format!("{}: none of its layers can be timed (first `{first}`: {reason})", path.display())
-            }
             Error::Unrelated { a, b, what } => {
                 format!("{} is not a version of {}: {what}", b.display(), a.display())
             }

@@ -1,6 +1,6 @@
 //! What `plan` reports.
 
-use super::{Covers, Header, ModelReport};
+use super::{Covers, Header, ModelReport, NotCovered};
 use crate::Constraints;
 use crate::modules::ModuleKeep;
 use benefit::Limits;
@@ -38,6 +38,9 @@ pub struct PlanReport {
     pub dense_ms: f64,
     /// What `dense_ms` and `predicted_ms` cover.
     pub covers: Covers,
+    /// Layers that these times leave out, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_covered: Option<NotCovered>,
     /// Predicted latency of the pruned model.
     pub predicted_ms: f64,
     /// The planner's name.

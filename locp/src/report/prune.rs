@@ -1,6 +1,6 @@
 //! What `prune` and `verify` report.
 
-use super::{Accuracy, Agreement, Covers, Header, Interval, PlanReport};
+use super::{Accuracy, Agreement, Covers, Header, Interval, NotCovered, PlanReport};
 use crate::Repair;
 use benefit::LatencyFit;
 use netspec::DType;
@@ -99,6 +99,9 @@ pub struct VerifyReport {
     pub passed: bool,
     /// What the times cover.
     pub covers: Covers,
+    /// Layers that these times leave out, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_covered: Option<NotCovered>,
     /// The data type that the networks are timed in.
     pub dtype: DType,
     /// Where not the whole model is covered: the convolutions timed one by one and summed, of the dense and of the

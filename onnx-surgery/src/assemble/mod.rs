@@ -40,7 +40,7 @@ pub(crate) fn network(graph: &Graph, inference: &Inference) -> Network {
     let mut network = Network::default();
     (network.layers, network.groups) = (layers, groups);
     network.operators = operators::operators(graph, inference, &fusion).into_iter().map(|(_, op)| op).collect();
-    network.frozen = inference.grouping.frozen.iter().chain(&inference.unmeasurable).cloned().collect();
+    network.frozen = inference.grouping.frozen.clone();
     network.untimed = inference.unmeasurable.clone();
     network.parameters = parameters(graph);
     network
@@ -66,9 +66,8 @@ pub(crate) fn parts(graph: &Graph, inference: &Inference) -> Vec<Option<NetworkP
     parts
 }
 
-/// Elements of all floating-point constants that are no mere numbers.
+/// Elements of all floating-point constants, scalars aside.
 fn parameters(graph: &Graph) -> usize {
-    use netspec::ElementType::{Bf16, F16, F32, F64};
-    let weights = graph.constants.values().filter(|c| matches!(c.element, Ok(F32 | F64 | F16 | Bf16)));
+    let weights = graph.constants.values().filter(|c| c.is_floating());
     weights.filter(|c| !c.dims.is_empty()).map(|c| c.elements()).sum()
 }

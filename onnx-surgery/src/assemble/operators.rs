@@ -22,10 +22,6 @@ pub(super) fn operators(graph: &Graph, inference: &Inference, fusion: &Fusion<'_
 
 /// The cost of one node. One whose shapes are not known has none that could be stated.
 fn operator(node: &Node, inference: &Inference) -> Option<Operator> {
-    // Layers without a known shape are reported among what is frozen, not here.
-    if matches!(node.op.as_str(), "Conv" | "ConvTranspose" | "Gemm" | "MatMul") {
-        return None;
-    }
     let id = (*node.outputs.first()?)?;
     let output = inference.value(id)?;
     let fixed = || Some((1, Width { fixed: output.dim(1)?, parts: vec![] }));

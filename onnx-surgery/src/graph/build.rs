@@ -140,7 +140,7 @@ fn read_node(
     Ok(Node {
         name,
         op: proto.op_type,
-        is_standard: matches!(proto.domain.as_str(), "" | "ai.onnx"),
+        domain: proto.domain,
         inputs,
         outputs,
         captured,

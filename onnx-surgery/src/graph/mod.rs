@@ -33,8 +33,8 @@ pub(crate) struct Node {
     /// The node's name, or its first output's where it has none.
     pub(crate) name: String,
     pub(crate) op: String,
-    /// Whether the operator is one of ONNX's own, and not of some other domain.
-    pub(crate) is_standard: bool,
+    /// The domain of the operator.
+    pub(crate) domain: String,
     /// Inputs in order; one that is left out is nothing.
     pub(crate) inputs: Vec<Option<TensorId>>,
     pub(crate) outputs: Vec<Option<TensorId>>,
@@ -48,6 +48,11 @@ pub(crate) struct Node {
 impl Node {
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attributes.iter().find(|a| a.name == name)
+    }
+
+    /// Whether the operator is one of ONNX's own, and not of some other domain.
+    pub(crate) fn is_standard(&self) -> bool {
+        matches!(self.domain.as_str(), "" | "ai.onnx")
     }
 
     pub(crate) fn int(&self, name: &str, default: i64) -> i64 {

@@ -7,7 +7,7 @@ use crate::constant::{Constant, MAX_DIM};
 use crate::dependency::{Dependencies, Extent, Labels, Mismatch, Reason};
 use crate::error::ModelError;
 use crate::graph::{Dims, Graph, Node, TensorId};
-use netspec::{ConvSpec, ElementType, Frozen};
+use netspec::{ConvSpec, ElementType, Frozen, Untimed};
 use std::collections::HashMap;
 
 /// Why a rule gives up.
@@ -99,7 +99,7 @@ pub(crate) struct Cx<'g> {
     pub(super) renumbers: Vec<Renumber>,
     /// Lengths that must stay equal, or at least whole where they are divided; and who needs it.
     pub(super) equalities: Vec<(super::Follows, Option<Extent>, Reason)>,
-    pub(super) unmeasurable: Vec<Frozen>,
+    pub(super) unmeasurable: Vec<Untimed>,
     /// The reason for "depends on no image", which freezes nothing by itself.
     free: Reason,
     /// Positions that labels without a weight behind them may still take.
@@ -340,8 +340,9 @@ impl<'g> Cx<'g> {
         self.layers.push(layer);
     }
 
-    /// This node is a layer that cannot be timed; its input comes from what `source` names.
-    pub(crate) fn unmeasurable(&mut self, reason: &str, source: Reason) {
+    /// This node is a layer that cannot be timed; its input comes from what `source` names. It takes `macs`
+    /// multiply-accumulate operations, if its size is known.
+    pub(crate) fn unmeasurable(&mut self, reason: &str, source: Reason, macs: Option<u64>) {
         let node = self.node();
         let reason = if source == self.free {
             reason.to_owned()
@@ -349,6 +350,6 @@ impl<'g> Cx<'g> {
             let Frozen { node, op, .. } = self.deps.registered(source);
             format!("{reason} (it comes from `{node}`, {op})")
         };
-        self.unmeasurable.push(Frozen { node: node.name.clone(), op: node.op.clone(), reason });
+        self.unmeasurable.push(Untimed { node: node.name.clone(), op: node.op.clone(), reason, macs });
     }
 }

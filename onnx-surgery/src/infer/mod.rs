@@ -19,7 +19,7 @@ pub(crate) use value::{Follows, Int, Kind, Origin, Reader, Stored, Value, produc
 use crate::dependency::Grouping;
 use crate::error::ModelError;
 use crate::graph::{Graph, Node, TensorId};
-use netspec::{Frozen, Width};
+use netspec::{Frozen, Untimed, Width};
 use rules::Reads;
 use std::collections::{HashMap, HashSet};
 
@@ -45,9 +45,9 @@ pub(crate) struct Inference {
     pub(crate) fills: HashSet<TensorId>,
     /// Nodes (by index) whose results depend on no image: shapes and their arithmetic.
     pub(crate) folded: Vec<bool>,
-    /// Layers whose shape is not known.
-    pub(crate) unmeasurable: Vec<Frozen>,
-    /// The first node that was not followed, or the first one of a quantized model.
+    /// Layers that cannot be timed alone.
+    pub(crate) unmeasurable: Vec<Untimed>,
+    /// The first node that was not followed, or that says what is the matter with the whole file.
     pub(crate) stopped: Option<Frozen>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Inference {
 pub(crate) fn infer(graph: &Graph, batch: usize) -> Result<Inference, ModelError> {
     let mut cx = Cx::new(graph, batch)?;
     let mut folded = Vec::with_capacity(graph.nodes.len());
-    let (mut stopped, mut is_quantized) = (None, false);
+    let (mut stopped, mut is_of_file) = (None, false);
     for index in 0..graph.nodes.len() {
         cx.enter(index);
         let rule = rules::rule_for(cx.node());
@@ -69,8 +69,8 @@ pub(crate) fn infer(graph: &Graph, batch: usize) -> Result<Inference, ModelError
             Err(Stop::Freeze(reason)) => {
                 cx.freeze_node(&reason);
                 let node = cx.node();
-                if stopped.as_ref().is_none_or(|_| reason == rules::QUANTIZED && !is_quantized) {
-                    is_quantized = reason == rules::QUANTIZED;
+                if stopped.as_ref().is_none_or(|_| rules::is_of_file(&reason) && !is_of_file) {
+                    is_of_file = rules::is_of_file(&reason);
                     stopped = Some(Frozen { node: node.name.clone(), op: node.op.clone(), reason });
                 }
             }

@@ -87,7 +87,8 @@ impl Patch<'_> {
         }
         for (name, values) in &self.values {
             let constant = &model.graph.constants[&model.graph.ids[name]];
-            let data = Bytes::from(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+            let data = constant.element.ok().and_then(|element| element.encode(values));
+            let data = Bytes::from(data.expect("`exchange` takes floating-point constants only"));
             let edit = TensorEdit { dims: constant.dims.clone(), data: data.into(), element: constant.element.ok() };
             edits.constants.insert(constant.home, edit);
         }

@@ -15,7 +15,7 @@ pub(crate) use cut::{AxisCut, Cut};
 
 use crate::error::SurgeryError;
 use crate::model::Model;
-use netspec::{ElementType, PrunePlan};
+use netspec::PrunePlan;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -197,17 +197,18 @@ impl<'m> Patch<'m> {
         Ok(Patch { changes: build::disconnection(model, plan)?, ..Patch::nothing(model) })
     }
 
-    /// Other elements for constants of the model, by name, in C order; shapes stay.
+    /// Other elements for constants of the model, by name, in C order; shapes stay, and element types, to which the values
+    /// are rounded.
     ///
     /// # Errors
-    /// The model has no f32 constant of such a name and so many elements ([`SurgeryError::Values`]).
+    /// The model has no floating-point constant of this name and number of elements ([`SurgeryError::Values`]).
     pub fn exchange(model: &'m Model, values: BTreeMap<String, Vec<f32>>) -> Result<Patch<'m>, SurgeryError> {
         for (tensor, new) in &values {
             let constant = model.graph.ids.get(tensor).and_then(|id| model.graph.constants.get(id));
             let expected = match constant {
-                Some(c) if c.element == Ok(ElementType::F32) && c.elements() == new.len() => continue,
-                Some(c) if c.element == Ok(ElementType::F32) => format!("of {} elements", c.elements()),
-                Some(_) => "not f32".to_owned(),
+                Some(c) if c.is_floating() && c.elements() == new.len() => continue,
+                Some(c) if c.is_floating() => format!("of {} elements", c.elements()),
+                Some(_) => "not floating-point".to_owned(),
                 None => "no constant of the model".to_owned(),
             };
             return Err(SurgeryError::Values { tensor: tensor.clone(), found: new.len(), expected });

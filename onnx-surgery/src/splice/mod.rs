@@ -7,7 +7,7 @@ mod data;
 mod node;
 pub(crate) mod number;
 pub(crate) mod stated;
-mod tensor;
+pub(crate) mod tensor;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 pub(super) const MODEL_IR_VERSION: u64 = 1;
 pub(crate) const GRAPH_NODE: u64 = 1;
-pub(super) const GRAPH_INITIALIZER: u64 = 5;
+pub(crate) const GRAPH_INITIALIZER: u64 = 5;
 pub(crate) const GRAPH_INPUT: u64 = 11;
 pub(crate) const GRAPH_OUTPUT: u64 = 12;
 pub(crate) const GRAPH_VALUE_INFO: u64 = 13;

@@ -101,11 +101,16 @@ fn source(graph: &Bytes, home: Home) -> Result<Option<Bytes>, WireError> {
 
 /// A tensor for what was a list or a number.
 fn from_list(added: &Added) -> Result<Rope, WireError> {
-    let mut rope = dims(&added.edit.dims);
-    rope.append(number_field(number::TENSOR_TYPE, list_type(added)?));
-    rope.append(length_field(number::TENSOR_NAME, added.name.as_bytes().to_vec().into()));
-    rope.append(length_field(number::TENSOR_RAW, added.edit.data.clone()));
-    Ok(rope)
+    Ok(message(&added.name, &added.edit.dims, list_type(added)?, added.edit.data.clone()))
+}
+
+/// A tensor with its elements as raw data; `element` is ONNX's number of their type.
+pub(crate) fn message(name: &str, shape: &[usize], element: i64, data: Rope) -> Rope {
+    let mut rope = dims(shape);
+    rope.append(number_field(number::TENSOR_TYPE, element));
+    rope.append(length_field(number::TENSOR_NAME, name.as_bytes().to_vec().into()));
+    rope.append(length_field(number::TENSOR_RAW, data));
+    rope
 }
 
 fn list_type(added: &Added) -> Result<i64, WireError> {

@@ -79,10 +79,13 @@ def prepare(
         change.undo()
         if not isinstance(error, Exception):
             raise  # Ctrl-C
-        raise ForwardError(
-            f"the narrow model does not run ({error}); a number of channels may be written down in its "
-            "`forward`: take it from a tensor's shape, or keep these channels with `freeze`"
-        ) from error
+        why = (
+            "a number of channels may be written down in its `forward`: take it from a tensor's shape, or keep "
+            "these channels with `freeze`"
+        )
+        if instead:
+            why = f"a stand-in for a removed residual branch may not fit: try `keep_branches=True`; else {why}"
+        raise ForwardError(f"the narrow model does not run ({error}); {why}") from error
     return change
 
 

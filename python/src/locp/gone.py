@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -20,10 +21,17 @@ class Gone(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.steps = _steps(layer)
+        # In a tuple, so that its parameters are not this module's.
+        self.twin = (_twin(layer),)
         self.train(layer.training)
 
     def zeros(self, x: torch.Tensor) -> torch.Tensor:
         """One channel of the size that the layer would have made of `x`."""
+        if not torch.jit.is_scripting():
+            (twin,) = self.twin
+            if twin is not None:
+                with torch.no_grad():
+                    return x.new_zeros(twin(torch.empty_like(x[:, :1], device="meta")).shape)
         first = x.dim() - len(self.steps)
         size = list(x.shape[: first - 1]) + [1]
         for length, (up, more, down) in zip(x.shape[first:], self.steps):
@@ -84,6 +92,27 @@ class _Broadcast(torch.autograd.Function):
     @staticmethod
     def symbolic(graph: Any, bias: Any, zeros: Any) -> Any:
         return bias
+
+
+# Layers whose output has the size that their attributes say.
+_STOCK = {
+    kind.forward
+    for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+}
+
+
+def _twin(layer: nn.Module) -> nn.Module | None:
+    """A convolution of one channel without data that runs the layer's own `forward`, `None` for one of PyTorch's own.
+
+    A `forward` that pads makes images of another size than the layer's attributes say.
+    """
+    if not isinstance(layer, Convolution) or type(layer).forward in _STOCK:
+        return None
+    twin = copy.copy(layer)
+    weight = torch.empty((1, 1, *layer.weight.shape[2:]), dtype=layer.weight.dtype, device="meta")
+    twin._parameters = {name: None for name in layer._parameters} | {"weight": nn.Parameter(weight, False)}
+    twin.in_channels = twin.out_channels = twin.groups = 1
+    return twin
 
 
 def _steps(layer: Any) -> list[tuple[int, int, int]]:

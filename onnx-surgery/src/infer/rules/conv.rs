@@ -3,13 +3,13 @@
 use super::window::Window;
 use super::{Cx, Stop};
 use crate::dependency::{Labels, Layout};
-use crate::infer::{Kind, LayerDraft, Value};
+use crate::infer::{Kind, LayerDraft, Value, product};
 use netspec::{ConvSpec, DType, ElementType, Role};
 
 pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let weight = match cx.weight(1) {
         Err(Stop::Freeze(reason)) => {
-            cx.unmeasurable("cannot be timed, for its weights are computed at run time", cx.free());
+            cx.unmeasurable("cannot be timed, for its weights are computed at run time", cx.free(), None);
             return Err(Stop::Freeze(reason));
         }
         weight => weight?,
@@ -41,6 +41,7 @@ pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
     } else {
         grouped(cx, groups, c_out, inputs.as_ref(), false)?
     };
+    let macs = product(&out_dims).and_then(|written| macs(&[&[written], &dims[1..]].concat()));
     let source = finish(cx, &input, out_dims, outputs.as_ref(), has_bias)?;
 
     let mut spec = ConvSpec::new(c_in, c_out, [1, 1], [1, 1]);
@@ -51,9 +52,14 @@ pub(super) fn conv(cx: &mut Cx<'_>) -> Result<(), Stop> {
     });
     match placed {
         Ok(()) => cx.layer(LayerDraft { node: cx.node_index(), weight: weight.name, spec, inputs, outputs }),
-        Err(reason) => cx.unmeasurable(reason, source),
+        Err(reason) => cx.unmeasurable(reason, source, macs),
     }
     Ok(())
+}
+
+/// The product, unless it overflows.
+pub(super) fn macs(factors: &[usize]) -> Option<u64> {
+    factors.iter().try_fold(1_u64, |n, &factor| n.checked_mul(u64::try_from(factor).ok()?))
 }
 
 /// The attribute `group`.

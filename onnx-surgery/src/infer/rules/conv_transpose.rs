@@ -1,8 +1,9 @@
 //! ConvTranspose: its weight has the input channels first.
 
-use super::conv::{dtype, finish, grouped, groups, has_bias, image};
+use super::conv::{dtype, finish, grouped, groups, has_bias, image, macs};
 use super::window::Window;
 use super::{Cx, Stop};
+use crate::infer::product;
 use netspec::Role;
 
 pub(super) fn conv_transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
@@ -18,6 +19,8 @@ pub(super) fn conv_transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let has_bias = has_bias(cx, c_out)?;
     let sides = output(cx, &dims[2..], &(2..dims.len()).map(|axis| input.dim(axis)).collect::<Vec<_>>())?;
     let out_dims = [input.dim(0), Some(c_out)].into_iter().chain(sides).collect();
+    let positions = input.dims.as_ref().and_then(|dims| product(dims));
+    let macs = positions.and_then(|inputs| macs(&[&[inputs], &dims[1..]].concat()));
 
     let outputs = if groups == 1 {
         let outputs = cx.produce(c_out)?;
@@ -30,7 +33,7 @@ pub(super) fn conv_transpose(cx: &mut Cx<'_>) -> Result<(), Stop> {
         grouped(cx, groups, c_out, inputs.as_ref(), true)?
     };
     let source = finish(cx, &input, out_dims, outputs.as_ref(), has_bias)?;
-    cx.unmeasurable("cannot be timed alone, for it is a transposed convolution", source);
+    cx.unmeasurable("cannot be timed alone, for it is a transposed convolution", source, macs);
     Ok(())
 }
 

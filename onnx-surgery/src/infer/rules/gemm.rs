@@ -1,6 +1,6 @@
 //! Gemm and MatMul with weights in the file: fully connected layers.
 
-use super::conv::{DOUBLE, dtype, shape};
+use super::conv::{DOUBLE, dtype, macs, shape};
 use super::{Cx, Stop};
 use crate::dependency::{Labels, Layout};
 use crate::graph::TensorId;
@@ -88,7 +88,8 @@ impl Full {
             _ => {
                 let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
                 let rows = "cannot be timed, for its number of rows is unknown: export with fixed sizes";
-                cx.unmeasurable(if dtype.is_none() { DOUBLE } else { rows }, source);
+                let macs = product(&dims[..last]).and_then(|rows| macs(&[rows, c_in, c_out]));
+                cx.unmeasurable(if dtype.is_none() { DOUBLE } else { rows }, source, macs);
             }
         }
         let kind = Kind::Channels(Layout::on_axis(outputs, dims.len(), last));

@@ -42,15 +42,27 @@ pub(crate) struct Rule {
 }
 
 const NO_RULE: &str = "has no rule here, so the channels that reach it must all stay";
-pub(super) const QUANTIZED: &str =
-    "computes with quantized numbers: prune the floating-point model, and quantize the result";
+const QUANTIZED: &str = "computes with quantized numbers: prune the floating-point model, and quantize the result";
+
+const OPTIMIZED: &str =
+    "is an operator of ONNX Runtime's own, so the file was optimized by it: prune the model from which it was made";
+const FOREIGN: &str = "is of a domain other than ONNX's own and has no rule here; if the file defines it as a function, \
+                       inline that first (`onnx.inliner.inline_local_functions`)";
+
+/// Whether a reason says what is the matter with the whole file.
+pub(crate) fn is_of_file(reason: &str) -> bool {
+    [QUANTIZED, OPTIMIZED, FOREIGN].contains(&reason)
+}
 
 /// The rule for a node's operator, or why there is none.
 pub(crate) fn rule_for(node: &Node) -> Result<Rule, &'static str> {
     let images = |apply| Ok(Rule { apply, reads: Reads::Images });
     let numbers = |apply| Ok(Rule { apply, reads: Reads::Numbers });
-    if !node.is_standard {
-        return Err("belongs to another domain than ONNX's own and has no rule here");
+    if node.domain.starts_with("com.microsoft") {
+        return Err(OPTIMIZED);
+    }
+    if !node.is_standard() {
+        return Err(FOREIGN);
     }
     match node.op.as_str() {
         "Conv" => images(conv::conv),
