@@ -61,6 +61,9 @@ impl Limits {
     }
 }
 
+/// Levels of a group that no timed layer follows.
+const UNTIMED_LEVELS: usize = 8;
+
 impl ProblemBuilder {
     /// The skeleton of a network's problem: group i and layer i are those of the network, with no costs and no
     /// levels but the full widths yet. Frozen groups, and residual streams unless the limits allow them, stay so.
@@ -109,7 +112,8 @@ impl ProblemBuilder {
 
     /// Chooses every unfrozen group's levels by [`levels_from`] from the sweeps given so far; the rule's floor is
     /// raised to the group's own, and only widths that the group's constraints allow are taken, besides none at all where
-    /// the limits let its branch go. A member without a sweep, and a concat's consumer, let no width be dominated.
+    /// the limits let its branch go. A member without a sweep, and a concat's consumer, let no width be dominated. A group
+    /// without members has eight levels.
     pub fn levels_from_sweeps(&mut self, rule: &LevelRule) -> &mut Self {
         for (g, channels) in self.group_channels().into_iter().enumerate() {
             let group = GroupId(g);
@@ -130,6 +134,10 @@ impl ProblemBuilder {
                         None => {}
                     }
                 }
+            }
+            if members.is_empty() && !rule.sliding {
+                // Only layers that cannot be timed alone follow it: nothing tells where its steps are.
+                rule = rule.lattice(channels.div_ceil(UNTIMED_LEVELS)).sliding(true);
             }
             self.set_levels(group, &levels_from(channels, &members, &rule));
         }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::groups::{check, check_frozen, check_group, check_members};
+use support::groups::{check, check_frozen, check_group, check_members, open};
 
 const LOGITS: (&str, &str) = ("logits", "5 frozen: >logits.weight@0 .logits.bias@0");
 
@@ -107,6 +107,18 @@ fn group_norms_as_torch_exports_them() {
     check("group_norm_ts", "/conv2/Conv", 6, narrow, [scale[0], scale[1], "onnx::Mul_46@0", "onnx::Add_47@0"]);
     check("group_norm_dynamo", "node_conv2d", 4, wide, ["val_9@0", "val_12@0", "val_21@0+0x2", "val_23@0+0x2"]);
     check("group_norm_dynamo", "node_conv2d_1", 6, narrow, ["val_32@0", "val_35@0", "val_44@0", "val_46@0"]);
+}
+
+#[test]
+fn conv3d() {
+    check_group("conv3d", "a", "8: >a.weight@0 .a.bias@0 b.weight@1>");
+    check_group("conv3d", "b", "6: >b.weight@0 .b.bias@0 c.weight@1>");
+    check_frozen("conv3d", &["c"]);
+    let model = open("conv3d");
+    let macs: Vec<Option<u64>> = model.network().untimed.iter().map(|layer| layer.macs).collect();
+    assert_eq!(macs, [8 * 27, 48 * 27, 24].map(|per_pixel| Some(512 * per_pixel)));
+    let names: Vec<&str> = model.network().operators.iter().map(|operator| operator.name.as_str()).collect();
+    assert!(["a", "b", "c"].iter().all(|name| names.contains(name)), "each costs by its elements: {names:?}");
 }
 
 #[test]

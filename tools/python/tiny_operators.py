@@ -108,6 +108,18 @@ def conv_transpose():
     return n.model()
 
 
+def conv3d():
+    """Three-dimensional convolutions and nothing else."""
+    n = Net("conv3d", channels=0)
+    x = n.input("volume", ["batch", 1, 8, 8, 8])
+    for name, c_in, c_out, k in (("a", 1, 8, 3), ("b", 8, 6, 3), ("c", 6, 4, 1)):
+        weight = n.weight(f"{name}.weight", c_out, c_in, k, k, k)
+        x = n.node("Conv", name, [x, weight, n.weight(f"{name}.bias", c_out)], pads=[k // 2] * 6)
+        x = n.relu(x) if name != "c" else x
+    n.output("c", ["batch", 4, 8, 8, 8])
+    return n.model()
+
+
 def depth_to_space():
     """Pixel shuffle in both orders."""
     n = Net("depth_to_space")
@@ -242,6 +254,6 @@ def attention():
 
 ALL = [
     elementwise, activations, prelu, pools, softmax, lrn, instance_norm,
-    lambda: group_norm(18), lambda: group_norm(21), conv_transpose, depth_to_space,
+    lambda: group_norm(18), lambda: group_norm(21), conv_transpose, conv3d, depth_to_space,
     pixel_shuffle, space_to_depth, gather, expand, nhwc, convnext, layer_norm_parts, attention,
 ]  # fmt: skip
