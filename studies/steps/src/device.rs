@@ -47,8 +47,8 @@ impl<'a> Device<'a> {
         *turns += 1;
         let preparations = row.prepare_ns.len();
         let (preparation, blocks) = (turn % preparations, row.blocks.len() / preparations);
-        // A run to warm up before each turn.
-        self.cost.ns += mean(&row.blocks) + row.prepare_ns[preparation] as f64;
+        // Three runs, at least, until the caches have settled before each turn.
+        self.cost.ns += 3.0 * mean(&row.blocks) + row.prepare_ns[preparation] as f64;
         let mut ns = Vec::with_capacity(readings);
         for block in turn / preparations.. {
             let block = &row.blocks[preparation * blocks + block % blocks];
