@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} on {}, {}", machine.library, machine.device, machine.compute);
 
     let start = Instant::now();
-    let mut model = tract.load(Path::new(&first), 1)?;
+    let mut model = tract.load(Path::new(&first), &1.into())?;
     println!("{first}: loaded in {:.2} s", start.elapsed().as_secs_f64());
     let mut rule = stop::Relative::new(0.01).limit_ms(5000.0);
     let m = measure(&mut model, &mut rule, &Policy::warm())?;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:.3} ms [{low:.3}, {high:.3}], {} samples, {:?}", m.median_ns / 1e6, m.samples, m.stop);
 
     if let Some(second) = args.next() {
-        let mut other = tract.load(Path::new(&second), 1)?;
+        let mut other = tract.load(Path::new(&second), &1.into())?;
         let both = compare(&mut model, &mut other, &mut rule, &Policy::warm())?;
         println!("{second}: {:.3}x {:.3?}, {} pairs", both.ratio, both.ratio_interval, both.pairs);
     }

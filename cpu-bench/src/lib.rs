@@ -43,6 +43,8 @@ mod caches;
 #[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod fill;
 #[cfg(any(feature = "tract", feature = "onnxruntime"))]
+mod inputs;
+#[cfg(any(feature = "tract", feature = "onnxruntime"))]
 mod machine;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;

@@ -36,7 +36,7 @@ fn every_committed_model_runs() {
     let models = models();
     assert!(models.len() >= 5, "the small topologies are committed: {models:?}");
     for path in models {
-        let mut model = Tract::new().load(&path, 1).unwrap_or_else(|error| panic!("{error}"));
+        let mut model = Tract::new().load(&path, &1.into()).unwrap_or_else(|error| panic!("{error}"));
         let shape = input_shape(&mut *model);
         let outputs = model.infer(&[noise(&shape, 1)]).unwrap();
         let first = outputs[0].to_f32().unwrap();
@@ -51,13 +51,13 @@ fn images_of_a_batch_do_not_mix() {
     let mut compared = 0;
     for path in models() {
         // Static exports are fixed to the batch they were traced with; the others take any.
-        let Ok(mut three) = Tract::new().load(&path, 3) else { continue };
+        let Ok(mut three) = Tract::new().load(&path, &3.into()) else { continue };
         let shape = input_shape(&mut *three);
         assert_eq!(shape[0], 3);
         let batch = noise(&shape, 2);
         let Ok(together) = three.infer(std::slice::from_ref(&batch)) else { continue };
         let together = together[0].to_f32().unwrap();
-        let mut one = Tract::new().load(&path, 1).unwrap();
+        let mut one = Tract::new().load(&path, &1.into()).unwrap();
         let per_image = batch.len() / 3;
         let mut alone = Vec::new();
         for image in batch.to_f32().unwrap().chunks(per_image) {
@@ -81,7 +81,7 @@ fn files_that_are_cut_off_are_errors_that_name_the_file() {
     let check = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::write(&path, bytes).unwrap();
-        match Tract::new().load(&path, 1).map(|_| ()) {
+        match Tract::new().load(&path, &1.into()).map(|_| ()) {
             Err(TimingError::Model { path: named, .. }) => assert_eq!(named, path),
             other => panic!("{name}: {other:?}"),
         }

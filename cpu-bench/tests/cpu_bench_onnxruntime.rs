@@ -65,7 +65,7 @@ fn a_whole_model_answers_as_the_other_engine_does() {
     let pixels: Vec<f32> = (0..3 * 28 * 28).map(|_| rng.uniform() as f32).collect();
     let images = Tensor::from_f32(vec![3, 1, 28, 28], &pixels).unwrap();
     let answer = |engine: &dyn ModelBackend| {
-        let mut model = engine.load(path.as_ref(), 3).unwrap();
+        let mut model = engine.load(path.as_ref(), &3.into()).unwrap();
         assert!(model.run(CacheState::Network).unwrap().ns > 0.0);
         model.infer(std::slice::from_ref(&images)).unwrap().remove(0).to_f32().unwrap()
     };

@@ -1,13 +1,15 @@
 //! Flags and subcommands: help, man page and completions come from here.
 
 mod making;
+mod parsed;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use locp::Shard;
-use locp::netspec::{CacheState, ConvSpec, DType};
+use locp::netspec::{CacheState, ConvSpec, DType, InputShape};
 use std::path::PathBuf;
 
 pub(crate) use making::{Align, Making, Pictures, Planner, Worth};
+use parsed::{input_shape, latency_share, ratio, share, spec};
 
 /// Make a convolutional network faster on the device it will run on.
 ///
@@ -36,6 +38,10 @@ pub(crate) struct Global {
     /// Images per run; by default as many as the model fixes, or 1.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
+    /// Shape of an input whose size the model leaves free, batch included: NAME=1x3x640x640, or without the name if there is
+    /// one input; may be repeated.
+    #[arg(long, global = true, value_name = "NAME=SHAPE", value_parser = input_shape)]
+    pub(crate) input: Vec<InputShape>,
     /// Threads that the engine may use.
     #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
@@ -158,7 +164,7 @@ pub(crate) enum Command {
         /// Also write the plan.
         #[arg(long, value_name = "FILE")]
         plan_out: Option<PathBuf>,
-        /// Images (.npy, or a folder of pictures) to report how often both models agree, and with labels top-1 before and
+        /// Images (as for --calib) to report how often both models agree, and with labels top-1 before and
         /// after; they never calibrate.
         #[arg(long, value_name = "PATH")]
         images: Option<PathBuf>,
@@ -170,7 +176,8 @@ pub(crate) enum Command {
     Damage {
         /// The ONNX model.
         model: PathBuf,
-        /// Images without labels, as the model takes them (.npy), or a folder of pictures.
+        /// Images without labels, as the model takes them (.npy; an .npz or a folder with one array per input), or a folder of
+        /// pictures.
         #[arg(long, value_name = "PATH")]
         calib: PathBuf,
         #[command(flatten)]
@@ -194,8 +201,8 @@ pub(crate) enum Command {
         /// Where to write the pruned model.
         #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
         output: Option<PathBuf>,
-        /// Images without labels, as the model takes them (.npy), or a folder of pictures: what remains is fitted to what the
-        /// model computes on them.
+        /// Images without labels, as the model takes them (.npy; an .npz or a folder with one array per input), or a folder of
+        /// pictures: what remains is fitted to what the model computes on them.
         #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
         calib: Option<PathBuf>,
         #[command(flatten)]
@@ -227,7 +234,7 @@ pub(crate) enum Command {
     Accuracy {
         /// The ONNX model.
         model: PathBuf,
-        /// Images (.npy), N x channels x height x width, or a folder of pictures.
+        /// Images as the model takes them (.npy; an .npz or a folder with one array per input), or a folder of pictures.
         #[arg(long, value_name = "PATH")]
         images: PathBuf,
         #[command(flatten)]
@@ -328,11 +335,6 @@ pub(crate) struct Reach {
     pub(crate) min_share: f64,
 }
 
-/// A share of a latency, written as a budget is or as a number.
-fn latency_share(text: &str) -> Result<f64, String> {
-    share(text.strip_suffix('x').unwrap_or(text))
-}
-
 /// Which budgets, and how their plans are made.
 #[derive(Debug, Args)]
 pub(crate) struct Frontier {
@@ -390,20 +392,4 @@ pub(crate) enum Generate {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-fn number(text: &str, allowed: fn(f64) -> bool, expected: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|&value| allowed(value)).ok_or_else(|| format!("expected {expected}"))
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    number(text, |v| v > 0.0 && v <= 1.0, "a share above 0 and at most 1")
-}
-
-fn spec(text: &str) -> Result<ConvSpec, String> {
-    text.parse().map_err(|error: locp::netspec::SpecError| error.to_string())
-}
-
-fn ratio(text: &str) -> Result<f64, String> {
-    number(text, |v| v > 0.0 && v.is_finite(), "a ratio above 0, for example 0.66")
 }

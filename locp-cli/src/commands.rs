@@ -8,7 +8,7 @@ use crate::progress::Bars;
 use crate::{human, output};
 use anyhow::Result;
 use clap::CommandFactory;
-use locp::netspec::{CacheState, ConvSpec, DType};
+use locp::netspec::{CacheState, ConvSpec, DType, InputSizes};
 use locp::report::{AccuracyReport, LintReport};
 use locp::{
     Budget, Calib, Cancel, Comparison, Constraints, Counts, Engine, Error, HeldOut, Limits, Magnitude, Model, Options,
@@ -87,7 +87,9 @@ impl Run<'_> {
     }
 
     fn open(&self, model: &Path) -> Result<Model, Error> {
-        let model = Model::open(model, self.global.batch.map(usize::from))?;
+        let mut sizes = InputSizes::new(self.global.input.iter().cloned());
+        sizes.batch = self.global.batch.map(usize::from);
+        let model = Model::open(model, sizes)?;
         Ok(match self.global.dtype {
             Some(dtype) => model.computed_in(dtype.into()),
             None => model,

@@ -6,9 +6,21 @@ use locp::{Error, ErrorKind, Parameter};
 
 /// What a user of the command line types to follow an error's remedy, in parentheses behind a space; or nothing.
 pub(crate) fn spelled(error: &Error) -> String {
-    let mut words: Vec<String> = error.parameters().into_iter().map(flag).collect();
+    let mut words: Vec<String> = match error {
+        Error::FreeSizes { inputs, .. } => {
+            let flags: Vec<String> = inputs.iter().map(|input| stated(&input.likely.to_string())).collect();
+            vec![format!("`{}`", flags.join(" "))]
+        }
+        _ => error.parameters().into_iter().map(flag).collect(),
+    };
     words.extend(command(error).map(|command| format!("`locp {command}`")));
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
+/// The flag that states an input's shape, as a shell takes it.
+pub(crate) fn stated(shape: &str) -> String {
+    let is_plain = shape.chars().all(|c| c.is_ascii_alphanumeric() || "=._-/:".contains(c));
+    if is_plain { format!("--input {shape}") } else { format!("--input '{}'", shape.replace('\'', "'\\''")) }
 }
 
 /// The flag of a parameter: `` `--prune-residual` ``.
@@ -27,7 +39,7 @@ fn command(error: &Error) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{command, flag, spelled};
+    use super::{command, flag, spelled, stated};
     use crate::args::Cli;
     use clap::CommandFactory;
     use locp::{Error, Parameter};
@@ -57,5 +69,12 @@ mod tests {
         let error = Error::StoredType { path, engine: "tract".to_owned(), stored, dtype: stored };
         assert_eq!(spelled(&error), " (`--dtype`, `--engine`)");
         assert_eq!(command(&error), None);
+    }
+
+    #[test]
+    fn shapes_are_quoted_as_a_shell_needs() {
+        assert_eq!(stated("a.b/c:0=1x3"), "--input a.b/c:0=1x3");
+        assert_eq!(stated("the $input=1x3"), "--input 'the $input=1x3'");
+        assert_eq!(stated("it's=1"), r"--input 'it'\''s=1'");
     }
 }

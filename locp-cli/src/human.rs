@@ -175,6 +175,14 @@ pub(crate) fn inspect(report: &InspectReport) -> String {
     }
     out.push('\n');
     out.push_str(&table(&[false, true, true, false, false], &rows));
+    for input in &report.inputs {
+        let Some(likely) = &input.likely else { continue };
+        let dims: Vec<String> =
+            input.shape.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).collect();
+        let shape = if dims.is_empty() { "of unknown shape".to_owned() } else { dims.join("x") };
+        let flag = crate::flags::stated(likely);
+        let _ = writeln!(out, "\nthe input `{}` is {shape}: to plan, state its size, for example {flag}", input.name);
+    }
     if !report.untimed.is_empty() {
         out.push_str("\nnot counted above, since they cannot be timed alone:\n");
         for layer in &report.untimed {

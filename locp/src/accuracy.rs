@@ -22,12 +22,12 @@ pub fn accuracy(
     if images.len() != labels.len() {
         return Err(Error::Count { images: images.len(), labels: labels.len() });
     }
-    let mut run = models.load(onnx, batch.max(1))?;
+    let mut run = models.load(onnx, &images.sizes(batch.max(1)))?;
     watch.progress.begin("accuracy", Some(images.len() as u64));
     let mut tally = Tally::default();
     for block in blocks(images, batch, watch) {
         let block = block?;
-        let scores = scores(&run.infer(std::slice::from_ref(&block.tensor))?);
+        let scores = scores(&run.infer(&block.inputs)?);
         tally.add(&scores.ok_or_else(|| no_scores(onnx))?, &labels[block.images.clone()], block.images.start)?;
         watch.progress.advance(block.images.len() as u64);
     }
@@ -35,9 +35,10 @@ pub fn accuracy(
     Ok(tally.accuracy())
 }
 
-/// A batch of images, the last ones repeated where there are no more, and which of all images it is.
+/// A batch of images for each of a model's inputs, the last one repeated if there are no more, and which of all images it
+/// is.
 pub(crate) struct Block {
-    pub(crate) tensor: Tensor,
+    pub(crate) inputs: Vec<Tensor>,
     pub(crate) images: Range<usize>,
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn blocks<'a>(
         if watch.cancel.is_raised() {
             return Err(Error::Interrupted);
         }
-        Ok(Block { tensor: images.batch(first, batch), images: first..images.len().min(first + batch) })
+        Ok(Block { inputs: images.batch(first, batch), images: first..images.len().min(first + batch) })
     })
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn carried_out(model: &Model, plan: &PrunePlan) -> Result<(TempDir, M
     let folder = files::temporary_folder()?;
     let path = folder.path().join("pruned.onnx");
     patch.write(&path)?;
-    let smaller = Model::open(&path, Some(model.batch()))?.computed_in(model.dtype());
+    let smaller = Model::open(&path, model.sizes().clone())?.computed_in(model.dtype());
     Ok((folder, smaller))
 }
 

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::model::Model;
 use crate::report::{Covers, Header, MachineReport, Schema};
+use crate::sizes;
 use replay::Simulated;
 use sharing::{Recorded, StoreError, TableKind};
 use std::path::Path;
@@ -127,8 +128,8 @@ pub(crate) fn no_models(source: &dyn LatencySource, what: &'static str) -> Error
     Error::NoModels { engine: source.machine().engine, what }
 }
 
-/// Refuses a data type in which the source would not run the file, where it runs whole models as they are, and a model
-/// without a layer that could be timed, where it does not.
+/// Refuses a model with inputs of unknown size, if the source needs to know them, or without a layer that could be timed,
+/// and a data type in which the source would not run the file, if it runs whole models as they are.
 pub(crate) fn check_model(source: &dyn LatencySource, model: &Model) -> Result<(), Error> {
     let runs_models = source.models().is_some();
     if runs_models && model.stored_in() != model.dtype() {
@@ -138,6 +139,11 @@ pub(crate) fn check_model(source: &dyn LatencySource, model: &Model) -> Result<(
             stored: model.stored_in(),
             dtype: model.dtype(),
         });
+    }
+    if runs_models {
+        sizes::check(model)?
+    } else {
+        sizes::check_timed(model)?
     }
     match model.network().untimed.as_slice() {
         [first, ..] if !runs_models && model.network().layers.is_empty() => {

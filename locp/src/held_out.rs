@@ -62,7 +62,7 @@ impl HeldOut {
     pub fn check(&self, source: &dyn LatencySource, onnx: &Path, batch: usize) -> Result<(), Error> {
         let models = runner(source)?;
         let Some(labels) = &self.labels else { return Ok(()) };
-        let outputs = models.load(onnx, batch)?.infer(&[self.images.batch(0, batch)])?;
+        let outputs = models.load(onnx, &self.images.sizes(batch))?.infer(&self.images.batch(0, batch))?;
         let classes = scores(&outputs).ok_or_else(|| no_scores(onnx))?.first().map_or(0, Vec::len);
         match labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
             Some((index, &label)) => Err(Error::Label { index, label, classes }),
@@ -81,15 +81,15 @@ impl HeldOut {
         self.images.check_fit(&self.path, dense)?;
         let (models, batch) = (runner(source)?, dense.batch());
         let files = [dense.path(), pruned];
-        let [mut first, mut second] = [models.load(files[0], batch)?, models.load(files[1], batch)?];
+        let sizes = self.images.sizes(batch);
+        let [mut first, mut second] = [models.load(files[0], &sizes)?, models.load(files[1], &sizes)?];
         let names: Vec<String> = dense.onnx().outputs().iter().map(|port| port.name.clone()).collect();
         let mut tallies = [Tally::default(), Tally::default()];
         let mut divergence = Divergence::new(files, names);
         watch.progress.begin("accuracy", Some(self.images.len() as u64));
         for block in blocks(&self.images, batch, watch) {
             let block = block?;
-            let input = std::slice::from_ref(&block.tensor);
-            let outputs = [first.infer(input)?, second.infer(input)?];
+            let outputs = [first.infer(&block.inputs)?, second.infer(&block.inputs)?];
             if let Some(labels) = &self.labels {
                 for ((tally, outputs), file) in tallies.iter_mut().zip(&outputs).zip(files) {
                     let scores = scores(outputs).ok_or_else(|| no_scores(file))?;

@@ -1,8 +1,10 @@
 //! `inspect`: what a model is made of, as pruning sees it.
 
 use crate::model::Model;
-use crate::report::{InspectReport, LayerReport, Prunable};
+use crate::report::{InputReport, InspectReport, LayerReport, Prunable};
+use crate::sizes;
 use netspec::{Layer, Network, Width};
+use onnx_surgery::Port;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
@@ -28,6 +30,7 @@ pub fn inspect(model: &Model) -> InspectReport {
         macs: network.layers.iter().map(|layer| layer.spec.macs()).sum(),
         prunable: prunable(network),
         batch: model.batch(),
+        inputs: inputs(model),
         distinct_specs: distinct_specs(network),
         layers,
         groups: network.groups.clone(),
@@ -70,6 +73,16 @@ fn prunable(network: &Network) -> Prunable {
         macs: share(macs(&mut touched.into_iter()), macs(&mut network.layers.iter())),
         reasons,
     }
+}
+
+fn inputs(model: &Model) -> Vec<InputReport> {
+    let (ports, free) = (model.onnx().inputs(), sizes::free(model));
+    let report = |(input, port): (usize, &Port)| InputReport {
+        name: port.name.clone(),
+        shape: model.onnx().input_dims(input).unwrap_or_default(),
+        likely: free.iter().find(|free| free.name == port.name).map(|free| free.likely.to_string()),
+    };
+    ports.iter().enumerate().map(report).collect()
 }
 
 fn distinct_specs(network: &Network) -> usize {

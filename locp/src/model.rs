@@ -3,7 +3,7 @@
 use crate::Constraints;
 use crate::Error;
 use crate::report::ModelReport;
-use netspec::{ChannelGroup, Constraint, DType, Network};
+use netspec::{ChannelGroup, Constraint, DType, InputSizes, Network};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub struct Model {
     path: PathBuf,
     sha256: String,
-    batch: usize,
+    sizes: InputSizes,
     dtype: DType,
     network: Network,
     constraints: Constraints,
@@ -20,17 +20,17 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model for runs of `batch` images; without one, of as many as the file fixes, or one.
-    pub fn open(path: &Path, batch: Option<usize>) -> Result<Model, Error> {
-        let onnx = onnx_surgery::Model::open(path)?;
+    /// Reads a model for runs in which its inputs have these sizes: [`InputSizes`], or the batch alone. Without a batch
+    /// there are as many images per run as the file fixes, or one.
+    ///
+    /// The pruned model's file keeps its dynamic dimensions.
+    pub fn open(path: &Path, sizes: impl Into<InputSizes>) -> Result<Model, Error> {
+        let sizes = sizes.into();
+        let onnx = onnx_surgery::Model::open_with(path, &sizes)?;
         let sha256 = sha256(onnx.contents());
-        let network = match batch {
-            Some(batch) => onnx.network_at(batch)?,
-            None => onnx.network().clone(),
-        };
-        let batch = network.layers.first().map_or(1, |layer| layer.spec.batch);
+        let network = onnx.network().clone();
         let dtype = network.layers.first().map_or(DType::default(), |layer| layer.spec.dtype);
-        Ok(Model { path: path.to_owned(), sha256, batch, dtype, network, constraints: Constraints::default(), onnx })
+        Ok(Model { path: path.to_owned(), sha256, sizes, dtype, network, constraints: Constraints::default(), onnx })
     }
 
     /// The same, to be deployed in this data type: its convolutions are timed in it, in the type's usual memory order.
@@ -94,7 +94,17 @@ impl Model {
 
     /// Images per run.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.onnx.batch()
+    }
+
+    /// The sizes that it was opened with.
+    pub(crate) fn sizes(&self) -> &InputSizes {
+        &self.sizes
+    }
+
+    /// The sizes of all inputs in a run, as far as they are known.
+    pub(crate) fn run_sizes(&self) -> InputSizes {
+        self.onnx.input_sizes(self.batch())
     }
 
     /// Layers and channel groups.

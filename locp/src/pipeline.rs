@@ -12,7 +12,7 @@ use crate::remembered::Remembered;
 use crate::report::{AlignReport, ExplainReport, FrontierReport, StepsReport};
 use crate::steps::steps;
 use crate::sweeps::{SearchKind, SweepOptions};
-use crate::{Error, Shard, Watch, engine, frontier};
+use crate::{Error, Shard, Watch, engine, frontier, sizes};
 use benefit::{Budget, Criterion, Exact, Limits, Magnitude, Planner, Scope, Solution, Value};
 use netspec::ConvSpec;
 use sharing::Store;
@@ -130,6 +130,7 @@ impl<'a> Pipeline<'a> {
 
     /// Fills the table with what a plan may need, or with the part of it that `shard` names.
     pub fn measure(&mut self, model: &Model, shard: Option<Shard>) -> Result<StepsReport, Error> {
+        sizes::check_timed(model)?;
         let specs = model.network().specs();
         let specs = shard.map_or(specs.clone(), |shard| shard.of(specs, ConvSpec::macs));
         self.measurer.get(&specs)?;
@@ -139,12 +140,14 @@ impl<'a> Pipeline<'a> {
 
     /// Searches the staircases of all layers that pruning could change, or of the one named, each distinct one once.
     pub fn steps(&mut self, model: &Model, layer: Option<&str>) -> Result<StepsReport, Error> {
+        sizes::check_timed(model)?;
         steps(model, layer, &mut self.measurer, &self.options.sweeps, self.watch.progress)
     }
 
     /// Explains every group of the model, or those of which the layer named is a member: what pruning it saves, and how
     /// far it can grow for nothing.
     pub fn explain(&mut self, model: &Model, layer: Option<&str>) -> Result<ExplainReport, Error> {
+        sizes::check_timed(model)?;
         explain(model, layer, &mut self.measurer, &self.options.sweeps, self.watch.progress)
     }
 

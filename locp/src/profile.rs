@@ -41,7 +41,7 @@ impl Names {
 
     /// Runs a model and returns what its parts take; `None` if the source does not profile.
     pub(crate) fn profile(&self, source: &dyn LatencySource, model: &Model) -> Result<Option<PartTimes>, Error> {
-        let Some(times) = source.models().and_then(|models| models.profile(model.path(), model.batch())) else {
+        let Some(times) = source.models().and_then(|models| models.profile(model.path(), &model.run_sizes())) else {
             return Ok(None);
         };
         Ok(self.attributed(&times?))

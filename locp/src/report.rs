@@ -151,6 +151,8 @@ pub struct InspectReport {
     pub batch: usize,
     /// How much of the network can be pruned.
     pub prunable: Prunable,
+    /// The model's inputs.
+    pub inputs: Vec<InputReport>,
     /// Layers in topological order.
     pub layers: Vec<LayerReport>,
     /// How many different conv specs the layers have.
@@ -173,6 +175,18 @@ pub struct Prunable {
     pub macs: f64,
     /// What keeps most of the other channels, and how many each, at most three.
     pub reasons: Vec<(String, usize)>,
+}
+
+/// A model's input.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct InputReport {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions at this batch, `None` for free ones; empty if their number is not known.
+    pub shape: Vec<Option<usize>>,
+    /// If dimensions are free, a shape to state, as the file's metadata says or guessed.
+    pub likely: Option<String>,
 }
 
 /// A layer.

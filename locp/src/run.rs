@@ -64,7 +64,7 @@ impl Pruned {
         calib: &Calib,
         watch: &Watch<'_>,
     ) -> Result<(), Error> {
-        let pruned = Model::open(&self.path, Some(dense.batch()))?;
+        let pruned = Model::open(&self.path, dense.sizes().clone())?;
         let repair = calib::repair(models, [dense, &pruned], &self.planned.plan, calib, watch)?;
         let path = self.folder.path().join("repaired.onnx");
         repair.write(&pruned, &path)?;

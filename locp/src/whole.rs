@@ -46,7 +46,7 @@ pub(crate) fn in_ms(interval_ns: Interval) -> Interval {
 /// Returns the network as the source runs it; `None` if the source runs nothing.
 fn load(source: &dyn LatencySource, model: &Model) -> Result<Option<Box<dyn Prepared + Send>>, Error> {
     match source.models() {
-        Some(models) => Ok(Some(Box::new(models.load(model.path(), model.batch())?))),
+        Some(models) => Ok(Some(Box::new(models.load(model.path(), &model.run_sizes())?))),
         None => Ok(source.chain(&model.network().specs()).transpose()?),
     }
 }

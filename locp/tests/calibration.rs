@@ -51,7 +51,9 @@ fn with_twins(folder: &Path) -> Model {
 }
 
 fn outputs(path: &Path, images: &Tensor) -> Vec<f32> {
-    engine().models().unwrap().load(path, 16).unwrap().infer(std::slice::from_ref(images)).unwrap()[0].to_f32().unwrap()
+    engine().models().unwrap().load(path, &16.into()).unwrap().infer(std::slice::from_ref(images)).unwrap()[0]
+        .to_f32()
+        .unwrap()
 }
 
 /// The relative squared error of a model's outputs.

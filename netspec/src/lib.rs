@@ -19,6 +19,7 @@
 
 mod constraint;
 mod half;
+mod inputs;
 mod machine;
 mod measurement;
 mod network;
@@ -29,6 +30,7 @@ mod text;
 mod words;
 
 pub use constraint::{Constraint, WidthError};
+pub use inputs::{InputShape, InputSizes};
 pub use machine::Machine;
 pub use measurement::{CacheState, Measurement, Provenance, StopReason};
 pub use network::{

@@ -30,7 +30,6 @@ fn surgery(c: &mut Criterion) {
             b.iter_batched(|| bytes.clone(), |bytes| Model::from_bytes(black_box(bytes)), BatchSize::LargeInput);
         });
         let model = Model::from_bytes(bytes.clone()).expect("a good model");
-        c.bench_function(&format!("group/{name}"), |b| b.iter(|| model.network_at(black_box(2))));
         let plan = half(&model);
         c.bench_function(&format!("build and audit/{name}"), |b| b.iter(|| Patch::build(&model, black_box(&plan))));
         let patch = Patch::build(&model, &plan).expect("a good plan");

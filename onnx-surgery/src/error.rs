@@ -1,5 +1,6 @@
 //! What can go wrong, with the file, node or tensor and the remedy.
 
+use crate::size_error::SizeError;
 use netspec::PlanError;
 use std::path::PathBuf;
 
@@ -117,6 +118,9 @@ pub enum ModelError {
         /// The batch size that was asked for.
         wanted: usize,
     },
+    /// The sizes that are stated for its inputs do not fit it.
+    #[error(transparent)]
+    Sizes(#[from] SizeError),
 }
 
 /// Why data outside a model's file cannot be read. What is written out ends in what to do.
@@ -207,6 +211,7 @@ impl ModelError {
             ModelError::Truncated { .. } => Some(COPY_AGAIN),
             ModelError::ExternalData { problem, .. } => Some(problem.remedy()),
             ModelError::FixedBatch { .. } => Some(USE_FIXED),
+            ModelError::Sizes(error) => Some(error.remedy()),
             ModelError::Tensor { .. }
             | ModelError::MissingTensor { .. }
             | ModelError::MissingOutput { .. }

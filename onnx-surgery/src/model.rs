@@ -8,7 +8,7 @@ use crate::fold;
 use crate::graph::{Graph, Port};
 use crate::infer::{Inference, infer, rules};
 use bytes::Bytes;
-use netspec::{Frozen, Network, TensorView, Weights};
+use netspec::{Frozen, InputShape, InputSizes, Network, TensorView, Weights};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// Opens a file and finds its layers and channel groups, at batch 1 where the batch is dynamic.
+    /// Opens a file and finds its layers and channel groups, at batch 1 if the batch is dynamic.
     ///
     /// Data that the model keeps in other files are read there, as long as those lie below the model's folder.
     /// Weights and biases that nodes compute from constants alone are computed now, and count as constants.
@@ -50,19 +50,38 @@ impl Model {
     /// convolution or fully connected layer of known shape. Operators without a rule are no error: the channels that
     /// reach them are frozen.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, ModelError> {
-        let path = path.as_ref();
-        Model::new(file::map(path)?, Some(path.to_owned()))
+        Model::open_with(path, &InputSizes::default())
     }
 
-    /// The same for a model in memory.
+    /// Opens a file for runs in which its inputs have these sizes, with the layers' specs for them.
+    ///
+    /// Dimensions of the same name are one dimension: it is enough to state it once. What is written from the model keeps
+    /// its dynamic dimensions.
     ///
     /// # Errors
-    /// As [`open`](Self::open). Data in other files are one: bytes have no folder.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Model, ModelError> {
-        Model::new(bytes.into(), None)
+    /// Those of [`open`](Self::open), and sizes that do not fit the model.
+    pub fn open_with(path: impl AsRef<Path>, sizes: &InputSizes) -> Result<Model, ModelError> {
+        let path = path.as_ref();
+        Model::new(file::map(path)?, Some(path.to_owned()), sizes)
     }
 
-    fn new(bytes: Bytes, path: Option<PathBuf>) -> Result<Model, ModelError> {
+    /// Opens a model in memory, as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open). Data in other files are an error: bytes have no folder.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Model, ModelError> {
+        Model::from_bytes_with(bytes, &InputSizes::default())
+    }
+
+    /// Opens a model in memory, as [`open_with`](Self::open_with) does.
+    ///
+    /// # Errors
+    /// Those of [`open_with`](Self::open_with). Data in other files are an error: bytes have no folder.
+    pub fn from_bytes_with(bytes: Vec<u8>, sizes: &InputSizes) -> Result<Model, ModelError> {
+        Model::new(bytes.into(), None, sizes)
+    }
+
+    fn new(bytes: Bytes, path: Option<PathBuf>, sizes: &InputSizes) -> Result<Model, ModelError> {
         let file = path.as_ref().map_or("the model".to_owned(), |path| path.display().to_string());
         let source = bytes;
         let mut bytes = source.clone();
@@ -71,8 +90,13 @@ impl Model {
             bytes = folded;
             (_, external, graph) = read(&bytes, path.as_deref(), &file)?;
         }
-        let inference = infer(&graph, 1)?;
-        let network = assemble::network(&graph, &inference);
+        graph.set_sizes(sizes)?;
+        let inference = infer(&graph, graph.surgery_batch())?;
+        let network = if graph.batch == graph.surgery_batch() {
+            assemble::network(&graph, &inference)
+        } else {
+            assemble::network(&graph, &infer(&graph, graph.batch)?)
+        };
         if network.layers.is_empty() && network.untimed.is_empty() {
             let first = inference.stopped.as_ref().or(network.frozen.first());
             let why =
@@ -82,25 +106,39 @@ impl Model {
         Ok(Model { path, source, bytes, external, graph, inference, network })
     }
 
-    /// The network at batch 1, or at the batch size that the file fixes.
+    /// The network at the sizes that the model was opened with.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The network at a batch size: the same groups, with specs of that many images.
+    /// Images per run: as many as the file fixes or were stated, or 1.
+    pub fn batch(&self) -> usize {
+        self.graph.batch
+    }
+
+    /// The shapes of the inputs in runs of `batch` images. Those of inputs with [free](Self::input_dims) dimensions are
+    /// left out.
+    pub fn input_sizes(&self, batch: usize) -> InputSizes {
+        let shape = |(input, port): (usize, &Port)| {
+            let dims = self.graph.dims_at(input, batch).into_iter().collect::<Option<Vec<usize>>>()?;
+            (!self.graph.has_no_shape(input)).then(|| InputShape::named(&port.name, dims))
+        };
+        InputSizes::new(self.graph.inputs.iter().enumerate().filter_map(shape)).batch(batch)
+    }
+
+    /// The dims of an input in a run. `None` stands for those that are free: neither the file nor the sizes that it was
+    /// opened with state them, and they are not the batch. Returns `None` if not even their number is known.
     ///
-    /// # Errors
-    /// The file fixes another batch size, or contradicts itself at this one.
-    pub fn network_at(&self, batch: usize) -> Result<Network, ModelError> {
-        let fixed = self.graph.inputs.iter().find_map(|port| Some((port, (*port.shape.first()?)?)));
-        match fixed {
-            Some((_, fixed)) if fixed == batch => return Ok(self.network.clone()),
-            Some((port, fixed)) => {
-                return Err(ModelError::FixedBatch { input: port.name.clone(), fixed, wanted: batch });
-            }
-            None => (),
-        }
-        Ok(assemble::network(&self.graph, &infer(&self.graph, batch)?))
+    /// # Panics
+    /// If the model has no such input.
+    pub fn input_dims(&self, input: usize) -> Option<Vec<Option<usize>>> {
+        (!self.graph.has_no_shape(input)).then(|| self.graph.dims_at(input, self.graph.batch))
+    }
+
+    /// The value of a key of the file's metadata, if it is text.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let entry = self.graph.metadata.iter().find(|entry| entry.key == key.as_bytes())?;
+        std::str::from_utf8(&entry.value).ok()
     }
 
     /// Returns the node that says why nothing of this file can be pruned: one that computes with quantized numbers, that

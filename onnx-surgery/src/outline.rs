@@ -6,8 +6,8 @@
 
 use crate::packed::TensorProto;
 use crate::proto::{
-    AttributeProto, DimensionProto, GraphProto, NodeProto, OperatorSetIdProto, SparseTensorProto, TypeProto,
-    ValueInfoProto,
+    AttributeProto, DimensionProto, EntryProto, GraphProto, NodeProto, OperatorSetIdProto, SparseTensorProto,
+    TypeProto, ValueInfoProto,
 };
 use crate::wire;
 
@@ -32,6 +32,7 @@ enum Kind {
     Shape,
     Dim,
     Opset,
+    Entry,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
         Some(match (self, number) {
             (Kind::Model, 7) | (Kind::Attribute, 6) => (Kind::Graph, false),
             (Kind::Model, 8) => (Kind::Opset, true),
+            (Kind::Model, 14) => (Kind::Entry, true),
             (Kind::Graph, 1) => (Kind::Node, true),
             (Kind::Graph, 5) => (Kind::Tensor, true),
             (Kind::Graph, 11..=13) => (Kind::Value, true),
@@ -68,6 +70,7 @@ impl Kind {
             Kind::Type => size_of::<TypeProto>(),
             Kind::Dim => size_of::<DimensionProto>(),
             Kind::Opset => size_of::<OperatorSetIdProto>(),
+            Kind::Entry => size_of::<EntryProto>(),
         }
     }
 }

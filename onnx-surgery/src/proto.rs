@@ -15,6 +15,17 @@ pub(crate) struct ModelProto {
     pub(crate) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(crate) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<EntryProto>,
+}
+
+/// A key and its value, as bytes: not every file has text there.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct EntryProto {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) value: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]

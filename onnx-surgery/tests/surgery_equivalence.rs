@@ -13,7 +13,7 @@ const BATCH: usize = 2;
 
 /// The model's outputs for deterministic noise, as one list.
 fn infer(path: &Path, model: &Model) -> Vec<f32> {
-    let mut run = Tract::new().load(path, BATCH).expect("tract loads what surgery writes");
+    let mut run = Tract::new().load(path, &BATCH.into()).expect("tract loads what surgery writes");
     let inputs: Vec<Tensor> = model
         .inputs()
         .iter()

@@ -247,8 +247,9 @@ fn operators_cost_what_they_move() {
 #[test]
 fn a_batch_size_changes_specs_and_nothing_else() {
     for (name, bytes) in support::exported() {
-        let model = Model::from_bytes(bytes).expect(&name);
-        let mut at_four = model.network_at(4).expect(&name);
+        let model = Model::from_bytes(bytes.clone()).expect(&name);
+        let at_four = Model::from_bytes_with(bytes, &4.into()).expect(&name);
+        let mut at_four = at_four.network().clone();
         assert!(at_four.layers.iter().all(|layer| layer.spec.batch == 4), "{name}");
         at_four.layers.iter_mut().for_each(|layer| layer.spec.batch = 1);
         assert_eq!(&at_four, model.network(), "{name}");
@@ -259,10 +260,10 @@ fn a_batch_size_changes_specs_and_nothing_else() {
 fn a_fixed_batch_is_kept_and_no_other_is_pretended() {
     let mut model = Onnx::default().input(support::stated("image", &[2, 3, 6, 6])).conv("a", "image", 3, 4);
     model = model.head("a", 4);
-    let model = Model::from_bytes(model.bytes()).expect("fine");
-    assert_eq!(model.network().layers[0].spec.batch, 2);
-    assert!(model.network_at(2).is_ok());
-    let error = model.network_at(3).expect_err("fixed").to_string();
+    let open = |batch: Option<usize>| Model::from_bytes_with(model.bytes(), &batch.into());
+    assert_eq!(open(None).expect("fine").network().layers[0].spec.batch, 2);
+    assert!(open(Some(2)).is_ok());
+    let error = open(Some(3)).expect_err("fixed").to_string();
     assert!(error.contains("`image`") && error.contains('2'), "{error}");
 }
 

@@ -22,7 +22,7 @@ fn models() -> impl Iterator<Item = (String, Model)> {
 fn observed(model: &Model, folder: &Path, tensors: &[&str]) -> Vec<Vec<f32>> {
     let path = folder.join("observing.onnx");
     std::fs::write(&path, model.observing(tensors).unwrap()).unwrap();
-    let mut run = Tract::new().load(&path, BATCH).unwrap();
+    let mut run = Tract::new().load(&path, &BATCH.into()).unwrap();
     let port = &model.inputs()[0];
     let shape: Vec<usize> = port.shape.iter().map(|dim| dim.unwrap_or(BATCH)).collect();
     let image = Tensor::from_f32(shape.clone(), &support::noise(shape.iter().product(), 11)).unwrap();
@@ -38,7 +38,7 @@ fn observed_from(
 ) -> Vec<f32> {
     let path = folder.join("behind.onnx");
     std::fs::write(&path, model.observing_from(from, &shape, &[tensor]).unwrap()).unwrap();
-    let mut run = Tract::new().load(&path, BATCH).unwrap();
+    let mut run = Tract::new().load(&path, &BATCH.into()).unwrap();
     run.infer(&[Tensor::from_f32(shape, values).unwrap()]).unwrap()[0].to_f32().unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! A model engine of one's own: it "loads" a file by hashing it, and answers the hash.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
-use netspec::{CacheState, Tensor, TensorView};
+use netspec::{CacheState, InputSizes, Tensor, TensorView};
 use std::path::Path;
 use std::time::Instant;
 use timing::{ModelBackend, ModelRun, Policy, Prepared, Reading, TimingError, measure, stop};
@@ -12,9 +12,9 @@ struct AddsUp;
 struct Bytes(Vec<u8>, usize);
 
 impl ModelBackend for AddsUp {
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
         let failed = |error: std::io::Error| TimingError::Model { path: onnx.to_owned(), reason: error.to_string() };
-        Ok(Box::new(Bytes(std::fs::read(onnx).map_err(failed)?, batch)))
+        Ok(Box::new(Bytes(std::fs::read(onnx).map_err(failed)?, sizes.batch.unwrap_or(1))))
     }
 }
 
@@ -45,7 +45,7 @@ impl ModelRun for Bytes {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/own_model_backend.rs");
-    let mut model = AddsUp.load(&path, 2)?;
+    let mut model = AddsUp.load(&path, &2.into())?;
     let images = Tensor::from_f32(vec![2, 3], &[0.0; 6])?;
     println!("{:?}", model.infer(&[images])?[0].to_f32()?);
     let m = measure(&mut model, &mut stop::Relative::new(0.02), &Policy::warm())?;

@@ -2,18 +2,19 @@
 
 use crate::backend::Prepared;
 use crate::error::TimingError;
-use netspec::{Tensor, TensorView};
+use netspec::{InputSizes, Tensor, TensorView};
 use std::path::Path;
 
 /// An engine that can run whole ONNX models on this machine.
 ///
 /// # Contract
-/// - `load` fixes the batch: a symbolic or different first dimension of each input becomes `batch`.
+/// - `load` fixes the inputs' shapes to those stated in `sizes`; a symbolic or different first dimension of every other
+///   input becomes the batch.
 /// - What cannot be loaded is an error that names the file and the engine's reason.
 ///
 /// # A second, silly implementation
 /// ```
-/// use netspec::{CacheState, Tensor, TensorView};
+/// use netspec::{CacheState, InputSizes, Tensor, TensorView};
 /// use std::path::Path;
 /// use timing::{ModelBackend, ModelRun, Prepared, Reading, TimingError};
 ///
@@ -21,7 +22,7 @@ use std::path::Path;
 /// struct Identity;
 /// struct Echo;
 /// impl ModelBackend for Identity {
-///     fn load(&self, _: &Path, _: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+///     fn load(&self, _: &Path, _: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
 ///         Ok(Box::new(Echo))
 ///     }
 /// }
@@ -37,19 +38,19 @@ use std::path::Path;
 /// }
 ///
 /// let image = Tensor::from_f32(vec![1, 2], &[0.25, 0.75]).unwrap();
-/// let mut model = Identity.load(Path::new("any.onnx"), 1)?;
+/// let mut model = Identity.load(Path::new("any.onnx"), &1.into())?;
 /// assert_eq!(model.infer(std::slice::from_ref(&image))?, [image]);
 /// # Ok::<(), TimingError>(())
 /// ```
 pub trait ModelBackend: Send + Sync {
-    /// Loads a model for inputs of `batch` images.
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError>;
+    /// Loads a model for inputs of these sizes.
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError>;
 
     /// Runs a model on inputs of its own and returns what each of its nodes takes, in the order in which they run;
     /// `None` if the engine cannot tell.
     ///
     /// Nodes are those that the engine runs: some of the file's are fused into others or left out, and some are added.
-    fn profile(&self, _onnx: &Path, _batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+    fn profile(&self, _onnx: &Path, _sizes: &InputSizes) -> Option<Result<Vec<NodeTime>, TimingError>> {
         None
     }
 }
@@ -87,11 +88,11 @@ pub trait ModelRun: Prepared + Send {
 macro_rules! forward_model_backend {
     ($($pointer:ty),*) => {$(
         impl<T: ModelBackend + ?Sized> ModelBackend for $pointer {
-            fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
-                (**self).load(onnx, batch)
+            fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
+                (**self).load(onnx, sizes)
             }
-            fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
-                (**self).profile(onnx, batch)
+            fn profile(&self, onnx: &Path, sizes: &InputSizes) -> Option<Result<Vec<NodeTime>, TimingError>> {
+                (**self).profile(onnx, sizes)
             }
         }
     )*};

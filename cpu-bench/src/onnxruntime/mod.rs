@@ -13,13 +13,13 @@ mod session;
 pub use conv::OrtConv;
 
 use crate::caches::Caches;
-use crate::{fill, machine};
-use netspec::{CacheState, ConvSpec, ElementType, Machine, Tensor};
+use crate::{fill, inputs, machine};
+use netspec::{CacheState, ConvSpec, ElementType, InputSizes, Machine, Tensor};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider as _, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{TensorElementType, ValueType};
+use ort::value::{Outlet, TensorElementType, ValueType};
 use session::Run;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -194,8 +194,8 @@ impl OnnxRuntime {
     }
 
     /// Profiles a whole model.
-    fn node_times(&self, path: &Path, batch: usize) -> Result<Vec<NodeTime>, String> {
-        let mut run = self.load(self.profiling()?, path, batch)?;
+    fn node_times(&self, path: &Path, sizes: &InputSizes) -> Result<Vec<NodeTime>, String> {
+        let mut run = self.load(self.profiling()?, path, sizes)?;
         let mut once = || run.time(CacheState::Warm).map_err(|error| error.to_string());
         for _ in 0..PROFILE_IDLE {
             once()?;
@@ -208,42 +208,36 @@ impl OnnxRuntime {
         Ok(profile::node_times(&profile::runs(&text), PROFILE_IDLE))
     }
 
-    fn load(&self, mut builder: SessionBuilder, path: &Path, batch: usize) -> Result<Run, String> {
+    fn load(&self, mut builder: SessionBuilder, path: &Path, sizes: &InputSizes) -> Result<Run, String> {
         let session = builder.commit_from_file(path).map_err(|error| error.to_string())?;
-        let inputs = session.inputs().iter().enumerate();
-        let inputs: Vec<Tensor> = inputs.map(|(i, input)| filled(i, input.dtype(), batch)).collect::<Result<_, _>>()?;
+        let outlets = session.inputs();
+        let own = |(i, outlet): (usize, &Outlet)| filled(i, outlet, outlets.len(), sizes);
+        let inputs: Vec<Tensor> = outlets.iter().enumerate().map(own).collect::<Result<_, _>>()?;
         Run::new(path.display().to_string(), session, inputs, Arc::clone(&self.caches))
             .map_err(|error| error.to_string())
     }
 }
 
 /// Something for the model to run on while it is timed: noise for numbers, zeros for indices.
-fn filled(index: usize, kind: &ValueType, batch: usize) -> Result<Tensor, String> {
-    let ValueType::Tensor { ty, shape, .. } = kind else { return Err(format!("input {index} is no tensor")) };
-    let mut dims = Vec::new();
-    for (axis, &dim) in shape.iter().enumerate() {
-        dims.push(match (axis, usize::try_from(dim)) {
-            (0, Ok(fixed)) if fixed != batch => {
-                return Err(format!("input {index} is fixed to a batch of {fixed}, and {batch} was asked for"));
-            }
-            (0, _) => batch,
-            (_, Ok(fixed)) => fixed,
-            _ => return Err(format!("axis {axis} of input {index} is dynamic; only the batch, axis 0, may be")),
-        });
-    }
+fn filled(index: usize, outlet: &Outlet, inputs: usize, sizes: &InputSizes) -> Result<Tensor, String> {
+    let name = outlet.name();
+    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
+        return Err(format!("the input `{name}` is not a tensor"));
+    };
+    let dims: Vec<Option<usize>> = shape.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+    let dims = inputs::shape(sizes, name, inputs, &dims)?;
     let n: usize = dims.iter().product();
-    match ty {
-        TensorElementType::Float32 => {
-            Tensor::from_f32(dims, &fill::activations(n, index as u64 + 3)).map_err(|error| error.to_string())
-        }
-        TensorElementType::Int64 => {
-            Tensor::new(ElementType::I64, dims, vec![0; 8 * n].into()).map_err(|error| error.to_string())
-        }
-        TensorElementType::Int32 => {
-            Tensor::new(ElementType::I32, dims, vec![0; 4 * n].into()).map_err(|error| error.to_string())
-        }
-        other => Err(format!("input {index} has elements of type {other:?}, which is not handled")),
-    }
+    let zeros = |element: ElementType| Tensor::new(element, dims.clone(), vec![0; n * element.bytes()].into());
+    let tensor = match ty {
+        TensorElementType::Float32 => Tensor::from_f32(dims, &fill::activations(n, index as u64 + 3)),
+        TensorElementType::Float64 => zeros(ElementType::F64),
+        TensorElementType::Int64 => zeros(ElementType::I64),
+        TensorElementType::Int32 => zeros(ElementType::I32),
+        TensorElementType::Uint8 => zeros(ElementType::U8),
+        TensorElementType::Int8 => zeros(ElementType::I8),
+        other => return Err(format!("the input `{name}` has elements of type {other:?}, which is not handled")),
+    };
+    tensor.map_err(|error| error.to_string())
 }
 
 impl Backend for OnnxRuntime {
@@ -266,14 +260,14 @@ impl Backend for OnnxRuntime {
 }
 
 impl ModelBackend for OnnxRuntime {
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
-        let run = self.builder().and_then(|builder| OnnxRuntime::load(self, builder, onnx, batch));
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
+        let run = self.builder().and_then(|builder| OnnxRuntime::load(self, builder, onnx, sizes));
         let run = run.map_err(|reason| TimingError::Model { path: onnx.to_owned(), reason })?;
         Ok(Box::new(conv::WholeModel(run)))
     }
 
-    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
-        let times = self.node_times(onnx, batch);
+    fn profile(&self, onnx: &Path, sizes: &InputSizes) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        let times = self.node_times(onnx, sizes);
         Some(times.map_err(|reason| TimingError::Model { path: onnx.to_owned(), reason }))
     }
 }

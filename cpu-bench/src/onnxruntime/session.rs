@@ -99,6 +99,7 @@ fn to_ort(view: &TensorView<'_>) -> Result<DynValue, String> {
         ElementType::I32 => OrtTensor::from_array((shape, numbers(bytes, i32::from_le_bytes))).map(|t| t.into_dyn()),
         ElementType::I64 => OrtTensor::from_array((shape, numbers(bytes, i64::from_le_bytes))).map(|t| t.into_dyn()),
         ElementType::U8 => OrtTensor::from_array((shape, bytes.to_vec())).map(|t| t.into_dyn()),
+        ElementType::I8 => OrtTensor::from_array((shape, numbers(bytes, i8::from_le_bytes))).map(|t| t.into_dyn()),
         other => return Err(format!("inputs of type {other:?} are not handled")),
     };
     value.map_err(|error| error.to_string())

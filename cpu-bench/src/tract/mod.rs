@@ -9,7 +9,7 @@ pub use conv::TractConv;
 
 use crate::caches::Caches;
 use crate::{allocator, machine};
-use netspec::{ConvSpec, Machine};
+use netspec::{ConvSpec, InputSizes, Machine};
 use std::path::Path;
 use std::sync::Arc;
 use timing::{Backend, ModelBackend, ModelRun, NodeTime, Prepared, TimingError, Unavailable};
@@ -85,13 +85,13 @@ impl Backend for Tract {
 }
 
 impl ModelBackend for Tract {
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
         self.refuse_threads()?;
-        Ok(Box::new(model::load(onnx, batch, Arc::clone(&self.caches))?))
+        Ok(Box::new(model::load(onnx, sizes, Arc::clone(&self.caches))?))
     }
 
-    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
-        let model = model::load(onnx, batch, Arc::clone(&self.caches));
+    fn profile(&self, onnx: &Path, sizes: &InputSizes) -> Option<Result<Vec<NodeTime>, TimingError>> {
+        let model = model::load(onnx, sizes, Arc::clone(&self.caches));
         Some(model.and_then(|mut model| model.profile()))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::plan::Plan;
 use crate::caches::Caches;
-use crate::fill;
-use netspec::{CacheState, Tensor, TensorView};
+use crate::{fill, inputs};
+use netspec::{CacheState, InputSizes, Tensor, TensorView};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -38,40 +38,43 @@ impl ModelRun for TractModel {
     }
 }
 
-/// Loads an ONNX file for inputs of `batch` images.
-pub(super) fn load(path: &Path, batch: usize, caches: Arc<Caches>) -> Result<TractModel, TimingError> {
+/// Loads an ONNX file for inputs of these sizes.
+pub(super) fn load(path: &Path, sizes: &InputSizes, caches: Arc<Caches>) -> Result<TractModel, TimingError> {
     let refused = |reason: String| TimingError::Model { path: path.to_owned(), reason };
     // tract's reader indexes by names that a malformed file may lack, and panics where one is missing.
-    match catch_unwind(AssertUnwindSafe(|| read(path, batch, caches))) {
+    match catch_unwind(AssertUnwindSafe(|| read(path, sizes, caches))) {
         Ok(Ok(plan)) => Ok(TractModel(plan)),
         Ok(Err(error)) => Err(refused(format!("{error:#}"))),
         Err(_) => Err(refused("tract's reader gave up; check the file with `onnx.checker`".to_owned())),
     }
 }
 
-fn read(path: &Path, batch: usize, caches: Arc<Caches>) -> TractResult<Plan> {
+fn read(path: &Path, sizes: &InputSizes, caches: Arc<Caches>) -> TractResult<Plan> {
     // Shapes that exporters note for inner tensors and outputs may name the batch in ways that cannot be unified
     // with a fixed one; tract infers them itself.
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
     let mut model = onnx.model_for_path(path)?;
-    let mut inputs: TVec<TValue> = TVec::new();
-    for index in 0..model.input_outlets()?.len() {
+    let mut values: TVec<TValue> = TVec::new();
+    let outlets = model.input_outlets()?.to_vec();
+    for (index, outlet) in outlets.iter().enumerate() {
         let fact = model.input_fact(index)?;
         let Some(datum) = fact.datum_type.concretize() else { bail!("input {index} has no element type") };
-        let mut shape = Vec::new();
-        for (axis, dim) in fact.shape.dims().enumerate() {
-            let known = dim.concretize().and_then(|dim| dim.to_usize().ok());
-            shape.push(match (axis, known) {
-                (0, _) => batch,
-                (_, Some(n)) => n,
-                _ => bail!("axis {axis} of input {index} is dynamic; only the batch, axis 0, may be"),
-            });
+        let name = &model.node(outlet.node).name;
+        let known = fact.shape.dims().map(|dim| dim.concretize().and_then(|dim| dim.to_usize().ok()));
+        let mut dims: Vec<Option<usize>> = known.collect();
+        if let (Some(first), None) = (dims.first_mut(), sizes.of(name, outlets.len())) {
+            // Some exports are fixed to the batch that they were traced with, and run at any.
+            *first = None;
         }
-        inputs.push(filled(datum, &shape, index)?);
+        let shape = match inputs::shape(sizes, name, outlets.len(), &dims) {
+            Ok(shape) => shape,
+            Err(reason) => bail!(reason),
+        };
+        values.push(filled(datum, &shape, index)?);
         let dims: TVec<_> = shape.iter().map(|n| n.to_dim()).collect();
         model.set_input_fact(index, InferenceFact::dt_shape(datum, dims))?;
     }
-    Plan::new(path.display().to_string(), model.into_typed()?, inputs, caches)
+    Plan::new(path.display().to_string(), model.into_typed()?, values, caches)
 }
 
 /// Something for the model to run on while it is timed: noise for numbers, zeros for indices.

@@ -1,6 +1,7 @@
 //! How plans are made: planner, value, constraints.
 
-use super::{Reach, number};
+use super::Reach;
+use super::parsed::number;
 use clap::{Args, ValueEnum};
 use locp::{Constraints, Criterion, Error, Least, Parameter, Preprocess, Scope};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ pub(crate) struct Making {
     pub(crate) planner: Planner,
     #[command(flatten)]
     pub(crate) worth: Worth,
-    /// Images without labels, as the model takes them (.npy), or a folder of pictures: what remains is fitted to what the
-    /// model computes on them, and unless --value or --scores is given, channels are worth what removing them damages there.
+    /// Images without labels, as the model takes them (.npy; an .npz or a folder with one array per input), or a folder of
+    /// pictures: what remains is fitted to what the model computes on them, and unless --value or --scores is given, channels are worth what removing them damages there.
     #[arg(long, value_name = "PATH")]
     pub(crate) calib: Option<PathBuf>,
     #[command(flatten)]

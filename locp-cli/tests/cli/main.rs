@@ -8,8 +8,11 @@ mod contract;
 mod explain;
 mod fake_gpu;
 mod gpu;
+#[path = "../../../onnx-surgery/tests/support/onnx.rs"]
+mod onnx;
 mod place;
 mod plans;
+mod sizes;
 mod snapshots;
 mod stairs;
 mod tables;

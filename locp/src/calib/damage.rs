@@ -254,8 +254,8 @@ fn look(setting: &Setting<'_>, model: &Model, looks: &mut BTreeMap<usize, Look<'
     let batch = batch_of(model.onnx());
     let images = looked_at(setting.calib);
     let (mut rng, mut nth, count) = (Rng::new(setting.calib.seed), 0, images.len());
-    batches(setting, model.onnx(), images, |tensor, own| {
-        for (values, look) in taps.run(tensor)?.iter().zip(looks.values_mut()) {
+    batches(setting, model.onnx(), images, |inputs, own| {
+        for (values, look) in taps.run(inputs)?.iter().zip(looks.values_mut()) {
             let values = values.to_f32().unwrap_or_default();
             let mut add = |place| look.add(&values, [nth + place, count], [place, batch], &mut rng).is_some();
             look.is_whole &= (0..own).all(&mut add);

@@ -92,7 +92,7 @@ impl Front {
         let mut taps = Taps::from(setting, model, (tensor, &first.shape), tensors)?;
         for (tensor, own) in held {
             setting.check()?;
-            if !each(taps.run(tensor)?, *own)? {
+            if !each(taps.run(std::slice::from_ref(tensor))?, *own)? {
                 break;
             }
         }

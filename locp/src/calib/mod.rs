@@ -17,7 +17,7 @@ use crate::files::resolved;
 use crate::images::Images;
 use crate::model::Model;
 use crate::preprocess::Preprocess;
-use crate::{Error, Parameter, Watch};
+use crate::{Error, Parameter, Watch, sizes};
 use std::path::{Path, PathBuf};
 use timing::ModelBackend;
 
@@ -40,16 +40,10 @@ pub struct Calib {
 
 impl Calib {
     /// Reads a `.npy` array of N x channels x height x width, prepared as the model takes them, or a folder of pictures to
-    /// be prepared as said, and checks that they fit.
+    /// be prepared as said, or an array for each of several inputs as [`Images::open`] does, and checks that they fit.
     pub fn read(path: &Path, model: &Model, how: Option<&Preprocess>) -> Result<Calib, Error> {
+        sizes::check(model)?;
         let images = Images::open(path, model, how)?;
-        if model.onnx().inputs().len() != 1 {
-            return Err(Error::Array {
-                path: path.to_owned(),
-                fault: format!("the model has {} inputs, and calibration knows one", model.onnx().inputs().len())
-                    .into(),
-            });
-        }
         Ok(Calib { path: path.to_owned(), images, ridge: 1e-3, effort: 16, compared: 64, seed: 0 })
     }
 

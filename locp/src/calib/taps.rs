@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::{Error, files};
-use netspec::Tensor;
+use netspec::{InputShape, InputSizes, Tensor};
 use onnx_surgery::Model;
 use std::ops::Range;
 use tempfile::TempDir;
@@ -15,16 +15,25 @@ const BATCH: usize = 8;
 pub(super) struct Taps {
     /// Nothing where only what goes in was asked for.
     run: Option<Box<dyn ModelRun>>,
-    /// For each tensor that was asked for: which output it is, or that it is what goes in.
-    places: Vec<Option<usize>>,
+    /// Where each tensor that was asked for comes from.
+    places: Vec<Place>,
     /// Holds the model's file for as long as it may be read.
     _folder: TempDir,
 }
 
+/// Where a tensor comes from.
+enum Place {
+    /// It goes in, at this position.
+    Input(usize),
+    /// It is the output at this position.
+    Output(usize),
+}
+
 impl Taps {
     pub(super) fn new(setting: &Setting<'_>, model: &Model, tensors: &[&str]) -> Result<Taps, Error> {
-        let input = model.inputs().first().map_or("", |port| port.name.as_str());
-        Taps::behind(setting, model, input, tensors, |outputs| Ok(model.observing(outputs)?))
+        let inputs: Vec<&str> = model.inputs().iter().map(|port| port.name.as_str()).collect();
+        let sizes = setting.calib.images.sizes(batch_of(model));
+        Taps::behind(setting, &sizes, &inputs, tensors, |outputs| Ok(model.observing(outputs)?))
     }
 
     /// What is behind a tensor, which has this shape.
@@ -34,40 +43,47 @@ impl Taps {
         (from, shape): (&str, &[usize]),
         tensors: &[&str],
     ) -> Result<Taps, Error> {
-        Taps::behind(setting, model, from, tensors, |outputs| Ok(model.observing_from(from, shape, outputs)?))
+        let sizes = InputSizes::new([InputShape::named(from, shape.to_vec())]);
+        Taps::behind(setting, &sizes, &[from], tensors, |outputs| Ok(model.observing_from(from, shape, outputs)?))
     }
 
     fn behind(
         setting: &Setting<'_>,
-        model: &Model,
-        input: &str,
+        sizes: &InputSizes,
+        inputs: &[&str],
         tensors: &[&str],
         observing: impl FnOnce(&[&str]) -> Result<Vec<u8>, Error>,
     ) -> Result<Taps, Error> {
         let mut outputs: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         for tensor in tensors {
-            let known = outputs.iter().position(|output| output == tensor);
-            places.push(if *tensor == input { None } else { Some(known.unwrap_or(outputs.len())) });
-            if *tensor != input && known.is_none() {
-                outputs.push(tensor);
-            }
+            let known = |tensors: &[&str]| tensors.iter().position(|known| known == tensor);
+            places.push(match (known(inputs), known(&outputs)) {
+                (Some(input), _) => Place::Input(input),
+                (None, Some(output)) => Place::Output(output),
+                (None, None) => {
+                    outputs.push(tensor);
+                    Place::Output(outputs.len() - 1)
+                }
+            });
         }
         let folder = files::temporary_folder()?;
         let mut run = None;
         if !outputs.is_empty() {
             let path = folder.path().join("observing.onnx");
             std::fs::write(&path, observing(&outputs)?).map_err(|e| Error::write(&path, e))?;
-            run = Some(setting.models.load(&path, batch_of(model))?);
+            run = Some(setting.models.load(&path, sizes)?);
         }
         Ok(Taps { run, places, _folder: folder })
     }
 
     /// The tensors that were asked for, in that order.
-    pub(super) fn run(&mut self, input: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let run = self.run.as_mut().map(|run| run.infer(std::slice::from_ref(input)));
-        let outputs = run.transpose()?.unwrap_or_default();
-        let tensor = |place: &Option<usize>| place.map_or(Some(input), |at| outputs.get(at)).cloned();
+    pub(super) fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        let outputs = self.run.as_mut().map(|run| run.infer(inputs)).transpose()?.unwrap_or_default();
+        let tensor = |place: &Place| match *place {
+            Place::Input(at) => inputs.get(at).cloned(),
+            Place::Output(at) => outputs.get(at).cloned(),
+        };
         Ok(self.places.iter().filter_map(tensor).collect())
     }
 }
@@ -84,7 +100,7 @@ pub(super) fn batches(
     setting: &Setting<'_>,
     model: &Model,
     images: Range<usize>,
-    mut each: impl FnMut(&Tensor, usize) -> Result<bool, Error>,
+    mut each: impl FnMut(&[Tensor], usize) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let batch = batch_of(model);
     let end = images.end.min(setting.calib.len());

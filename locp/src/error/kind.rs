@@ -48,6 +48,7 @@ impl Error {
             | Error::NoMatch { .. }
             | Error::Contradiction { .. }
             | Error::NoLayer { .. }
+            | Error::FreeSizes { .. }
             | Error::SearchOutOfRange { .. }
             | Error::Value(_) => ErrorKind::Input,
             Error::Picture { .. }
@@ -117,6 +118,7 @@ impl Error {
             Error::NoModels { .. } => "no-models",
             Error::StoredType { .. } => "stored-type",
             Error::NothingTimed { .. } => "untimed",
+            Error::FreeSizes { .. } => "free-sizes",
             Error::Unrelated { .. } => "unrelated",
             Error::Unavailable(_) => "unavailable",
             Error::Timing(_) => "timing",

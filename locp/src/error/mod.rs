@@ -9,6 +9,7 @@ pub use fault::Fault;
 pub use kind::ErrorKind;
 pub use parameter::Parameter;
 
+use crate::FreeInput;
 use crate::report::ErrorReport;
 use std::path::{Path, PathBuf};
 
@@ -187,6 +188,13 @@ pub enum Error {
         stored: netspec::DType,
         /// What was asked for.
         dtype: netspec::DType,
+    },
+    /// Inputs have free dimensions, and no size is stated for them.
+    FreeSizes {
+        /// The model.
+        path: PathBuf,
+        /// The inputs.
+        inputs: Vec<FreeInput>,
     },
     /// No layer can be timed alone, on an engine that does not run whole models.
     NothingTimed {

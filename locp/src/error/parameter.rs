@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Parameter {
     /// Groups that keep a minimum of their channels.
     AtLeast,
+    /// Images per run.
+    Batch,
     /// The calibration images.
     Calib,
     /// The data type that the network runs in.
@@ -18,6 +20,8 @@ pub enum Parameter {
     Freeze,
     /// The images that accuracy is reported on.
     Images,
+    /// Shapes of the model's inputs.
+    Input,
     /// The latency budget.
     Latency,
     /// A part of the text of one of a table's machines.
@@ -40,13 +44,15 @@ pub enum Parameter {
 
 impl Parameter {
     /// All of them.
-    pub const ALL: [Parameter; 15] = [
+    pub const ALL: [Parameter; 17] = [
         Parameter::AtLeast,
+        Parameter::Batch,
         Parameter::Calib,
         Parameter::Dtype,
         Parameter::Engine,
         Parameter::Freeze,
         Parameter::Images,
+        Parameter::Input,
         Parameter::Latency,
         Parameter::Machine,
         Parameter::MinShare,
@@ -62,11 +68,13 @@ impl Parameter {
     pub const fn name(self) -> &'static str {
         match self {
             Parameter::AtLeast => "at_least",
+            Parameter::Batch => "batch",
             Parameter::Calib => "calib",
             Parameter::Dtype => "dtype",
             Parameter::Engine => "engine",
             Parameter::Freeze => "freeze",
             Parameter::Images => "images",
+            Parameter::Input => "input",
             Parameter::Latency => "latency",
             Parameter::Machine => "machine",
             Parameter::MinShare => "min_share",

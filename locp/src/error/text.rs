@@ -1,6 +1,8 @@
 //! What errors say: what is wrong, what to do, and by which parameters.
 
 use super::{Error, Parameter};
+use crate::FreeInput;
+use onnx_surgery::{ModelError, SizeError};
 use std::borrow::Cow;
 
 const CHECK_PATH: &str = "check the path and its permissions";
@@ -34,6 +36,10 @@ impl Error {
             Error::WhichMachine { .. } => vec![Parameter::Machine],
             Error::Whole { .. } => vec![Parameter::Table],
             Error::NoModels { .. } | Error::NothingTimed { .. } => vec![Parameter::Engine],
+            Error::FreeSizes { .. } => vec![Parameter::Input],
+            Error::Model(ModelError::FixedBatch { .. }) => vec![Parameter::Batch],
+            Error::Model(ModelError::Sizes(SizeError::Batch { .. })) => vec![Parameter::Batch, Parameter::Input],
+            Error::Model(ModelError::Sizes(_)) => vec![Parameter::Input],
             Error::StoredType { .. } => vec![Parameter::Dtype, Parameter::Engine],
             Error::Infeasible(_) => vec![
                 Parameter::Latency,
@@ -95,6 +101,12 @@ impl Error {
             Error::StoredType { stored, .. } => {
                 let or = "or an engine that times convolutions in that type (cuda, simulated:h100)";
                 return Some(format!("use the data type {stored}, {or}").into());
+            }
+            Error::FreeSizes { inputs, .. } => {
+                let likely: Vec<String> = inputs.iter().map(likely).collect();
+                return Some(
+                    format!("state their sizes in {}, for example {}", Parameter::Input, likely.join(", ")).into(),
+                );
             }
             Error::NothingTimed { .. } => "use an engine that times whole models, tract or onnxruntime",
             Error::Unrelated { .. } => "compare a model with one that was made from it",
@@ -166,6 +178,10 @@ impl Error {
                 "{}: none of its layers can be timed alone (first `{first}`: {reason}), and {engine} runs no whole models",
                 path.display()
             ),
+            Error::FreeSizes { path, inputs } => {
+                let free: Vec<String> = inputs.iter().map(free).collect();
+                format!("{}: {}", path.display(), free.join(", "))
+            }
             Error::Unrelated { a, b, what } => {
                 format!("{} is not a version of {}: {what}", b.display(), a.display())
             }
@@ -197,6 +213,23 @@ impl Error {
             Error::Value(error) => error.to_string(),
             Error::Infeasible(error) => error.to_string(),
         }
+    }
+}
+
+/// What is not known of an input.
+fn free(input: &FreeInput) -> String {
+    match input.axes.as_slice() {
+        [] => format!("the shape of the input `{}` is unknown", input.name),
+        [axis] => format!("the input `{}` has a free dimension ({axis})", input.name),
+        axes => format!("the input `{}` has free dimensions ({})", input.name, axes.join(", ")),
+    }
+}
+
+/// A shape that may be stated for it, and where it is from.
+fn likely(input: &FreeInput) -> String {
+    match input.from_metadata {
+        Some([height, width]) => format!("{} ({height}x{width} is what the file's metadata says)", input.likely),
+        None => format!("{} (a guess)", input.likely),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A device by script: latencies by a formula, a virtual clock, faults on demand, and a log of everything it did.
 
-use locp::netspec::{CacheState, ConvSpec, Machine, Network, Tensor, TensorView};
+use locp::netspec::{CacheState, ConvSpec, InputSizes, Machine, Network, Tensor, TensorView};
 use locp::{Cancel, MemoryStore, Model, Pipeline, Progress, Watch};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -223,8 +223,8 @@ impl Prepared for Conv {
 }
 
 impl ModelBackend for Device {
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
-        let model = Model::open(onnx, Some(batch))
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
+        let model = Model::open(onnx, sizes.clone())
             .map_err(|error| TimingError::Model { path: onnx.to_owned(), reason: error.to_string() })?;
         let parts_ns = self.parts_ns(&model);
         let mut state = self.state();
@@ -232,14 +232,14 @@ impl ModelBackend for Device {
         let which = if dense == onnx { Which::Dense } else { Which::Pruned };
         state.log.push(Event::Loaded(which));
         let ns = self.whole_ns(&model, dense_ns);
-        Ok(Box::new(Whole { device: self.clone(), which, ns, onnx: onnx.to_owned(), batch }))
+        Ok(Box::new(Whole { device: self.clone(), which, ns, onnx: onnx.to_owned(), sizes: sizes.clone() }))
     }
 
-    fn profile(&self, onnx: &Path, batch: usize) -> Option<Result<Vec<NodeTime>, TimingError>> {
+    fn profile(&self, onnx: &Path, sizes: &InputSizes) -> Option<Result<Vec<NodeTime>, TimingError>> {
         if !self.0.0.profiles {
             return None;
         }
-        let model = Model::open(onnx, Some(batch)).unwrap();
+        let model = Model::open(onnx, sizes.clone()).unwrap();
         let between = (self.0.0.between)(model.network());
         let mut nodes = Vec::new();
         for (index, layer) in model.network().layers.iter().enumerate() {
@@ -256,7 +256,7 @@ struct Whole {
     which: Which,
     ns: f64,
     onnx: PathBuf,
-    batch: usize,
+    sizes: InputSizes,
 }
 
 impl Prepared for Whole {
@@ -270,7 +270,7 @@ impl ModelRun for Whole {
     fn infer(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, TimingError> {
         let tract = locp::engine("tract", 1, 0).map_err(|error| TimingError::run("tract", error))?;
         let models = tract.models().ok_or_else(|| TimingError::run("tract", "it runs no models"))?;
-        models.load(&self.onnx, self.batch)?.infer(inputs)
+        models.load(&self.onnx, &self.sizes)?.infer(inputs)
     }
 }
 

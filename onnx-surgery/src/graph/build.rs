@@ -62,11 +62,8 @@ impl Graph {
         if let Some((name, dims)) = stated.iter().find(|(_, dims)| dims.len() > MAX_RANK) {
             return Err(ModelError::Tensor { tensor: name.clone(), why: too_many_axes(dims.len()) });
         }
-        let batch_names = inputs.iter().filter_map(|v| match stated_shape(v)?.into_iter().next()? {
-            StatedDim::Named(name) => Some(name),
-            _ => None,
-        });
-        let (batch_names, inputs) = (batch_names.collect(), inputs.into_iter().map(port).collect());
+        let input_dims = inputs.iter().map(|input| stated_shape(input)).collect();
+        let inputs: Vec<Port> = inputs.into_iter().map(port).collect();
 
         let mut inner_names = HashSet::new();
         for inner in proto.node.iter().flat_map(|n| &n.attribute).flat_map(inner_graphs) {
@@ -94,7 +91,11 @@ impl Graph {
 
         Ok(Graph {
             stated: stated.into_iter().filter_map(|(name, dims)| Some((*names.ids.get(&name)?, dims))).collect(),
-            batch_names,
+            batch: 1,
+            input_dims,
+            is_batched: Vec::new(),
+            batch_names: HashSet::new(),
+            sizes: HashMap::new(),
             nodes: sort(nodes)?,
             inputs,
             outputs: proto.output.iter().map(port).collect(),
@@ -102,6 +103,7 @@ impl Graph {
             ids: names.ids,
             constants,
             inner_names,
+            metadata: model.metadata_props,
             opset,
             file_bytes,
         })

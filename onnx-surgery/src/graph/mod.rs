@@ -2,10 +2,11 @@
 
 mod build;
 mod order;
+mod sizes;
 
 use crate::constant::Constant;
 use crate::packed::TensorProto;
-use crate::proto::AttributeProto;
+use crate::proto::{AttributeProto, EntryProto};
 use netspec::ElementType;
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +23,8 @@ pub(crate) type Dims = Vec<Option<usize>>;
 pub struct Port {
     /// Its name in the model.
     pub name: String,
-    /// Its dims, outermost first; dynamic ones are `None`. Empty where the model states no shape.
+    /// Its dims, outermost first, as the file fixes them or as they were stated when the model was opened; others, the
+    /// batch among them, are `None`. Empty if neither states a shape.
     pub shape: Vec<Option<usize>>,
     /// Its element type, if it is one that surgery knows.
     pub element: Option<ElementType>,
@@ -98,12 +100,22 @@ pub(crate) struct Graph {
     pub(crate) constants: HashMap<TensorId, Constant>,
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
-    /// Names of symbolic first dims of the inputs: other dims of that name are the batch, too.
+    /// Images per run: as the file fixes or the user states, or 1.
+    pub(crate) batch: usize,
+    /// The inputs' dims as the file states them, if it does.
+    pub(crate) input_dims: Vec<Option<Vec<StatedDim>>>,
+    /// The inputs whose first dim is the batch, if the file leaves it free.
+    pub(crate) is_batched: Vec<bool>,
+    /// Names of symbolic dims that are the batch.
     pub(crate) batch_names: HashSet<String>,
+    /// Sizes of other symbolic dims, as they were stated.
+    pub(crate) sizes: HashMap<String, usize>,
     /// Shapes that the file states, with the names of symbolic dims.
     pub(crate) stated: HashMap<TensorId, Vec<StatedDim>>,
     /// Names inside of inner graphs, which no new tensor may have.
     pub(crate) inner_names: HashSet<String>,
+    /// The file's metadata.
+    pub(crate) metadata: Vec<EntryProto>,
     /// The version of ONNX's own operators.
     pub(crate) opset: i64,
     /// Elements that the file's bytes could hold at most: a bound for what shapes may ask.
@@ -111,7 +123,7 @@ pub(crate) struct Graph {
 }
 
 /// A dim as the file states it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum StatedDim {
     Is(usize),
     Named(String),
@@ -139,16 +151,14 @@ impl Graph {
         self.ids.contains_key(name) || self.inner_names.contains(name)
     }
 
-    /// Whether an input's first dim has the name of the first input's.
-    pub(crate) fn shares_batch(&self, input: &str) -> bool {
-        let first = |name: &str| self.stated.get(self.ids.get(name)?)?.first().cloned();
-        let batch = self.inputs.first().and_then(|port| first(&port.name));
-        matches!(batch, Some(StatedDim::Named(_))) && first(input) == batch
-    }
-
     /// Whether the batch may be of any size.
     pub(crate) fn has_any_batch(&self) -> bool {
-        self.inputs.first().is_some_and(|port| port.shape.first() == Some(&None))
+        self.lead().is_some_and(|lead| self.is_batch(lead))
+    }
+
+    /// The batch at which surgery looks at the model: the groups are the same at any other.
+    pub(crate) fn surgery_batch(&self) -> usize {
+        if self.has_any_batch() { 1 } else { self.batch }
     }
 
     /// The shape that the file states for a tensor, at a batch size.
@@ -156,7 +166,8 @@ impl Graph {
         let dims = self.stated.get(&id)?.iter().map(|dim| match dim {
             StatedDim::Is(n) => Some(*n),
             StatedDim::Named(name) if self.batch_names.contains(name) => Some(batch),
-            _ => None,
+            StatedDim::Named(name) => self.sizes.get(name).copied(),
+            StatedDim::Unknown => None,
         });
         Some(dims.collect())
     }

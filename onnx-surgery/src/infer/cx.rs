@@ -132,12 +132,7 @@ impl<'g> Cx<'g> {
             positions_left: graph.file_bytes.saturating_add(1 << 17),
         };
         for (i, input) in graph.inputs.iter().enumerate() {
-            let mut dims = (!input.shape.is_empty()).then(|| input.shape.clone());
-            // The first input's first dim is the batch, and so are those of other images and of the same name.
-            let is_batch = i == 0 || input.shape.len() >= 4 || graph.shares_batch(&input.name);
-            if let Some(first) = dims.as_mut().and_then(|dims| dims.first_mut()).filter(|_| is_batch) {
-                first.get_or_insert(batch);
-            }
+            let dims = (!input.shape.is_empty()).then(|| graph.dims_at(i, batch));
             let reason = "is a model input, whose shape must not change".to_owned();
             let reason = cx.deps.reason(Frozen { node: input.name.clone(), op: "Input".to_owned(), reason });
             cx.values[graph.ids[&input.name].0 as usize] = Some(Value { dims, ints: None, kind: Kind::Fixed(reason) });

@@ -15,7 +15,7 @@ impl Patch<'_> {
     pub(super) fn audit(&self, plan: &PrunePlan) -> Result<(), SurgeryError> {
         let fail = |why: String| SurgeryError::Audit { why };
         let patched = self.patched_graph();
-        let after = infer(&patched, 1).map_err(|error| fail(error.to_string()))?;
+        let after = infer(&patched, patched.surgery_batch()).map_err(|error| fail(error.to_string()))?;
         let kept = kept(self.model, plan);
         let computed: HashSet<TensorId> =
             patched.nodes.iter().flat_map(|node| &node.outputs).flatten().copied().collect();

@@ -53,7 +53,7 @@ fn go(bytes: &[u8]) -> Fate {
         }
     };
     let network = model.network();
-    drop(model.network_at(2));
+    drop(Model::from_bytes_with(bytes.to_vec(), &2.into()));
     let prunable: Vec<_> = network.groups.iter().filter(|group| group.frozen.is_none()).collect();
     let half = |channels: usize| (0..channels).step_by(2).collect();
     let all = PrunePlan { groups: prunable.iter().map(|group| GroupPlan::new(group, half(group.channels))).collect() };

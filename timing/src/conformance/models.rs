@@ -31,7 +31,7 @@ pub(super) fn whole(source: &mut dyn LatencySource, _: &Specs) -> Found {
     let files = done("the kit's model cannot be written", Files::write())?;
     for batch in BATCHES {
         let what = format!("the kit's model at batch {batch}");
-        let mut model = done(&what, models.load(&files.model(), batch))?;
+        let mut model = done(&what, models.load(&files.model(), &batch.into()))?;
         done(&what, measure(&mut *model, &mut Count::new(3), &Policy::network()))?;
         let output = infer(&mut *model, batch)?;
         if output.shape != shape(batch) {
@@ -45,7 +45,7 @@ pub(super) fn whole(source: &mut dyn LatencySource, _: &Specs) -> Found {
 /// Loads a file that is not a model.
 fn refused(models: &dyn ModelBackend, path: &Path) -> Found {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match models.load(path, 1).map(|_| ()) {
+    match models.load(path, &1.into()).map(|_| ()) {
         Err(TimingError::Model { path: named, .. }) if named == path => Ok(()),
         Err(error) => failed(format!("the error of {name} is not `Model` with its path: {error}")),
         Ok(()) => failed(format!("{name} was loaded")),
@@ -72,7 +72,7 @@ pub(super) fn inference(source: &mut dyn LatencySource, specs: &Specs) -> Found 
     };
     let files = done("the kit's model cannot be written", Files::write())?;
     for batch in BATCHES {
-        let mut model = done("the kit's model", models.load(&files.model(), batch))?;
+        let mut model = done("the kit's model", models.load(&files.model(), &batch.into()))?;
         let first = infer(&mut *model, batch)?;
         close(&first, batch)?;
         // What a timed run leaves behind must not change the next answer.

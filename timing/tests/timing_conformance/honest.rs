@@ -1,6 +1,8 @@
 //! A source that keeps the contract, except for one fault that a test plants.
 
-use netspec::{CacheState, ConvSpec, ElementType, Machine, Measurement, Provenance, StopReason, Tensor, TensorView};
+use netspec::{
+    CacheState, ConvSpec, ElementType, InputSizes, Machine, Measurement, Provenance, StopReason, Tensor, TensorView,
+};
 use std::path::Path;
 use timing::{
     Answer, LatencySource, ModelBackend, ModelRun, Policy, Prepared, Reading, Request, Samples, Sampling, TimingError,
@@ -208,7 +210,7 @@ struct Model {
 }
 
 impl ModelBackend for Models {
-    fn load(&self, onnx: &Path, batch: usize) -> Result<Box<dyn ModelRun>, TimingError> {
+    fn load(&self, onnx: &Path, sizes: &InputSizes) -> Result<Box<dyn ModelRun>, TimingError> {
         let refused = |reason: String| TimingError::Model { path: onnx.to_owned(), reason };
         let bytes = std::fs::read(onnx).map_err(|error| match self.0 {
             Fault::MissingFileRuns => TimingError::run("a model", error),
@@ -217,7 +219,7 @@ impl ModelBackend for Models {
         if bytes != include_bytes!("../../src/conformance/conv_relu.onnx") && self.0 != Fault::LoadsGarbage {
             return Err(refused("it is another model".to_owned()));
         }
-        let batch = if self.0 == Fault::WrongBatch { 1 } else { batch };
+        let batch = if self.0 == Fault::WrongBatch { 1 } else { sizes.batch.unwrap_or(1) };
         Ok(Box::new(Model { fault: self.0, batch, inferences: 0 }))
     }
 }
