@@ -65,7 +65,12 @@ fn widths_move_to_edges_and_never_beyond_the_model() {
     assert!(moved.iter().all(|row| ns(row, "aligned_ms") <= 1.011 * ns(row, "asked_ms")), "{again:#}");
     assert!(moved.len() <= 1, "{again:#}");
     let shown = place.locp(&format!("align {MODEL} {}", QUICK.replace("plan.json", "again.json"))).stdout;
-    assert!(shown.contains("before ") && shown.contains("after ") && shown.contains(&format!("widths   {} of", moved.len())), "{shown}");
+    assert!(
+        shown.contains("before ")
+            && shown.contains("after ")
+            && shown.contains(&format!("widths   {} of", moved.len())),
+        "{shown}"
+    );
 }
 
 #[test]
