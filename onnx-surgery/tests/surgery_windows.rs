@@ -226,6 +226,8 @@ fn indices_into_a_tensor_of_another_size_freeze() {
     assert_eq!(free(&wide), ["a", "c"]);
     let same = unpooled(&["d", "indices", "shape"], &[]).initializer(integers("shape", &[1, 8, 6, 6]));
     assert_eq!(free(&same), ["a", "b", "c"]);
+    let vast = unpooled(&["d", "indices", "shape"], &[]).initializer(integers("shape", &[1, i64::MAX, 6, 6]));
+    assert_eq!(free(&vast), ["a", "c"]);
     let foreign = unpooled(&["d", "elsewhere"], &[]).input(stated("elsewhere", &[0, 8, 3, 3]));
     assert_eq!(free(&foreign), ["a", "b", "c"], "only what meets the foreign indices stays");
 }

@@ -55,7 +55,7 @@ pub(super) fn unpool(cx: &mut Cx<'_>) -> Result<(), Stop> {
         dims = stated.iter().map(|int| int.value.and_then(|n| usize::try_from(n).ok())).collect();
     }
     let pooled = cx.node().inputs.get(1).copied().flatten().and_then(|id| cx.indices.get(&id));
-    let fits = |pooled: &Vec<Option<usize>>| pooled.get(2..) == Some(&dims[2..]) && !dims[2..].contains(&None);
+    let fits = |pooled: &Vec<Option<usize>>| pooled.get(1..) == dims.get(1..) && !dims.contains(&None);
     let kind = if pooled.is_some_and(fits) {
         let (labels, others) = (cx.line_if_there(&input, 1)?, cx.line_if_there(&indices, 1)?);
         let reason = cx.reason("unpools these channels by indices of channels that must stay");
