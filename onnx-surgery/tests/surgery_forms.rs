@@ -154,11 +154,9 @@ fn typed_fields() {
 
 /// `b` meets something without a rule; `a` in front of it and `last` behind it can be pruned.
 #[track_caller]
-fn check_around(model: &str, last: Option<(&str, &str)>) {
+fn check_around(model: &str, (last, expect): (&str, &str)) {
     check_group(model, "a", "6: >a.weight@0 .a.bias@0 b.weight@1>");
-    if let Some((name, expect)) = last {
-        check_group(model, name, expect);
-    }
+    check_group(model, last, expect);
     let model = open(model);
     let b = model.network().groups.iter().find(|group| group.name == "b").expect("b");
     assert!(b.frozen.is_some(), "{b:#?}");
@@ -166,12 +164,17 @@ fn check_around(model: &str, last: Option<(&str, &str)>) {
 
 #[test]
 fn what_has_no_rule_freezes_what_reaches_it_and_nothing_else() {
-    check_around("qdq", Some(("d", "8: >d.weight@0 .d.bias@0 logits.weight@1>")));
-    check_around("lstm", None);
-    check_around("if_branch", Some(("c", "6: >c.weight@0 .c.bias@0 logits.weight@1>")));
-    check_around("custom_op", Some(("c", "6: >c.weight@0 .c.bias@0 logits.weight@1>")));
+    check_around("qdq", ("d", "8: >d.weight@0 .d.bias@0 logits.weight@1>"));
+    check_around("if_branch", ("c", "6: >c.weight@0 .c.bias@0 logits.weight@1>"));
+    check_around("custom_op", ("c", "6: >c.weight@0 .c.bias@0 logits.weight@1>"));
     check_frozen("if_branch", &["b", "logits"]);
     check_frozen("custom_op", &["b", "logits"]);
+}
+
+#[test]
+fn the_states_of_a_recurrent_layer_stay() {
+    check_group("lstm", "b", "8: >b.weight@0 .b.bias@0 w@2>");
+    check_frozen("lstm", &["logits"]);
 }
 
 #[test]

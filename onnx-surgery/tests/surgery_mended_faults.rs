@@ -148,3 +148,17 @@ fn large_images_that_are_turned_take_no_memory_to_speak_of() {
     let turned = image.node("Transpose", "t", &["a"], &[("perm", Attr::Ints(vec![0, 2, 3, 1]))]);
     survives(&turned.node("Transpose", "u", &["t"], &[("perm", Attr::Ints(vec![0, 3, 1, 2]))]).head("u", 8).bytes());
 }
+
+#[test]
+fn a_list_of_numbers_in_a_shape_of_another_size_is_no_list() {
+    let model = chain()
+        .initializer(integers("last", &[-1]))
+        .initializer(integers("shape", &[1, 0, 2]))
+        .initializer(integers("one", &[1]))
+        .initializer(integers("two", &[2]))
+        .node("Shape", "dims", &["a"], &[])
+        .node("Gather", "side", &["dims", "last"], &[])
+        .node("Reshape", "again", &["side", "shape"], &[])
+        .node("Slice", "part", &["again", "one", "two", "two"], &[]);
+    survives(&model.head("a", 8).bytes());
+}

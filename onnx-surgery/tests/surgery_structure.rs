@@ -108,7 +108,7 @@ fn an_operator_without_a_rule_freezes_what_reaches_it_and_nothing_else() {
     );
     let model = open("unknown_op");
     let frozen: Vec<&str> = model.network().frozen.iter().map(|f| f.node.as_str()).collect();
-    assert_eq!(frozen, ["mixer", "logits"]);
+    assert_eq!(frozen, ["picker", "logits"]);
     let untimed: Vec<&str> = model.network().untimed.iter().map(|layer| layer.node.as_str()).collect();
     assert_eq!(untimed, ["c", "d"], "the image's size is unknown behind the operator");
     assert_eq!(model.network().layers.len(), 2, "a layer of unknown size has no spec");

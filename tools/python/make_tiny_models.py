@@ -69,15 +69,15 @@ def random_weights(rng, *shape):
 
 
 def unknown_op(path):
-    """An Einsum mixes the channels of `b`: `a` and `c` can lose channels, `b` cannot."""
+    """A Compress picks channels of `b`: `a` and `c` can lose channels, `b` cannot."""
     rng = np.random.default_rng(5)
     weights = {
         "a.weight": random_weights(rng, 8, 3, 3, 3),
         "a.bias": random_weights(rng, 8),
         "b.weight": random_weights(rng, 8, 8, 3, 3),
         "b.bias": random_weights(rng, 8),
-        "mix": random_weights(rng, 8, 8),
-        "c.weight": random_weights(rng, 12, 8, 3, 3),
+        "picked": np.array([1, 1, 0, 1, 1, 0, 1, 1], dtype=bool),
+        "c.weight": random_weights(rng, 12, 6, 3, 3),
         "c.bias": random_weights(rng, 12),
         "d.weight": random_weights(rng, CLASSES, 12, 3, 3),
         "d.bias": random_weights(rng, CLASSES),
@@ -98,10 +98,8 @@ def unknown_op(path):
         relu("a"),
         conv("b", "a_relu"),
         relu("b"),
-        helper.make_node(
-            "Einsum", ["b_relu", "mix"], ["mixed"], name="mixer", equation="nchw,cd->ndhw"
-        ),
-        conv("c", "mixed"),
+        helper.make_node("Compress", ["b_relu", "picked"], ["some"], name="picker", axis=1),
+        conv("c", "some"),
         relu("c"),
         conv("d", "c_relu"),
         helper.make_node("GlobalAveragePool", ["d_out"], ["pooled"], name="pool"),

@@ -47,7 +47,8 @@ impl Layout {
         self.axes.len()
     }
 
-    /// Every label that occurs, in no particular order.
+    /// Every label that occurs, in no particular order; labels of which only others of their class are left may be among
+    /// them.
     pub(crate) fn labels(&self) -> &Labels {
         &self.base
     }
@@ -164,11 +165,9 @@ impl Layout {
 
     /// The tensor at position 0 of an axis, which carries no channels any more.
     pub(crate) fn without(&self, axis: usize) -> Layout {
-        let first = self.select(axis, &[0]);
-        Layout {
-            axes: first.axes.iter().enumerate().map(|(i, s)| if i == axis { vec![] } else { s.clone() }).collect(),
-            ..first
-        }
+        let mut axes = self.axes.to_vec();
+        axes[axis].clear();
+        Layout { base: self.base.clone(), axes: axes.into() }
     }
 
     /// The tensor with other axes and the same elements in the same order; dims that are unknown are `None`.

@@ -199,6 +199,26 @@ impl Cx<'_> {
         }
     }
 
+    /// What an operator answers that combines values along some axes: channels there became one, those on other axes stay
+    /// where they are.
+    pub(crate) fn combined(&mut self, input: &Value, axes: &[usize]) -> Result<Kind, Stop> {
+        Ok(match self.mixed(input, axes)? {
+            Kind::Channels(layout) => Kind::Channels(axes.iter().fold(layout, |layout, &axis| layout.without(axis))),
+            other => other,
+        })
+    }
+
+    /// The same as [`line`](Self::line) for a rule that knows its output's shape: channels on other axes are lost.
+    pub(crate) fn line_if_there(&mut self, value: &Value, axis: usize) -> Result<Option<Labels>, Stop> {
+        match self.line(value, axis) {
+            Err(Stop::Freeze(reason)) => {
+                self.lose_channels(value, &reason);
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
     /// Behind a rule: what the node read without claiming it must not change.
     pub(super) fn leave(&mut self, reads: Reads) {
         let node = self.node();
@@ -210,6 +230,11 @@ impl Cx<'_> {
         };
         for (input, id) in node.inputs.iter().enumerate() {
             let Some(value) = id.and_then(|id| self.values[id.0 as usize].clone()) else { continue };
+            let is_unpooling = node.is_standard && node.op == "MaxUnpool" && input == 1;
+            if id.is_some_and(|id| self.indices.contains_key(&id)) && !is_unpooling {
+                let reason = self.reason("reads indices that count channels");
+                self.freeze(&value, reason);
+            }
             if let Kind::Stored(stored) = &value.kind
                 && !passes_on(self, stored.name)
             {

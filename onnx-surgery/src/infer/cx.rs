@@ -93,6 +93,8 @@ pub(crate) struct Cx<'g> {
     pub(super) aliases: HashMap<TensorId, Alias>,
     /// Shapes of the constants that ConstantOfShape makes.
     pub(super) fills: HashMap<TensorId, Vec<Int>>,
+    /// What the indices that a MaxPool answers point into.
+    pub(super) indices: HashMap<TensorId, Dims>,
     pub(super) claims: Claims,
     pub(super) layers: Vec<LayerDraft>,
     pub(super) counts: Vec<Count>,
@@ -122,6 +124,7 @@ impl<'g> Cx<'g> {
             values: vec![None; graph.names.len()],
             aliases: HashMap::new(),
             fills: HashMap::new(),
+            indices: HashMap::new(),
             claims: Claims::default(),
             layers: vec![],
             counts: vec![],
@@ -201,7 +204,12 @@ impl<'g> Cx<'g> {
 
     /// What is known of every input.
     pub(crate) fn inputs(&self) -> Result<Vec<Value>, Stop> {
-        (0..self.node().inputs.len()).map(|i| self.input(i).cloned()).collect()
+        let value = |input| {
+            let mut value = self.input(input)?.clone();
+            value.ints.iter_mut().flatten().for_each(|int| self.sign_as(&mut int.origin, input));
+            Ok(value)
+        };
+        (0..self.node().inputs.len()).map(value).collect()
     }
 
     /// The constant with a name, its own or one that an Identity gave it.
@@ -258,7 +266,8 @@ impl<'g> Cx<'g> {
     pub(crate) fn numbers(&self, input: usize, attribute: &str) -> Result<Option<Vec<Int>>, Stop> {
         let free = |list: &[i64]| list.iter().map(|&i| Int::free(Some(i))).collect();
         let Some(value) = self.optional(input) else { return Ok(self.node().ints(attribute).map(free)) };
-        let ints = value.ints.clone();
+        let mut ints = value.ints.clone();
+        ints.iter_mut().flatten().for_each(|int| self.sign_as(&mut int.origin, input));
         ints.map(Some).ok_or_else(|| Stop::Freeze(format!("computes `{attribute}` at run time")))
     }
 
@@ -306,6 +315,15 @@ impl<'g> Cx<'g> {
         {
             let input = self.node().inputs.iter().position(|id| *id == Some(written.name));
             written.reader = input.map(|input| Reader { node: self.index, input });
+        }
+    }
+
+    /// The same for a number that is known to be read as this input: a node may read one constant several times.
+    fn sign_as(&self, origin: &mut Origin, input: usize) {
+        if let Origin::Written(written) = origin
+            && self.node().inputs.get(input) == Some(&Some(written.name))
+        {
+            written.reader.get_or_insert(Reader { node: self.index, input });
         }
     }
 

@@ -135,11 +135,6 @@ impl Value {
     pub(crate) fn is_stored(&self) -> bool {
         matches!(self.kind, Kind::Stored(_))
     }
-
-    /// The same channels on another shape.
-    pub(crate) fn with_dims(&self, dims: Option<Dims>) -> Value {
-        Value { dims, ints: None, kind: self.kind.clone() }
-    }
 }
 
 /// The product of known dims, unless it overflows.

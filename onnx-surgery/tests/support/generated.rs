@@ -205,3 +205,5 @@ impl Graph<'_> {
 
 #[path = "generated_nodes.rs"]
 mod nodes;
+#[path = "generated_products.rs"]
+mod products;

@@ -21,7 +21,7 @@ const UNARY: [&str; 12] = [
 impl Graph<'_> {
     /// One more node, or a few that belong together.
     pub(super) fn node(&mut self) {
-        match self.bytes.next() % 24 {
+        match self.bytes.next() % 28 {
             0..=3 => self.conv(),
             4 | 5 => self.unary(),
             6 => self.batch_normalization(),
@@ -39,6 +39,10 @@ impl Graph<'_> {
             20 => self.squeeze(),
             21 => self.scale(),
             22 => self.branch(),
+            23 => self.product(),
+            24 => self.recurrent(),
+            25 => self.sample(),
+            26 => self.unpool(),
             _ => self.fully_connected(),
         }
     }

@@ -72,6 +72,10 @@ fn one(cx: &mut Cx<'_>, operands: &[&Int]) -> Int {
     let op = cx.node().op.as_str();
     let values: Option<Vec<i64>> = operands.iter().map(|int| int.value).collect();
     let value = values.and_then(|values| evaluate(op, &values));
+    let is_zero = |int: &&Int| int.value == Some(0) && !matches!(int.origin, Origin::Follows(_));
+    if op == "Mul" && operands.iter().any(is_zero) {
+        return Int::free(Some(0));
+    }
     if let Some(follows) = scaled(op, operands) {
         if op == "Div" {
             // What is computed from it is right as long as nothing is rounded.
@@ -104,6 +108,9 @@ fn one(cx: &mut Cx<'_>, operands: &[&Int]) -> Int {
 /// A length times or by a number that is the same for all widths.
 fn scaled(op: &str, operands: &[&Int]) -> Option<Follows> {
     let [a, b] = operands else { return None };
+    if let ("Sub", Origin::Follows(left), Origin::Follows(right)) = (op, &a.origin, &b.origin) {
+        return difference(left, right);
+    }
     let constant = |int: &Int| {
         let is_fixed = !matches!(int.origin, Origin::Follows(_));
         int.value.filter(|_| is_fixed).and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)
@@ -123,6 +130,23 @@ fn scaled(op: &str, operands: &[&Int]) -> Option<Follows> {
         "Add" if by == 1 => Follows { extent, times, plus: plus.checked_add(n)?, by },
         _ => return None,
     })
+}
+
+/// A share of a length minus another one, such as what the first parts of an axis leave to the last.
+fn difference(left: &Follows, right: &Follows) -> Option<Follows> {
+    // Nothing is rounded: each division was recorded as one that must come out even.
+    let is_exact = |follows: &Follows| follows.plus == 0 || follows.by > 1;
+    let by = left.by.checked_mul(right.by)?;
+    let times = left.times.checked_mul(right.by)?.checked_sub(right.times.checked_mul(left.by)?)?;
+    let fits = left.extent == right.extent && is_exact(left) && is_exact(right) && times > 0;
+    fits.then(|| {
+        let common = gcd(times, by);
+        Follows { extent: left.extent.clone(), times: times / common, plus: 0, by: by / common }
+    })
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn evaluate_real(op: &str, values: &[f32]) -> Option<f32> {

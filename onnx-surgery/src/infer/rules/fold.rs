@@ -1,6 +1,6 @@
 //! Constants, and shapes read at run time.
 
-use super::{Cx, Stop};
+use super::{Cx, INNER_GRAPHS, Stop};
 use crate::constant::{MAX_DIM, element_type};
 use crate::dependency::Extent;
 use crate::infer::{Follows, Int, Kind, Origin, Stored, Value};
@@ -75,4 +75,17 @@ pub(super) fn shape(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let ints = ints.get(start..end.max(start)).unwrap_or_default().to_vec();
     cx.set_ints(vec![Some(ints.len())], ints);
     Ok(())
+}
+
+/// If: a branch is not followed, even if it is always the same one.
+pub(super) fn branch(cx: &mut Cx<'_>) -> Result<(), Stop> {
+    let condition = cx.input(0)?;
+    let is_known = |ints: &Vec<Int>| ints.iter().all(|int| int.value.is_some());
+    Err(Stop::Freeze(if condition.is_stored() || condition.ints.as_ref().is_some_and(is_known) {
+        "runs the same inner graph every time, and that is not followed: simplify the model, so that it stands in the \
+         node's place"
+            .to_owned()
+    } else {
+        INNER_GRAPHS.to_owned()
+    }))
 }

@@ -1,10 +1,10 @@
-//! Gemm and MatMul with weights in the file: fully connected layers.
+//! Gemm and MatMul with weights in the file: fully connected layers, whichever side the weights are on.
 
 use super::conv::{DOUBLE, dtype, macs, shape};
 use super::{Cx, Stop};
 use crate::dependency::{Labels, Layout};
 use crate::graph::TensorId;
-use crate::infer::{Kind, LayerDraft, Value, product};
+use crate::infer::{Kind, LayerDraft, Value, product as count};
 use netspec::{ConvSpec, DType, Role};
 
 pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
@@ -13,7 +13,7 @@ pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
         return Err(Stop::Freeze("multiplies with its input transposed".to_owned()));
     }
     let out_axis = if node.int("transB", 0) != 0 { 0 } else { 1 };
-    let full = Full::new(cx, out_axis)?;
+    let full = Full::new(cx, 1, out_axis)?;
     let bias = match cx.optional(2) {
         None => None,
         Some(_) => Some(cx.weight(2)?.dims),
@@ -24,63 +24,91 @@ pub(super) fn gemm(cx: &mut Cx<'_>) -> Result<(), Stop> {
     full.apply(cx, bias.is_some(), bias_axis)
 }
 
+/// `x @ W`, or `W @ x`, in which channels are the last axis of `x` but one.
 pub(super) fn matmul(cx: &mut Cx<'_>) -> Result<(), Stop> {
-    Full::new(cx, 1)?.apply(cx, false, None)
+    let is_left = cx.input(0)?.is_stored() && !cx.input(1)?.is_stored();
+    if is_left { Full::new(cx, 0, 0)?.apply(cx, false, None) } else { Full::new(cx, 1, 1)?.apply(cx, false, None) }
 }
 
 /// A fully connected layer.
 struct Full {
-    weight: TensorId,
-    dtype: Option<DType>,
+    /// Which input the weight is.
+    place: usize,
     /// The weight's axis of output channels; the other one has the input channels.
     out_axis: usize,
-    c_in: usize,
     c_out: usize,
+    /// The axis of channels in input and output.
+    axis: usize,
+    product: Product,
     input: Value,
-    inputs: Option<Labels>,
 }
 
 impl Full {
     /// Reads and checks; nothing is recorded yet.
-    fn new(cx: &mut Cx<'_>, out_axis: usize) -> Result<Full, Stop> {
-        let weight = cx.weight(1)?;
+    fn new(cx: &mut Cx<'_>, place: usize, out_axis: usize) -> Result<Full, Stop> {
+        let weight = cx.weight(place)?;
         let [rows, columns] = weight.dims[..] else {
             return Err(Stop::Freeze("multiplies with weights that are no matrix".to_owned()));
         };
         let dtype = dtype(weight.element)?;
         let (c_out, c_in) = if out_axis == 0 { (rows, columns) } else { (columns, rows) };
-        let input = cx.input(0)?.clone();
-        let Some(last) = input.rank().map(|rank| rank.saturating_sub(1)) else {
+        let input = cx.input(1 - place)?.clone();
+        let Some(rank) = input.rank() else {
             return Err(Stop::Freeze("multiplies an input of unknown rank".to_owned()));
         };
-        if c_in == 0 || c_out == 0 || last == 0 || input.dim(last).is_some_and(|c| c != c_in) {
-            return Err(cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))));
-        }
+        let axis = rank.checked_sub(if place == 0 { 2 } else { 1 }).filter(|_| rank > 1);
+        let fits = |axis: &usize| c_in > 0 && c_out > 0 && input.dim(*axis).is_none_or(|c| c == c_in);
+        let axis = axis
+            .filter(fits)
+            .ok_or_else(|| cx.refuse(format!("its input {} does not fit its {c_in} channels", shape(&input))))?;
         if input.is_stored() {
             return Err(Stop::Freeze("multiplies two constants".to_owned()));
         }
-        let inputs = cx.line(&input, last)?;
-        Ok(Full { weight: weight.name, dtype, out_axis, c_in, c_out, input, inputs })
+        let inputs = cx.line(&input, axis)?;
+        Ok(Full { place, out_axis, c_out, axis, product: Product { weight: weight.name, dtype, c_in, inputs }, input })
     }
 
     fn apply(self, cx: &mut Cx<'_>, has_bias: bool, bias_axis: Option<usize>) -> Result<(), Stop> {
-        let Full { weight, dtype, out_axis, c_in, c_out, input, inputs } = self;
-        let mut dims = input.dims.clone().unwrap_or_default();
-        let last = dims.len() - 1;
-        dims[last] = Some(c_out);
+        let Full { place, out_axis, c_out, axis, product, input } = self;
         let outputs = cx.produce(c_out)?;
-        cx.claim(1, out_axis, Role::Producer, &outputs)?;
-        if let Some(labels) = &inputs {
-            cx.claim(1, 1 - out_axis, Role::Consumer, labels)?;
+        cx.claim(place, out_axis, Role::Producer, &outputs)?;
+        if let Some(labels) = &product.inputs {
+            cx.claim(place, 1 - out_axis, Role::Consumer, labels)?;
         }
         if let Some(axis) = bias_axis {
             cx.claim(2, axis, Role::Parameter, &outputs)?;
         }
+        product.record(cx, &input, axis, &outputs, has_bias);
+        let mut dims = input.dims.unwrap_or_default();
+        dims[axis] = Some(c_out);
+        let kind = Kind::Channels(Layout::on_axis(outputs, dims.len(), axis));
+        cx.set(0, Value { dims: Some(dims), ints: None, kind });
+        Ok(())
+    }
+}
+
+/// A product with a matrix of weights along one axis of an input: a convolution of one pixel.
+pub(super) struct Product {
+    pub(super) weight: TensorId,
+    /// The type that it computes in; `None` if it cannot be timed.
+    pub(super) dtype: Option<DType>,
+    pub(super) c_in: usize,
+    /// The labels of the input channels, if they have any.
+    pub(super) inputs: Option<Labels>,
+}
+
+impl Product {
+    /// Records the layer. Its channels are on this axis of the input.
+    pub(super) fn record(self, cx: &mut Cx<'_>, input: &Value, axis: usize, outputs: &Labels, has_bias: bool) {
+        let Product { weight, dtype, c_in, inputs } = self;
+        let dims = input.dims.as_deref().unwrap_or_default();
+        let batch = if axis == 0 { Some(1) } else { dims.first().copied().flatten().filter(|&batch| batch > 0) };
         // Rows that are not images of the batch are the rows of one image.
-        let rows = product(&dims[1..last]).filter(|&rows| rows > 0);
-        match (dims[0].filter(|&batch| batch > 0), rows, dtype) {
+        let rows = (0..dims.len()).filter(|&other| other != axis && other != 0).map(|other| dims[other]);
+        let rows = count(&rows.collect::<Vec<_>>()).filter(|&rows| rows > 0);
+        match (batch, rows, dtype) {
             (Some(batch), Some(rows), Some(dtype)) => {
-                let mut spec = ConvSpec::new(c_in, c_out, [rows, 1], [1, 1]);
+                let mut spec = ConvSpec::new(c_in, outputs.len(), [rows, 1], [1, 1]);
                 (spec.batch, spec.dtype, spec.epilogue.bias) = (batch, dtype, has_bias);
                 let outputs = Some(outputs.clone());
                 cx.layer(LayerDraft { node: cx.node_index(), weight, spec, inputs, outputs });
@@ -92,8 +120,5 @@ impl Full {
                 cx.unmeasurable(if dtype.is_none() { DOUBLE } else { rows }, source, macs);
             }
         }
-        let kind = Kind::Channels(Layout::on_axis(outputs, dims.len(), last));
-        cx.set(0, Value { dims: Some(dims), ints: None, kind });
-        Ok(())
     }
 }

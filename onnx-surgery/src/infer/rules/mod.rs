@@ -6,6 +6,7 @@ mod binary;
 mod concat;
 mod conv;
 mod conv_transpose;
+mod einsum;
 mod expand;
 mod fold;
 mod gather;
@@ -14,9 +15,11 @@ mod norm;
 mod pad;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
+mod sample;
 mod slice;
 mod space;
 mod window;
@@ -42,6 +45,7 @@ pub(crate) struct Rule {
 }
 
 const NO_RULE: &str = "has no rule here, so the channels that reach it must all stay";
+const INNER_GRAPHS: &str = "runs inner graphs, which are not followed";
 const QUANTIZED: &str = "computes with quantized numbers: prune the floating-point model, and quantize the result";
 
 const OPTIMIZED: &str =
@@ -69,6 +73,8 @@ pub(crate) fn rule_for(node: &Node) -> Result<Rule, &'static str> {
         "ConvTranspose" => images(conv_transpose::conv_transpose),
         "Gemm" => images(gemm::gemm),
         "MatMul" => images(gemm::matmul),
+        "Einsum" => images(einsum::einsum),
+        "LSTM" | "GRU" | "RNN" => images(recurrent::recurrent),
         "BatchNormalization" => images(norm::batch_normalization),
         "InstanceNormalization" => images(norm::instance_normalization),
         "GroupNormalization" => images(norm::group_normalization),
@@ -90,6 +96,9 @@ pub(crate) fn rule_for(node: &Node) -> Result<Rule, &'static str> {
         | "BitwiseXor" | "BitShift" => numbers(binary::elementwise),
         "MaxPool" | "AveragePool" | "LpPool" => images(pool::pool),
         "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => images(pool::global),
+        "MaxUnpool" => numbers(pool::unpool),
+        "GridSample" => images(sample::grid_sample),
+        "RoiAlign" => images(sample::roi_align),
         "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2"
         | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" | "ArgMax" | "ArgMin" => images(reduce::reduce),
         "Softmax" | "LogSoftmax" | "Hardmax" => images(reduce::softmax),
@@ -119,8 +128,8 @@ pub(crate) fn rule_for(node: &Node) -> Result<Rule, &'static str> {
         | "QLinearMatMul"
         | "ConvInteger"
         | "MatMulInteger" => Err(QUANTIZED),
-        "If" | "Loop" | "Scan" => Err("runs inner graphs, which are not followed"),
-        "LSTM" | "GRU" | "RNN" => Err("is recurrent and has no rule here"),
+        "If" => images(fold::branch),
+        "Loop" | "Scan" => Err(INNER_GRAPHS),
         _ => Err(NO_RULE),
     }
 }

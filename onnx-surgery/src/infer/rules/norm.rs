@@ -107,7 +107,11 @@ pub(super) fn layer_normalization(cx: &mut Cx<'_>) -> Result<(), Stop> {
 /// Each channel is divided by what its neighbors amount to.
 pub(super) fn local_response(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let input = cx.input(0)?.clone();
-    let kind = cx.lose_channels(&input, "normalizes each channel with its neighbors");
+    let kind = if input.carries(1) {
+        cx.lose_channels(&input, "normalizes each channel with its neighbors")
+    } else {
+        cx.carried(&input)
+    };
     cx.set(0, Value { dims: input.dims, ints: None, kind });
     Ok(())
 }

@@ -19,24 +19,17 @@ pub(super) fn reduce(cx: &mut Cx<'_>) -> Result<(), Stop> {
         None => (0..dims.len()).collect(),
     };
     let keeps = cx.node().int("keepdims", 1) != 0;
-    let kind = match cx.mix(&input, &axes) {
-        Err(Stop::Freeze(reason)) => cx.lose_channels(&input, &reason),
-        Err(refuse) => return Err(refuse),
-        Ok(()) => match &input.kind {
-            Kind::Channels(layout) => {
-                // Channels along a reduced axis became one; its first position stands for all.
-                let reduced =
-                    axes.iter().fold(layout.clone(), |l, &axis| if l.carries(axis) { l.without(axis) } else { l });
-                let left: Vec<Option<usize>> = if keeps {
-                    (0..dims.len()).map(|axis| (!axes.contains(&axis)).then_some(axis)).collect()
-                } else {
-                    (0..dims.len()).filter(|axis| !axes.contains(axis)).map(Some).collect()
-                };
-                let reduced = reduced.rearrange(&left);
-                Kind::Channels(reduced.ok_or_else(|| Stop::Freeze("reduces the channels away".to_owned()))?)
-            }
-            _ => cx.carried(&input),
-        },
+    let kind = match cx.combined(&input, &axes)? {
+        Kind::Channels(layout) => {
+            let left: Vec<Option<usize>> = if keeps {
+                (0..dims.len()).map(|axis| (!axes.contains(&axis)).then_some(axis)).collect()
+            } else {
+                (0..dims.len()).filter(|axis| !axes.contains(axis)).map(Some).collect()
+            };
+            let reduced = layout.rearrange(&left);
+            Kind::Channels(reduced.ok_or_else(|| Stop::Freeze("reduces the channels away".to_owned()))?)
+        }
+        other => other,
     };
     let left = dims.iter().enumerate().filter(|(i, _)| keeps || !axes.contains(i));
     let dims = left.map(|(i, dim)| if axes.contains(&i) { Some(1) } else { *dim }).collect();

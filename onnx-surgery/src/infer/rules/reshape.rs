@@ -32,6 +32,7 @@ pub(super) fn reshape(cx: &mut Cx<'_>) -> Result<(), Stop> {
     let dims = target_dims(cx, &input, &wanted)?;
     if let Some(ints) = &input.ints
         && (dims.len() <= 1 || !input.is_stored())
+        && product(&dims) == Some(ints.len())
     {
         let reason = cx.reason("needs a number of its shape as it is");
         wanted.iter().for_each(|int| cx.expose(int, reason));

@@ -126,11 +126,13 @@ fn channels(
         return Err(Stop::Freeze("takes channels in steps".to_owned()));
     }
     cx.spell_out(layout, n)?;
-    keep_shares(cx, layout, axis, bounds)?;
+    keep_shares(cx, layout, axis, &bounds)?;
     for ((int, name), at) in bounds.into_iter().zip(["starts", "ends"]).zip([cut.start, cut.end]) {
         let value = int.value.unwrap_or(0);
         let is_far = value >= n as i64 || value < -(n as i64);
-        if (value == 0 || is_far) && at % n == 0 {
+        // The whole number of channels, computed from it, goes on being just that.
+        let is_whole = value == n as i64 && matches!(int.origin, Origin::Follows(_));
+        if (value == 0 || is_far) && at % n == 0 && !is_whole {
             let reason = cx.reason("needs a bound as it is");
             cx.expose(int, reason);
             continue;
@@ -152,9 +154,9 @@ fn channels(
     Ok(part)
 }
 
-/// Bounds that are computed as shares of the whole axis make equal parts, whatever its length.
-fn keep_shares(cx: &mut Cx<'_>, layout: &Layout, axis: usize, bounds: [&Int; 2]) -> Result<(), Stop> {
-    let shares = bounds.into_iter().filter_map(|int| match &int.origin {
+/// Bounds and sizes that are computed as shares of the whole axis make equal parts, whatever its length.
+fn keep_shares(cx: &mut Cx<'_>, layout: &Layout, axis: usize, bounds: &[&Int]) -> Result<(), Stop> {
+    let shares = bounds.iter().filter_map(|int| match &int.origin {
         Origin::Follows(follows) if follows.extent == Extent::whole(layout, axis) => Some(follows.by),
         _ => None,
     });
@@ -209,6 +211,9 @@ pub(super) fn split(cx: &mut Cx<'_>) -> Result<(), Stop> {
             }
         }
         cx.spell_out(layout, n)?;
+        if layout.only_axis().is_some() {
+            keep_shares(cx, layout, axis, &sizes.iter().flatten().collect::<Vec<_>>())?;
+        }
     }
     let mut start = 0;
     let reason = cx.reason("needs the size of a part as it is");

@@ -72,6 +72,13 @@ impl Window {
         }
     }
 
+    /// Whether each pixel along an axis is a window of its own.
+    pub(super) fn is_pointwise(&self, axis: usize) -> bool {
+        let pads = [self.pads[axis], self.pads[self.kernel.len() + axis]];
+        let is_padded = self.auto_pad == AutoPad::No && pads != [0, 0];
+        self.kernel[axis] == 1 && self.strides[axis] == 1 && !is_padded
+    }
+
     /// The output's length along one axis.
     pub(super) fn output(&self, cx: &Cx<'_>, axis: usize, length: usize) -> Result<usize, Stop> {
         let [before, behind] = self.padding(axis, length);
