@@ -230,7 +230,7 @@ impl Cx<'_> {
         };
         for (input, id) in node.inputs.iter().enumerate() {
             let Some(value) = id.and_then(|id| self.values[id.0 as usize].clone()) else { continue };
-            let is_unpooling = node.is_standard && node.op == "MaxUnpool" && input == 1;
+            let is_unpooling = node.is_standard() && node.op == "MaxUnpool" && input == 1;
             if id.is_some_and(|id| self.indices.contains_key(&id)) && !is_unpooling {
                 let reason = self.reason("reads indices that count channels");
                 self.freeze(&value, reason);

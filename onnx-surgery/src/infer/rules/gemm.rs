@@ -116,7 +116,9 @@ impl Product {
             _ => {
                 let source = if let Kind::Fixed(reason) = input.kind { reason } else { cx.free() };
                 let rows = "cannot be timed, for its number of rows is unknown: export with fixed sizes";
-                let macs = product(&dims[..last]).and_then(|rows| macs(&[rows, c_in, c_out]));
+                let others = (0..dims.len()).filter(|&other| other != axis).map(|other| dims[other]);
+                let positions = count(&others.collect::<Vec<_>>());
+                let macs = positions.and_then(|positions| macs(&[positions, c_in, outputs.len()]));
                 cx.unmeasurable(if dtype.is_none() { DOUBLE } else { rows }, source, macs);
             }
         }
