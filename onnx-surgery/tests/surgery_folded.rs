@@ -15,7 +15,7 @@ const LOGITS: (&str, &str) = ("logits", "5 frozen: >logits.weight@0 .logits.bias
 fn outputs(path: &Path) -> Vec<f32> {
     let noise: Vec<f32> = support::noise(2 * 3 * 8 * 8, 5).iter().map(|v| 3.0 * v).collect();
     let image = Tensor::from_f32(vec![2, 3, 8, 8], &noise).unwrap();
-    let mut run = Tract::new().load(path, 2).unwrap();
+    let mut run = Tract::new().load(path, &2.into()).unwrap();
     run.infer(&[image]).unwrap().iter().flat_map(|output| output.to_f32().unwrap()).collect()
 }
 

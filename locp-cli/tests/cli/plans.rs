@@ -224,11 +224,13 @@ fn a_frontier_has_a_proven_plan_for_every_latency_that_can_be_reached() {
 fn layers_that_cannot_be_timed_alone_do_not_refuse_a_plan() {
     let place = Place::new();
     // An engine that runs whole models prices them by runs of those; nothing of this model can be timed alone.
-    let plan = json(&place, "plan @onnx-surgery/tests/models/shapes/conv3d.onnx --engine tract --latency 0.9x -o p.json");
+    let plan =
+        json(&place, "plan @onnx-surgery/tests/models/shapes/conv3d.onnx --engine tract --latency 0.9x -o p.json");
     assert!(widths(&plan).iter().any(|(channels, kept)| kept < channels), "{plan:#}");
     assert_eq!(plan["not_covered"], Value::Null);
     // Others leave them out and say so.
-    let line = "plan @onnx-surgery/tests/models/shapes/conv_transpose.onnx --engine simulated:orin --latency 0.98x -o p.json";
+    let line =
+        "plan @onnx-surgery/tests/models/shapes/conv_transpose.onnx --engine simulated:orin --latency 0.98x -o p.json";
     let plan = json(&place, line);
     assert_eq!(plan["not_covered"]["layers"], 3, "{plan:#}");
     let share = plan["not_covered"]["macs_share"].as_f64().unwrap();
