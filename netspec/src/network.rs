@@ -98,8 +98,8 @@ pub struct ChannelGroup {
     pub residual: bool,
     /// Why it cannot be pruned, or nothing: then every width that [`constraints`](Self::constraints) allow is possible.
     pub frozen: Option<String>,
-    /// Whether all of its channels may go, and the layers around it with them: it is the inside of a residual branch, and
-    /// what that adds to the stream becomes a constant.
+    /// Whether all of its channels may go. Either it is the inside of a residual branch: the layers around it go, too, and
+    /// what the branch adds to the stream becomes a constant. Or it is one channel with others beside it on every axis.
     #[cfg_attr(feature = "serde", serde(default))]
     pub removable: bool,
     /// Which widths it may take, besides at least one channel: all must hold. [`allows`](Self::allows) asks them.

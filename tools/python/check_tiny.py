@@ -65,7 +65,9 @@ def is_accepted(path):
 
 
 def some(rng, channels):
-    """At least one channel, and not all."""
+    """At least one channel, and not all; of a single one none."""
+    if channels == 1:
+        return []
     n = rng.integers(1, channels)
     return sorted(rng.choice(channels, n, replace=False).tolist())
 

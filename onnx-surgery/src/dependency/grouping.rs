@@ -1,6 +1,7 @@
 //! From united labels to channel groups.
 
 use super::rectangle::shrinking;
+use super::single::SINGLE;
 use super::{Dependencies, FIXED, Labels, Layout, find};
 use netspec::{ChannelGroup, Frozen, GroupId, IndexMap, Member, Part, Role, Width};
 use std::collections::{BTreeSet, HashMap};
@@ -16,7 +17,7 @@ pub(crate) struct Grouping {
     /// The reasons that froze something.
     pub(crate) frozen: Vec<Frozen>,
     /// Group of every label, or `NONE`, and its channel there.
-    group_of: Vec<u32>,
+    pub(super) group_of: Vec<u32>,
     channel_of: Vec<u32>,
     /// A name for the class of every label.
     class: Vec<u32>,
@@ -259,7 +260,7 @@ fn finish_groups(groups: &mut [ChannelGroup]) {
             group.name = format!("{} ({times})", group.name);
         }
         if group.channels == 1 && group.frozen.is_none() {
-            group.frozen = Some("it is a single channel, and one must stay".to_owned());
+            group.frozen = Some(SINGLE.to_owned());
         }
     }
 }

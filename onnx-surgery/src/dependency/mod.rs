@@ -14,6 +14,7 @@ mod grouping;
 mod labels;
 mod layout;
 mod rectangle;
+mod single;
 
 pub(crate) use grouping::{Extent, Grouping};
 pub(crate) use labels::Labels;

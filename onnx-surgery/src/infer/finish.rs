@@ -1,7 +1,7 @@
 //! The end of the walk: what must stay is frozen, and the groups are made.
 
 use super::cx::{Count, CountAt, Cx};
-use super::{Follows, Inference, Kind};
+use super::{Follows, Inference, Kind, Value};
 use crate::dependency::{Extent, Grouping};
 use crate::graph::{Node, TensorId};
 use netspec::{Frozen, Part, Width};
@@ -14,7 +14,8 @@ impl Cx<'_> {
         let fills = &self.fills;
         let readers = self.claims.settle(self.graph, &mut self.deps, |name| fills.contains_key(&name));
         self.settle_counts();
-        let grouping = self.grouping();
+        let mut grouping = self.grouping();
+        grouping.release_singles(self.values.iter().flatten().filter_map(Value::layout));
         let whole = self.claims.whole().collect();
         let Cx { values, layers, unmeasurable, aliases, fills, counts, renumbers, .. } = self;
         let fills = fills.into_keys().collect();

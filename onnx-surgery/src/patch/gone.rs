@@ -5,17 +5,22 @@ use crate::branch::{End, branches, live};
 use crate::constant::Home;
 use crate::graph::TensorId;
 use crate::model::Model;
-use netspec::{GroupId, PrunePlan, TensorView};
+use netspec::{GroupId, GroupPlan, PrunePlan, TensorView};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// The groups that lose all of their channels.
-fn removed(plan: &PrunePlan) -> BTreeSet<GroupId> {
-    plan.groups.iter().filter(|group| group.keep.is_empty()).map(|group| group.id).collect()
+/// Whether a group's branch goes with its channels. A single channel goes from beside others.
+fn takes_branch(group: &GroupPlan) -> bool {
+    group.keep.is_empty() && group.channels > 1
 }
 
-/// The plan without the groups that lose all of their channels.
+/// The groups whose branches go.
+fn removed(plan: &PrunePlan) -> BTreeSet<GroupId> {
+    plan.groups.iter().filter(|group| takes_branch(group)).map(|group| group.id).collect()
+}
+
+/// The plan without the groups whose branches go.
 pub(super) fn narrowed(plan: &PrunePlan) -> PrunePlan {
-    PrunePlan { groups: plan.groups.iter().filter(|group| !group.keep.is_empty()).cloned().collect() }
+    PrunePlan { groups: plan.groups.iter().filter(|group| !takes_branch(group)).cloned().collect() }
 }
 
 /// Adds the changes that take the branches of removed groups away, and leaves out those to what goes with them.

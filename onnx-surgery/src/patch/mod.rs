@@ -174,7 +174,8 @@ impl<'m> Patch<'m> {
     /// The changes that remove the channels which `plan` does not keep.
     ///
     /// Where it keeps none of a group's, which is [removable](netspec::ChannelGroup::removable), the branch that the group
-    /// is the inside of goes: what it added to the stream becomes a constant, the bias of its last layer.
+    /// is the inside of goes: what it added to the stream becomes a constant, the bias of its last layer. A removable
+    /// group of one channel is not the inside of a branch, and only that channel goes.
     ///
     /// # Errors
     /// The plan is not for this model ([`SurgeryError::Plan`]), or the patched graph contradicts itself.

@@ -65,8 +65,11 @@ pub(crate) fn check(name: &str, model: &Model, plan: &PrunePlan, dense: &[f32]) 
     expected != dense
 }
 
-/// At least one channel, and not all.
+/// At least one channel, and not all; of a single one none.
 pub(crate) fn kept(channels: usize, seed: u64) -> Vec<usize> {
+    if channels == 1 {
+        return vec![];
+    }
     let noise = noise(channels, seed);
     let keep: Vec<usize> = (0..channels).filter(|&c| noise[c] > 0.0).collect();
     if keep.is_empty() || keep.len() == channels { vec![seed as usize % channels] } else { keep }
