@@ -20,7 +20,7 @@ pub(crate) fn f32_to_f16(value: f32) -> u16 {
         sign | 0x7e00
     } else if magnitude >= 65_520.0 {
         sign | 0x7c00
-    } else if magnitude < 6.103_515_625e-5 {
+    } else if magnitude < 1.0 / 16_384.0 {
         // Below 2^-14 steps are 2^-24 each. The largest ones become the smallest normal number, which follows them.
         sign | (magnitude * 16_777_216.0).round_ties_even() as u16
     } else {
