@@ -28,6 +28,9 @@ pub struct Model {
     network: Network,
 }
 
+/// A batch that is hardly any other number in a model.
+const UNUSUAL: usize = 1009;
+
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, layers, groups) = (&self.path, self.network.layers.len(), self.network.groups.len());
@@ -91,6 +94,7 @@ impl Model {
             (_, external, graph) = read(&bytes, path.as_deref(), &file)?;
         }
         graph.set_sizes(sizes)?;
+        graph.keep_batches(counts_images);
         let inference = infer(&graph, graph.surgery_batch())?;
         let network = if graph.batch == graph.surgery_batch() {
             assemble::network(&graph, &inference)
@@ -171,6 +175,15 @@ impl Model {
     pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(&self.source).chain(&self.external.maps).map(|bytes| &**bytes)
     }
+}
+
+/// Whether a model has the same channel groups at two batches of which one is no other number in it: what is taken for
+/// the batch is then never a number of channels, and nothing is repeated because it happens to be 1.
+fn counts_images(graph: &Graph) -> bool {
+    let groups = |batch: usize| infer(graph, batch).map(|inference| inference.grouping.groups);
+    let [first, second] = if graph.has_any_batch() { [1, UNUSUAL] } else { [graph.batch; 2] };
+    let agree = matches!((groups(first), groups(second)), (Ok(first), Ok(second)) if first == second);
+    agree && second > 1
 }
 
 /// Decodes a model's bytes; `file` is what errors call it. Returns its IR version, the data outside of it, and its graph.

@@ -142,6 +142,25 @@ fn a_first_dimension_with_another_name_is_the_batch_too() {
 }
 
 #[test]
+fn a_number_of_channels_is_not_taken_for_the_batch() {
+    for (gate, batch) in [(&["C", "1", "1"][..], "N"), (&["C", "8", "8"][..], "N"), (&["C", "1", "1"][..], "1")] {
+        let model = Onnx::default()
+            .input(value("images", F32, &[batch, "3", "8", "8"]))
+            .input(value("gate", F32, gate))
+            .conv("a", "images", 3, 6)
+            .node("Mul", "gated", &["a", "gate"], &[])
+            .conv("b", "gated", 6, 4)
+            .head("b", 4);
+        let opened = open(&model, &[]).expect("it opens");
+        assert_eq!(opened.input_dims(1).expect("three")[0], None, "{gate:?}");
+        let of_a = opened.network().groups.iter().find(|group| group.name == "a").expect("a group");
+        assert!(of_a.frozen.is_some(), "{gate:?}: {of_a:?}");
+        let stated = format!("gate=6x{}x{}", gate[1], gate[2]);
+        assert_eq!(open(&model, &[&stated]).expect("it fits").input_dims(1).expect("three")[0], Some(6));
+    }
+}
+
+#[test]
 fn a_stated_number_of_rows_is_not_the_batch() {
     let rows = |first: &str, last: &str| {
         Onnx::default()

@@ -10,6 +10,9 @@ use std::collections::{HashMap, HashSet};
 /// Elements that an input may have at most.
 const MOST_ELEMENTS: usize = 1 << 31;
 
+/// Names of the batch that are looked at one by one: each takes as long as opening the model.
+const MOST_NAMES: usize = 8;
+
 impl Graph {
     /// The input that the batch is counted by: the first one of images, or the first one.
     pub(super) fn lead(&self) -> Option<usize> {
@@ -50,9 +53,9 @@ impl Graph {
     /// one of images, or names that dim and no other so; unless another size is stated for it.
     pub(crate) fn set_sizes(&mut self, sizes: &InputSizes) -> Result<(), ModelError> {
         let shapes = self.assigned(&sizes.shapes)?;
-        let mut named = self.named(&shapes)?;
+        let named = self.named(&shapes)?;
         self.batch = self.batch_of(sizes.batch, &shapes, &named)?;
-        self.is_batched = (0..self.inputs.len()).map(|input| self.counts_images(input)).collect();
+        self.is_batched = self.counting_images();
         let lead = self.lead().and_then(|lead| self.stated_input(lead)?.first().cloned());
         let lead = lead.filter(|dim| matches!(dim, StatedDim::Named(_)));
         for input in 0..self.inputs.len() {
@@ -71,15 +74,48 @@ impl Graph {
                 }
             }
         }
+        self.sizes = named.into_iter().map(|(name, at)| (name, at.size)).collect();
+        self.name_batches();
+        Ok(())
+    }
+
+    /// Notes which names stand for the batch.
+    fn name_batches(&mut self) {
         let batches = (0..self.inputs.len()).filter(|&input| self.is_batch(input));
         let batches = batches.filter_map(|input| match self.stated_input(input)?.first()? {
             StatedDim::Named(name) => Some(name.clone()),
             _ => None,
         });
         self.batch_names = batches.collect();
-        named.retain(|name, _| !self.batch_names.contains(name));
-        self.sizes = named.into_iter().map(|(name, at)| (name, at.size)).collect();
-        Ok(())
+    }
+
+    /// Of the inputs whose first dim is taken for the batch by a name of its own, keeps those for which `holds` says that
+    /// the model agrees: the dim could as well be a number of channels.
+    pub(crate) fn keep_batches(&mut self, holds: impl Fn(&Graph) -> bool) {
+        let lead = self.lead().and_then(|lead| self.stated_input(lead)?.first().cloned());
+        let by_name = |input: &usize| {
+            let own = self.stated_input(*input).unwrap_or_default();
+            self.is_batch(*input) && Some(*input) != self.lead() && own.len() < 4 && own.first() != lead.as_ref()
+        };
+        let by_name: Vec<usize> = (0..self.inputs.len()).filter(by_name).collect();
+        if by_name.is_empty() || holds(self) {
+            return;
+        }
+        by_name.iter().for_each(|&input| self.is_batched[input] = false);
+        for (nth, input) in by_name.into_iter().enumerate() {
+            self.is_batched[input] = nth < MOST_NAMES;
+            if self.is_batched[input] {
+                self.name_batches();
+            }
+            if !self.is_batched[input] || !holds(self) {
+                self.is_batched[input] = false;
+                // A size that equals the batch by chance was left out.
+                if let Some(StatedDim::Named(name)) = self.stated_input(input).and_then(<[StatedDim]>::first) {
+                    self.inputs[input].shape[0] = self.sizes.get(name).copied();
+                }
+            }
+        }
+        self.name_batches();
     }
 
     /// The shape that is stated for each input.
@@ -168,14 +204,15 @@ impl Graph {
         }
     }
 
-    /// Whether the first dim of an input is the batch, if it is free.
-    fn counts_images(&self, input: usize) -> bool {
-        let Some(dims) = self.stated_input(input) else { return false };
-        let inner: HashSet<&StatedDim> = (0..self.inputs.len())
-            .filter_map(|input| self.stated_input(input))
-            .flat_map(|dims| dims.iter().skip(1))
-            .collect();
-        let is_batch_name = |first: &StatedDim| matches!(first, StatedDim::Named(_)) && !inner.contains(first);
-        self.lead() == Some(input) || dims.len() >= 4 || dims.first().is_some_and(is_batch_name)
+    /// For each input, whether its first dim is the batch, if it is free.
+    fn counting_images(&self) -> Vec<bool> {
+        let dims = || self.input_dims.iter().map(|dims| dims.as_deref().unwrap_or_default());
+        let inner: HashSet<&StatedDim> = dims().flat_map(|dims| dims.iter().skip(1)).collect();
+        let is_name = |first: &StatedDim| matches!(first, StatedDim::Named(_)) && !inner.contains(first);
+        let lead = self.lead();
+        let counts = |(input, dims): (usize, &[StatedDim])| {
+            lead == Some(input) || dims.len() >= 4 || dims.first().is_some_and(is_name)
+        };
+        dims().enumerate().map(counts).collect()
     }
 }
