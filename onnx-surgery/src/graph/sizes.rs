@@ -58,15 +58,15 @@ impl Graph {
         self.is_batched = self.counting_images();
         let lead = self.lead().and_then(|lead| self.stated_input(lead)?.first().cloned());
         let lead = lead.filter(|dim| matches!(dim, StatedDim::Named(_)));
-        for input in 0..self.inputs.len() {
+        for (input, shape) in shapes.iter().enumerate() {
             let Some(dims) = self.stated_input(input).map(<[StatedDim]>::to_vec) else {
-                let shape = shapes[input].unwrap_or_default();
+                let shape = shape.unwrap_or_default();
                 self.inputs[input].shape = shape.iter().map(|&dim| Some(dim)).collect();
                 continue;
             };
             for (axis, dim) in dims.iter().enumerate() {
                 let by_name = if let StatedDim::Named(name) = dim { named.get(name).map(|at| at.size) } else { None };
-                let size = shapes[input].map(|shape| shape[axis]).or(by_name);
+                let size = shape.map(|shape| shape[axis]).or(by_name);
                 let is_first = axis == 0 && self.is_batched[input] && size.is_none_or(|size| size == self.batch);
                 // What is the batch stays free: surgery looks at another one.
                 if !matches!(dim, StatedDim::Is(_)) && !is_first && lead.as_ref() != Some(dim) {

@@ -48,8 +48,8 @@ pub(super) fn unpool(cx: &mut Cx<'_>) -> Result<(), Stop> {
         return Err(Stop::Freeze("unpools a tensor of unknown rank".to_owned()));
     };
     let mut dims = input.dims.clone().unwrap_or_default();
-    for axis in 2..rank {
-        dims[axis] = dims[axis].map(|length| window.transposed(cx, axis - 2, length, 0)).transpose()?;
+    for (axis, dim) in dims.iter_mut().skip(2).enumerate() {
+        *dim = dim.map(|length| window.transposed(cx, axis, length, 0)).transpose()?;
     }
     if let Some(stated) = stated.as_ref().filter(|stated| stated.len() == rank) {
         dims = stated.iter().map(|int| int.value.and_then(|n| usize::try_from(n).ok())).collect();
