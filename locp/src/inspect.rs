@@ -3,7 +3,7 @@
 use crate::model::Model;
 use crate::report::{InputReport, InspectReport, LayerReport, Prunable};
 use crate::sizes;
-use netspec::{Layer, Network, Width};
+use netspec::{ChannelGroup, Layer, Network, Width};
 use onnx_surgery::Port;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -44,7 +44,7 @@ const FIXED: &str = "they do not belong to a group: an operator between the laye
 
 fn prunable(network: &Network) -> Prunable {
     let is_free = |width: &Width| width.parts.iter().any(|part| network.groups[part.group.0].frozen.is_none());
-    let [mut free, mut all] = [0, 0];
+    let (mut free, mut all) = (0, 0);
     let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
     for layer in &network.layers {
         all += layer.spec.c_out;
@@ -61,6 +61,13 @@ fn prunable(network: &Network) -> Prunable {
         if left > 0 {
             *kept.entry(FIXED).or_default() += left;
         }
+    }
+    if network.layers.is_empty() {
+        // No layer can be timed alone: the groups are all that is known of channels.
+        let channels = |is_counted: fn(&ChannelGroup) -> bool| -> usize {
+            network.groups.iter().filter(|group| is_counted(group)).map(|group| group.channels).sum()
+        };
+        (free, all) = (channels(|group| group.frozen.is_none()), channels(|_| true));
     }
     let touched = network.layers.iter().filter(|layer| is_free(&layer.inputs) || is_free(&layer.outputs));
     let macs = |layers: &mut dyn Iterator<Item = &Layer>| layers.map(|layer| layer.spec.macs() as f64).sum::<f64>();

@@ -127,8 +127,7 @@ pub(super) fn grouped(
 
 /// Puts image, window and batch into the spec.
 fn place(spec: &mut ConvSpec, input: &Value, window: &Window) -> Result<(), &'static str> {
-    const UNKNOWN: &str =
-        "cannot be timed, for its input's size is unknown: state the sizes of the inputs, or export with shape inference";
+    const UNKNOWN: &str = "cannot be timed, for its input's size is unknown: state the sizes of the inputs, or export with shape inference";
     let sides = 2..2 + window.kernel.len();
     let image: Option<Vec<usize>> = sides.map(|axis| input.dim(axis)).collect();
     let (Some(image), Some(batch)) = (image, input.dim(0)) else { return Err(UNKNOWN) };
