@@ -154,7 +154,9 @@ def main():
     args = parser.parse_args()
     if not args.locp.exists():
         parser.error("--locp: no such binary")
-    paths = args.models or sorted(MODELS.rglob("*.onnx"))
+    # The dense file computes the weights that a plan names where it is folded; `surgery_folded.rs` has those.
+    own = (path for path in sorted(MODELS.rglob("*.onnx")) if not path.stem.startswith("folded"))
+    paths = args.models or list(own)
 
     print(f"{'model':24} free groups  changed   error  verdict")
     passed, failed, alive = 0, 0, []

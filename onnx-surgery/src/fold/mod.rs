@@ -25,6 +25,9 @@ const TURNS: [&str; 5] = ["Identity", "Cast", "Transpose", "Squeeze", "Unsqueeze
 /// Elements that all results may have together, beside those that the file could hold.
 const MAX_ELEMENTS: usize = 1 << 20;
 
+/// Metadata of files whose constants stay as they are: a plan names the tensors of the module that was exported.
+const KEEP: (&[u8], &[u8]) = (b"locp.fold", b"never");
+
 /// ONNX's number of f32.
 const F32: i64 = 1;
 
@@ -40,7 +43,8 @@ pub(crate) fn folded(graph: &Graph, model: &Bytes, ir_version: i64) -> Option<By
 /// What each node computes that is folded, by its index; `None` if there is no such node.
 fn results(graph: &Graph) -> Option<BTreeMap<usize, Array>> {
     // Where activations are quantized, the runtime computes with the quantized weights.
-    if graph.nodes.iter().any(|node| node.op == "QuantizeLinear") {
+    let is_asked = graph.metadata.iter().any(|entry| entry.key == KEEP.0 && entry.value == KEEP.1);
+    if is_asked || graph.nodes.iter().any(|node| node.op == "QuantizeLinear") {
         return None;
     }
     // Outputs of nodes that could be computed, and those among them that are more than a constant turned around.

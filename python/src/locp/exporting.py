@@ -90,6 +90,8 @@ def export(
             )
         file = onnx.load(str(draft))
         _store_each_tensor(file, model)
+        # A plan names the module's own tensors, and not what would be computed from them in advance.
+        onnx.helper.set_model_props(file, {**{p.key: p.value for p in file.metadata_props}, "locp.fold": "never"})
         onnx.save(file, str(draft))
         os.replace(draft, path)
     except (RuntimeError, ValueError, TypeError, AttributeError, torch.onnx.errors.OnnxExporterError) as error:
