@@ -70,7 +70,8 @@ fn results(graph: &Graph) -> Option<BTreeMap<usize, Array>> {
     let mut arrays = HashMap::new();
     for &(index, output) in nodes.iter().filter(|(_, output)| wanted.contains(output)) {
         if let Some(array) = evaluate::evaluate(&graph.nodes[index], &Inputs { graph, arrays: &arrays }, left) {
-            left -= array.data.len();
+            let Some(rest) = left.checked_sub(array.data.len()) else { continue };
+            left = rest;
             arrays.insert(output, array);
         }
     }

@@ -106,7 +106,7 @@ impl Equation {
     }
 }
 
-/// The letters of a term, in which `...` stands for so many axes. Those are counted from the last one on.
+/// The letters of a term, in which `...` stands for this number of axes, counted from the last one.
 fn letters(term: &str, hidden: usize) -> Option<Vec<char>> {
     let (first, last) = match term.split_once("...") {
         Some(parts) => parts,
